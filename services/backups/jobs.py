@@ -13,6 +13,7 @@ from services.backups.domain.policy_store import Policies
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.missing_archives import note_missing_archives
 from services.backups.usecases.removed_apps import delete_requested_backups, note_removed_apps
+from services.backups.usecases.restore_tests import remove_stale_tests, start_due_tests
 from services.backups.usecases.scheduled_backups import (
     announce_overdue_backups,
     remove_superfluous_backups,
@@ -108,3 +109,20 @@ def plan_retention(dependencies: BackupDependencies) -> Periodic:
             log.info("superfluous_backups_deleted", count=removed)
 
     return Periodic(name="retention", interval=timedelta(minutes=2), function=run)
+
+
+def plan_restore_tests(dependencies: BackupDependencies) -> tuple[Periodic, ...]:
+    """Plan the restore tests that policies request, and the removal of what crashed tests left."""
+
+    async def start() -> None:
+        if begun := await start_due_tests(dependencies, now=now()):
+            log.info("restore_tests_begun", count=begun)
+
+    async def remove() -> None:
+        if removed := await remove_stale_tests(dependencies):
+            log.warning("stale_tests_removed", count=removed)
+
+    return (
+        Periodic(name="restore_tests", interval=timedelta(minutes=1), function=start),
+        Periodic(name="stale_tests", interval=timedelta(minutes=5), function=remove),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from proximity.backups.v1 import backups_service_pb2 as pb
@@ -14,14 +15,27 @@ from services.backups.jobs import (
     BackupJobs,
     plan_cleanup,
     plan_comparison,
+    plan_restore_tests,
     plan_retention,
     plan_scheduled_backups,
 )
-from services.backups.store import SqlBackupStore, SqlPolicyStore, build_operation_store, operation_queue
+from services.backups.store import (
+    SqlBackupStore,
+    SqlPolicyStore,
+    SqlRestoreTestStore,
+    build_operation_store,
+    operation_queue,
+)
 from services.backups.store.measures import measure_backups
 from services.backups.store.tables import metadata
 from services.backups.usecases.context import BackupDependencies
-from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
+from services.backups.workflows import (
+    create_backup,
+    delete_backup,
+    restore_backup,
+    restore_beside,
+    test_backup,
+)
 from services.clients.apps.client import GrpcApps
 from services.clients.apps.interface import Apps
 from services.clients.auth.client import GrpcUsers
@@ -44,9 +58,16 @@ class BackupsParts:
     workflows: Mapping[str, Workflow[Any]]
 
 
-def build_workflows(apps: Apps, containers: Containers) -> dict[str, Workflow[Any]]:
+def build_workflows(
+    apps: Apps,
+    containers: Containers,
+    *,
+    test_limit: timedelta = test_backup.LIMIT,
+    test_pace: test_backup.RestoreTestPace | None = None,
+) -> dict[str, Workflow[Any]]:
     """Build the workflows, by kind."""
     return {
+        test_backup.KIND: test_backup.build_workflow(containers, limit=test_limit, pace=test_pace),
         create_backup.KIND: create_backup.build_workflow(apps, containers),
         restore_backup.KIND: restore_backup.build_workflow(apps, containers),
         restore_beside.KIND: restore_beside.build_workflow(apps),
@@ -58,14 +79,21 @@ def build_parts(settings: BackupsSettings) -> BackupsParts:
     """Construct the parts without starting them; call it within an event loop."""
     runtime = build_runtime("backups", settings, tables=metadata)
     apps, containers = GrpcApps(runtime.clients), GrpcContainers(runtime.clients)
-    workflows = build_workflows(apps, containers)
+    options = settings.restore_test_options
+    workflows = build_workflows(apps, containers, test_limit=options.limit)
     store = SqlBackupStore(runtime.db, workflows, on_message=runtime.relay.wake)
     policies = SqlPolicyStore(runtime.db, on_message=runtime.relay.wake)
     return BackupsParts(
         runtime=runtime,
         store=store,
         dependencies=BackupDependencies(
-            store, apps, containers, policies=policies, users=GrpcUsers(runtime.clients)
+            store,
+            apps,
+            containers,
+            policies=policies,
+            users=GrpcUsers(runtime.clients),
+            tests=SqlRestoreTestStore(runtime.db, workflows, on_message=runtime.relay.wake),
+            test_options=options,
         ),
         workflows=workflows,
     )
@@ -103,5 +131,6 @@ async def work(settings: BackupsSettings) -> None:
         plan_comparison(parts.store, parts.dependencies.containers),
         plan_scheduled_backups(parts.dependencies),
         plan_retention(parts.dependencies),
+        *plan_restore_tests(parts.dependencies),
     ]
     await lifecycle.work(Service(runtime=runtime, background=background))

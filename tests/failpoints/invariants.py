@@ -80,6 +80,7 @@ async def _check_containers(platform: Platform) -> None:
 async def _check_archives(platform: Platform) -> None:
     rows = await _rows(platform, "backups", backups)
     assert not [row.status for row in rows if row.status not in {"completed", "failed"}]
+    assert not [row.id for row in rows if row.test_status == "running"], "restore tests that did not end"
     wanted = Counter(row.volume_id for row in rows if row.volume_id)
     volumes = platform.proxmox.cluster.volumes.values()
     found = Counter(f"{one.storage}:{one.name}" for one in volumes if one.content == "backup")

@@ -28,10 +28,11 @@ from services.apps.workflows import plan_with
 from services.apps.workflows.steps.tools import Tools
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.server import build_workflows as build_backup_workflows
-from services.backups.store import SqlBackupStore, SqlPolicyStore
+from services.backups.store import SqlBackupStore, SqlPolicyStore, SqlRestoreTestStore
 from services.backups.store import tables as backup_tables
 from services.backups.store.changes import apply_change, write_line
 from services.backups.usecases.context import BackupDependencies
+from services.backups.workflows import test_backup
 from services.clients.apps.client import GrpcApps
 from services.clients.backups.client import GrpcBackups
 from services.clients.inventory.client import GrpcContainers
@@ -217,14 +218,21 @@ def copy_proxmox(original: InstantProxmox) -> InstantProxmox:
 
 
 @asynccontextmanager
-async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> AsyncIterator[Platform]:
+async def open_platform(
+    saved: Path,
+    folder: Path,
+    proxmox: InstantProxmox,
+    *,
+    access: type[InstantContainerAccess] = InstantContainerAccess,
+    catalog: FakeCatalog | None = None,
+) -> AsyncIterator[Platform]:
     """A platform in `folder` with copies of the databases in `saved`."""
     databases = {service: _open_database(saved, folder, service) for service in SERVICES}
     clients, sealer = LocalClients(), Sealer("k" * 40)
     parts = build_parts(
         databases["inventory"],
         lambda hosts: InstantFleet(hosts, proxmox),
-        lambda hosts: InstantContainerAccess(hosts, proxmox),
+        lambda hosts: access(hosts, proxmox),
     )
     if not await parts.hosts.list_hosts():
         await parts.hosts.add_host(NewHost(name="pve", host="127.0.0.1", secrets=Secrets(password="x")))
@@ -232,7 +240,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
     apps = SqlAppStore(databases["apps"], sealer)
     containers = GrpcContainers(clients)
     app_workflows = build_app_workflows(Tools(containers, apps), GrpcBackups(clients), apps)
-    catalog = FakeCatalog()
+    catalog = catalog or FakeCatalog()
     world = AppDependencies(
         store=apps,
         containers=containers,
@@ -248,7 +256,9 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
         )
     ]
     remote_apps = GrpcApps(clients)
-    backup_workflows = build_backup_workflows(remote_apps, containers)
+    backup_workflows = build_backup_workflows(
+        remote_apps, containers, test_pace=test_backup.RestoreTestPace(poll_s=0, grace_s=0, boot_s=0)
+    )
     backups = SqlBackupStore(databases["backups"], backup_workflows)
     dependencies = BackupDependencies(
         backups,
@@ -256,6 +266,7 @@ async def open_platform(saved: Path, folder: Path, proxmox: InstantProxmox) -> A
         containers,
         policies=SqlPolicyStore(databases["backups"]),
         users=FakeUsers(OWNER.id),
+        tests=SqlRestoreTestStore(databases["backups"], backup_workflows),
     )
     clients.handlers["backups"] = [BackupsInternalHandlers(dependencies)]
     desks = {

@@ -23,12 +23,13 @@ from services.clients.inventory.values import (
     Wanted,
 )
 from services.common.core.errors import BusyError, DomainError, NotFoundError, PreconditionError
-from tests.fakes.archives import FakeArchives, busy, not_ours
+from tests.fakes.archives import busy, not_ours
+from tests.fakes.restore_tests import FakeRestoreTests
 
 GIGABYTE = float(1024**3)
 
 
-class FakeContainers(FakeArchives):
+class FakeContainers(FakeRestoreTests):
     """Inventory's ContainerService.
 
     Attributes:
@@ -47,7 +48,6 @@ class FakeContainers(FakeArchives):
 
     def __init__(self) -> None:
         super().__init__()
-        self.reserved: dict[str, int] = {}
         self.commands: list[tuple[str, ...]] = []
         self.answers = True
         self.can_snapshot = True
@@ -331,6 +331,7 @@ class FakeContainers(FakeArchives):
         path: str,
         thorough: bool = True,
         wait_s: float = 0,
+        inside: bool = False,
     ) -> Probe:
         container = self.own(ref, owner)
         definition = self.files.get((ref.vmid, "/opt/proximity/compose.yaml"), "")

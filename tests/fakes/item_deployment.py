@@ -100,6 +100,7 @@ class SimulatedContainers(FakeContainers):
         path: str,
         thorough: bool = True,
         wait_s: float = 0,
+        inside: bool = False,
     ) -> Probe:
         guest, now = self.guests[ref.vmid], self.world.clock()
         found = {one.port: one.kind_at(now) for one in guest.listening() if one.proto == "tcp"}

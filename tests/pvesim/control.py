@@ -50,6 +50,7 @@ class Control:
             ("PATCH", "/_sim/nodes/{node}", self.change_node),
             ("POST", "/_sim/storages", self.add_storage),
             ("POST", "/_sim/volumes", self.add_volume),
+            ("PATCH", "/_sim/volumes", self.damage_volume),
             ("POST", "/_sim/clock", self.set_clock),
         ]
         for method, path, handler in routes:
@@ -158,6 +159,21 @@ class Control:
         self._sim.cluster.mark(container)
         return await self._done(container.vmid)
 
+    async def damage_volume(self, request: web.Request) -> web.Response:
+        """Change an archive on its storage: `{"volid", "readable", "config", "guest"}`.
+
+        `readable` below 1 truncates it; `guest` is merged into what is inside (null removes).
+        """
+        wanted = await _read(request)
+        found = [one for one in self._sim.cluster.volumes.values() if one.volid == wanted["volid"]]
+        for volume in found:
+            volume.readable = float(wanted.get("readable", volume.readable))
+            volume.config = str(wanted.get("config", volume.config))
+            volume.guest = _merge(volume.guest, wanted.get("guest", {}))
+            self._sim.cluster.touch("volumes", volume.key)
+        await self._sim.settle()
+        return web.json_response({"changed": len(found)})
+
     async def set_interfaces(self, request: web.Request) -> web.Response:
         """Interfaces that programs inside make or change: `[{"name", "hwaddr", "addresses": [cidr]}]`."""
         container = self._sim.cluster.containers[int(request.match_info["vmid"])]
@@ -232,6 +248,19 @@ def _keep_local(handler: Handler) -> Handler:
         return await handler(request)
 
     return answer
+
+
+def _merge(before: Any, patch: Any) -> Any:
+    """JSON merge patch (RFC 7396)."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(before) if isinstance(before, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merge(merged.get(key), value)
+    return merged
 
 
 async def _read(request: web.Request) -> Any:

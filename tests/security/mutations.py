@@ -167,8 +167,12 @@ MUTATIONS = (
     Mutation("containers of strangers", "services/inventory/proxmox/marks.py", "if found == owner and owner:", "if True:",
         "tests/contract/inventory/test_inventory_lifecycle.py::test_a_strangers_container_is_never_touched"),
     Mutation("networks of adopted containers", "services/inventory/usecases/power.py",
-        "if await containers.vmids.is_copy(ref.host_id, owner):", "if True:",
+        "if await containers.vmids.is_copy(host_id, owner):", "if True:",
         f"{NETWORKS}::test_the_links_of_an_adopted_container_are_never_changed"),
+    Mutation("isolation of restore tests", "services/inventory/domain/restore_tests.py",
+        'link |= {"bridge": options.get("bridge", "vmbr0"), "link_down": "1"}', "link |= options",
+        "tests/contract/inventory/test_restore_test_container.py::"
+        "test_the_container_of_a_test_has_nothing_of_the_original_but_its_data"),
     Mutation("addresses of strangers", "services/inventory/proxmox/networks.py",
         "for one in list_conflicts(address, occupants):", "for one in list_conflicts(address, []):",
         f"{NETWORKS}::test_addresses_of_strangers_count_as_taken"),

@@ -57,6 +57,7 @@ RPCS = (
     Rpc("backups show", "backups.BackupsService.GetBackup", "Show a backup."),
     Rpc("backups stats", "backups.BackupsService.GetBackupStats", "Show how many backups an app has, and their size."),
     Rpc("backups change", "backups.BackupsService.UpdateBackup", "Change the notes of a backup, or protect it."),
+    Rpc("backups test", "backups.BackupsService.TestBackup", "Test whether a backup can be restored."),
     Rpc("backups delete", "backups.BackupsService.DeleteBackup", "Delete a backup with its archive.",
         asks="Delete backup {backup_id} of {app_id} with its archive?"),
     Rpc("policies list", "backups.BackupsService.ListBackupPolicies", "List the policies of backups.",

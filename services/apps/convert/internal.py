@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.domain.entities import App
+from services.apps.domain.probe import find_target
 from services.apps.usecases.delegated_operations import AppLock, DelegatedReport
 from services.apps.usecases.probe_app import AppAnswer
 from services.apps.usecases.restore_beside import BackedUpApp
@@ -71,7 +73,15 @@ def render_lock(lock: AppLock) -> pb.AppHold:
         runtime=app.runtime,
         storage=str(app.config.get("storage", "")),
         created_at=render_time(app.created_at),
+        probe=_render_target(app),
     )
+
+
+def _render_target(app: App) -> pb.AppProbeTarget | None:
+    target = find_target(app)
+    if not target.port or app.port is None:
+        return None
+    return pb.AppProbeTarget(scheme=target.scheme, port=target.port, path=target.path, grace_s=target.grace_s)
 
 
 def render_answer(answer: AppAnswer) -> pb.ProbeAppResponse:

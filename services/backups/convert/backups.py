@@ -19,6 +19,7 @@ from services.backups.domain.entities import (
     OperationStanding,
 )
 from services.backups.domain.interfaces import BackupKey
+from services.backups.domain.restore_tests import RestoreTest
 from services.backups.usecases.context import BackupPage, BackupRequester
 from services.common.core.timestamps import render_time
 from services.common.rpc.call import Call
@@ -32,7 +33,11 @@ def parse_requester(call: Call) -> BackupRequester:
 
 
 def parse_key(
-    request: pb.GetBackupRequest | pb.UpdateBackupRequest | pb.RestoreBackupRequest | pb.DeleteBackupRequest,
+    request: pb.GetBackupRequest
+    | pb.UpdateBackupRequest
+    | pb.RestoreBackupRequest
+    | pb.TestBackupRequest
+    | pb.DeleteBackupRequest,
     call: Call,
 ) -> BackupKey:
     """Parse the backup that a request names, for this caller."""
@@ -97,6 +102,22 @@ def render_backup(backup: Backup) -> backup_pb2.Backup:
         app_name=backup.app_name,
         app_removed_at=render_time(backup.app_removed_at),
         policy_id=backup.policy_id,
+        restore_test=_render_test(backup.restore_test),
+        verification=backup.verification or None,
+        encrypted=backup.encrypted,
+    )
+
+
+def _render_test(test: RestoreTest) -> backup_pb2.RestoreTest:
+    return backup_pb2.RestoreTest(
+        status=test.status.value,
+        failed_step=test.failed_step,
+        message=test.message,
+        started_at=render_time(test.started_at),
+        ended_at=render_time(test.ended_at),
+        duration_s=test.duration_s,
+        node=test.node,
+        log=test.log,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.backups.domain.restore_tests import RecordedApp, RestoreTestStatus
+
 
 @dataclass(frozen=True)
 class NoteProgress:
@@ -27,6 +29,34 @@ class NoteLeftOut:
 
     backup_id: int
     volumes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RecordApp:
+    """The app as it is in the archive, for a restore test."""
+
+    backup_id: int
+    app: RecordedApp
+
+
+@dataclass(frozen=True)
+class NoteTestLog:
+    """Log of a restore test under way."""
+
+    backup_id: int
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndTest:
+    """Outcome of a restore test; `untested` when it could not be carried out."""
+
+    backup_id: int
+    app_id: str
+    status: RestoreTestStatus
+    failed_step: str = ""
+    message: str = ""
+    log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +123,9 @@ BackupChange = (
     NoteProgress
     | NoteLeftOut
     | NoteWaiting
+    | RecordApp
+    | NoteTestLog
+    | EndTest
     | CompleteBackup
     | FailBackup
     | EndRestore

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from services.backups.domain.restore_tests import RecordedApp, RestoreTest
 
 MIB = 1 << 20  # bytes: sizes are shown in binary units, as Proxmox shows them
 GIB = 1 << 30  # bytes
@@ -51,6 +53,10 @@ class Backup:
         app_removed_at: when the app was deleted; the backup outlives it.
         app_name: of the app when the backup was made; empty for those of earlier releases.
         policy_id: the policy that requested it, which may have been deleted; None: a person did.
+        restore_test: the newest one.
+        recorded: the app as it was then; None: an earlier release made the backup.
+        verification: of a Proxmox Backup Server: ok, failed, or empty when it has not verified the archive.
+        encrypted: with a key that only the Proxmox host has.
     """
 
     id: int
@@ -78,6 +84,10 @@ class Backup:
     app_removed_at: datetime | None = None
     app_name: str = ""
     policy_id: int | None = None
+    restore_test: RestoreTest = field(default_factory=RestoreTest)
+    recorded: RecordedApp | None = None
+    verification: str = ""
+    encrypted: bool = False
 
     @property
     def is_good(self) -> bool:

@@ -75,6 +75,14 @@ class RestoreFailedError(PreconditionError):
     """Proxmox could not restore the archive, or start or stop the container for it."""
 
 
+class NodeTestingError(BusyError):
+    """Another restore test runs on the node."""
+
+
+class RestoreTestImpossibleError(PreconditionError):
+    """A restore test could not be carried out, which says nothing about the backup."""
+
+
 class ScheduleInvalidError(InvalidError):
     """The schedule is no cron expression or preset, never runs, runs too often, or its time zone does not exist."""
 

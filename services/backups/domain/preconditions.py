@@ -11,6 +11,7 @@ from services.backups.domain.errors import (
     BackupElsewhereError,
     BackupInUseError,
     BackupNotCompletedError,
+    BackupProtectedError,
     RestoreDestroysVolumesError,
 )
 from services.clients.apps.values import AppHold
@@ -55,6 +56,35 @@ def check_restorable(backup: Backup) -> None:
         raise BackupNotCompletedError(
             f"backup {backup.id} is {backup.status.value}; only a completed one can be restored"
         )
+
+
+def check_testable(backup: Backup) -> None:
+    """Refuse to test a backup without an archive, or one that is being tested or deleted.
+
+    Raises:
+        ArchiveGoneError: its archive is gone.
+        BackupNotCompletedError: it was never completed.
+        BackupInUseError: it is being tested or deleted.
+    """
+    if backup.restore_test.is_running:
+        raise BackupInUseError(f"backup {backup.id} is being tested")
+    if backup.status is not BackupStatus.RESTORING:  # several may read an archive at once
+        check_restorable(backup)
+
+
+def check_deletable(backup: Backup) -> None:
+    """Refuse to delete a backup that is in use, being tested or protected.
+
+    Raises:
+        BackupInUseError: an operation works on it.
+        BackupProtectedError: it is protected.
+    """
+    if backup.is_in_use:
+        raise BackupInUseError(f"backup {backup.id} is {backup.status.value}")
+    if backup.restore_test.is_running:
+        raise BackupInUseError(f"backup {backup.id} is being tested; delete it when that has ended")
+    if backup.protected:
+        raise BackupProtectedError(f"backup {backup.id} is protected; take the protection off first")
 
 
 def check_on_host(backup: Backup, app: AppHold) -> None:

@@ -13,6 +13,7 @@ from services.backups.usecases import backups, operations
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.create_backup import create_backup
 from services.backups.usecases.restore_backup import restore_backup
+from services.backups.usecases.test_backup import test_backup
 from services.common.operations.convert import render_operation
 from services.common.rpc.call import Call
 from services.common.rpc.responses.cache import VersionedLruCache
@@ -105,6 +106,17 @@ class BackupsHandlers(PolicyHandlers):
             application_id=restore.app_id,
             status="restoring",
             message=restore.message,
+        )
+
+    async def test_backup(self, request: pb.TestBackupRequest, call: Call) -> pb.TestBackupResponse:
+        backup = await test_backup(
+            self._dependencies, convert.parse_requester(call), key=convert.parse_key(request, call)
+        )
+        call.add_location(f"/api/apps/{request.app_id}/backups/{backup.id}")
+        return pb.TestBackupResponse(
+            backup_id=backup.id,
+            status="running",
+            message=f"Backup {backup.id} is being restored into a test container on node {backup.restore_test.node}",
         )
 
     async def delete_backup(self, request: pb.DeleteBackupRequest, call: Call) -> pb.DeleteBackupResponse:

@@ -1,7 +1,14 @@
-"""All SQL of backups: `reads`, `writes` (the whole store), `changes` within a transaction, and `policies`."""
+"""All SQL of backups: `reads`, `writes` (the whole store), `changes` within a transaction, `policies`, `restore_tests`."""
 
 from services.backups.store.changes import build_operation_store, operation_queue
 from services.backups.store.policies import SqlPolicyStore
+from services.backups.store.restore_tests import SqlRestoreTestStore
 from services.backups.store.writes import SqlBackupStore
 
-__all__ = ["SqlBackupStore", "SqlPolicyStore", "build_operation_store", "operation_queue"]
+__all__ = [
+    "SqlBackupStore",
+    "SqlPolicyStore",
+    "SqlRestoreTestStore",
+    "build_operation_store",
+    "operation_queue",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,17 +12,22 @@ from proximity.backups.v1 import events_pb2
 from services.backups.domain.changes import (
     CompleteBackup,
     EndRestore,
+    EndTest,
     FailBackup,
     FreeBackup,
     KeepBackup,
     LoseArchive,
     NoteLeftOut,
     NoteProgress,
+    NoteTestLog,
     NoteWaiting,
+    RecordApp,
     RemoveBackup,
 )
 from services.backups.domain.entities import BackupStatus
+from services.backups.domain.restore_tests import RestoreTestStatus
 from services.backups.store.announcements import announce_changes
+from services.backups.store.rows import backup_of_row, render_test
 from services.backups.store.tables import backups, outbox, tables
 from services.common.core.clock import now
 from services.common.core.log import get_logger
@@ -36,6 +42,7 @@ log = get_logger()
 operation_queue = OperationQueue("backups", tables=tables, outbox=outbox)
 BACKUP_COMPLETED = "events.backups.v1.backup_completed"
 BACKUP_FAILED = "events.backups.v1.backup_failed"
+RESTORE_TEST_FAILED = "events.backups.v1.restore_test_failed"
 APP_RESTORED = "events.backups.v1.app_restored"
 
 
@@ -43,12 +50,8 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
     """Write one change of a workflow, with its event, in the checkpoint's transaction."""
     current = now()
     match change:
-        case NoteProgress():
-            values: dict[str, Any] = {"progress": change.progress}
-        case NoteWaiting():
-            values = {"waiting_for": change.reason}
-        case NoteLeftOut():
-            values = {"left_out": list(change.volumes)}
+        case NoteProgress() | NoteWaiting() | NoteLeftOut() | RecordApp() | NoteTestLog() | EndTest():
+            values: dict[str, Any] = _render_note(connection, change)
         case LoseArchive():
             values = {"status": BackupStatus.MISSING.value, "error": change.error}
         case CompleteBackup():
@@ -95,6 +98,49 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
     _announce_change(connection, change)
 
 
+def _render_note(
+    connection: sa.Connection,
+    change: NoteProgress | NoteWaiting | NoteLeftOut | RecordApp | NoteTestLog | EndTest,
+) -> dict[str, Any]:
+    """Render the columns of a change that leaves the backup's status as it is."""
+    match change:
+        case NoteProgress():
+            return {"progress": change.progress}
+        case NoteWaiting():
+            return {"waiting_for": change.reason}
+        case NoteLeftOut():
+            return {"left_out": list(change.volumes)}
+        case RecordApp():
+            return {"recorded": change.app.to_json()}
+        case NoteTestLog() | EndTest():
+            return _render_test_change(connection, change)
+
+
+def _render_test_change(connection: sa.Connection, change: NoteTestLog | EndTest) -> dict[str, Any]:
+    """Render the columns of a restore test that goes on or ends, and announce one that failed."""
+    row = connection.execute(sa.select(backups).where(backups.c.id == change.backup_id)).one_or_none()
+    if row is None:
+        return {}
+    test = replace(backup_of_row(row).restore_test, log=change.log)
+    if isinstance(change, EndTest):
+        test = replace(
+            test,
+            status=change.status,
+            failed_step=change.failed_step,
+            message=change.message,
+            ended_at=now(),
+        )
+        if change.status is RestoreTestStatus.FAILED:
+            failed = events_pb2.RestoreTestFailed(
+                backup_id=change.backup_id,
+                app_id=change.app_id,
+                step=change.failed_step,
+                reason=change.message,
+            )
+            _announce(connection, RESTORE_TEST_FAILED, failed)
+    return render_test(test)
+
+
 def write_line(_: sa.Connection, operation: ClaimedOperation, level: str, message: str, step: str) -> None:
     """Write a line of an operation into the service's log; the app's users read the reports to apps."""
     log.info("operation_line", operation_id=operation.id, level_shown=level, step=step, message=message)
@@ -113,5 +159,5 @@ def _announce(connection: sa.Connection, subject: str, event: ProtoMessage) -> N
 
 def _announce_change(connection: sa.Connection, change: Change) -> None:
     # Progress comes every few seconds, and streams show it as that of the app's operation.
-    if not isinstance(change, NoteProgress):
+    if not isinstance(change, NoteProgress | RecordApp | NoteTestLog):
         announce_changes(connection, backups.c.id == change.backup_id)

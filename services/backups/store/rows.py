@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from services.backups.domain.entities import Backup, BackupOrder, BackupStatus
 from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey, NewBackup
+from services.backups.domain.restore_tests import RecordedApp, RestoreTest, RestoreTestStatus
 from services.backups.store.tables import backups, operations
 from services.backups.workflows.create_backup_state import CreateBackupState
 
@@ -134,4 +136,33 @@ def backup_of_row(row: sa.Row[Any]) -> Backup:
         app_removed_at=row.app_removed_at,
         app_name=row.app_name,
         policy_id=row.policy_id,
+        restore_test=_parse_test(row.test_status, row.test or {}),
+        recorded=RecordedApp.from_json(row.recorded),
+        verification=row.verification,
+        encrypted=row.encrypted,
+    )
+
+
+def render_test(test: RestoreTest) -> dict[str, Any]:
+    """Render the columns of a restore test."""
+    times = {name: getattr(test, name) for name in ("started_at", "ended_at")}
+    details = {
+        "failed_step": test.failed_step,
+        "message": test.message,
+        "node": test.node,
+        "log": list(test.log),
+        **{name: time.isoformat() for name, time in times.items() if time is not None},
+    }
+    return {"test_status": test.status.value, "test": details}
+
+
+def _parse_test(status: str, details: Mapping[str, Any]) -> RestoreTest:
+    times = {name: details[name] for name in ("started_at", "ended_at") if details.get(name)}
+    return RestoreTest(
+        status=RestoreTestStatus(status),
+        failed_step=str(details.get("failed_step") or ""),
+        message=str(details.get("message") or ""),
+        node=str(details.get("node") or ""),
+        log=tuple(details.get("log") or ()),
+        **{name: datetime.fromisoformat(text) for name, text in times.items()},
     )

@@ -10,13 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.backups.domain.entities import Backup, BackupStatus
-from services.backups.domain.errors import (
-    AppBusyError,
-    BackupInUseError,
-    BackupProtectedError,
-)
+from services.backups.domain.errors import AppBusyError
 from services.backups.domain.interfaces import BackupKey, NewBackup
-from services.backups.domain.preconditions import check_restorable
+from services.backups.domain.preconditions import check_deletable, check_restorable
 from services.backups.store.announcements import announce_changes
 from services.backups.store.archive_presence import ArchivePresence
 from services.backups.store.changes import operation_queue
@@ -172,10 +168,7 @@ class SqlBackupStore(ArchivePresence):
 
         def write(connection: sa.Connection) -> Backup:
             backup = read_backup(connection, key, lock=True)
-            if backup.is_in_use:
-                raise BackupInUseError(f"backup {backup.id} is {backup.status.value}")
-            if backup.protected:
-                raise BackupProtectedError(f"backup {backup.id} is protected; take the protection off first")
+            check_deletable(backup)
             state = DeleteBackupState(
                 operation_id=operation_id,
                 backup_id=backup.id,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.backups.domain.interfaces import BackupStore
 from services.backups.domain.policy_store import PolicyStore
+from services.backups.domain.restore_test_store import RestoreTestStore
+from services.backups.domain.restore_tests import RestoreTestOptions
 from services.clients.apps.interface import Apps
 from services.clients.auth.interface import Users
 from services.clients.inventory.interface import Containers
@@ -21,6 +23,8 @@ class BackupDependencies:
     containers: Containers
     policies: PolicyStore
     users: Users
+    tests: RestoreTestStore
+    test_options: RestoreTestOptions = field(default_factory=RestoreTestOptions)
 
 
 @dataclass(frozen=True)

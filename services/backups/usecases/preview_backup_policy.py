@@ -9,6 +9,7 @@ from datetime import datetime
 
 from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.policies import BackupPolicy, PolicyRun
+from services.backups.domain.restore_tests import RestoreTestStatus
 from services.backups.domain.retention import Mark, StoredArchive, mark_removable
 from services.backups.domain.schedules import find_overdue_slot
 from services.backups.usecases.context import BackupDependencies, BackupRequester
@@ -81,7 +82,12 @@ async def preview_backup_policy(
 def mark_backups(policy: BackupPolicy, backups: Sequence[Backup]) -> dict[int, Mark]:
     """Mark the completed backups of one app by the retention of the policy that made them, by id."""
     archives = [
-        StoredArchive(id=one.id, made_at=one.created_at, is_protected=one.protected)
+        StoredArchive(
+            id=one.id,
+            made_at=one.created_at,
+            is_protected=one.protected,
+            is_tested=one.restore_test.status is RestoreTestStatus.PASSED,
+        )
         for one in backups
         if one.status is BackupStatus.COMPLETED
     ]

@@ -17,6 +17,7 @@ from services.backups.domain.estimates import estimate_percent
 from services.backups.domain.preconditions import check_backupable
 from services.backups.workflows.create_backup_state import CreateBackupState
 from services.backups.workflows.steps.app_lock import await_answer, find_reported, release_app, report_step
+from services.backups.workflows.steps.app_record import record_app
 from services.backups.workflows.steps.archive_tasks import (
     TaskState,
     delete_archives,
@@ -81,6 +82,7 @@ class CreateBackup:
             state = replace(state, was_running=await is_running(self.containers, state.ref))
             await ctx.save(state)
             await self._warn_of_left_out(state, ctx)
+            await record_app(self.apps, self.containers, state, ctx)
         if not state.upid and not state.volume_id:
             state = await self._begin_dump(state, ctx)
         await self._report(state, ctx, message="Making the archive")

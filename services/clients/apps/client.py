@@ -11,7 +11,14 @@ from google.protobuf.message import Message
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.apps.v1.apps_service_pb2_grpc import AppsInternalServiceStub
 
-from services.clients.apps.values import AppHold, AppProbe, NewAppAnswer, ProgressReport, RestoreBesideOrder
+from services.clients.apps.values import (
+    AppHold,
+    AppProbe,
+    AppProbeTarget,
+    NewAppAnswer,
+    ProgressReport,
+    RestoreBesideOrder,
+)
 from services.common.identity.tokens import User
 from services.common.rpc.client import Clients
 
@@ -109,7 +116,13 @@ def _parse_hold(hold: pb.AppHold) -> AppHold:
         operation_id=hold.operation_id,
         storage=hold.storage,
         created_at=hold.created_at.ToDatetime(UTC) if hold.HasField("created_at") else None,
+        runtime=hold.runtime,
+        probe=_parse_target(hold.probe) if hold.HasField("probe") else None,
     )
+
+
+def _parse_target(target: pb.AppProbeTarget) -> AppProbeTarget:
+    return AppProbeTarget(scheme=target.scheme, port=target.port, path=target.path, grace_s=target.grace_s)
 
 
 def _render_report(app_id: str, operation_id: str, report: ProgressReport) -> pb.ReportOperationRequest:

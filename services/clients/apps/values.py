@@ -9,6 +9,16 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
+class AppProbeTarget:
+    """The port by which an app shows that it works; it may take `grace_s` seconds after a start."""
+
+    scheme: str
+    port: int
+    path: str
+    grace_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppHold:
     """An app and the operation that locks it.
 
@@ -18,6 +28,8 @@ class AppHold:
         operation_id: of the unfinished operation; empty: none.
         storage: the storage that its root disk was requested on; empty: any.
         created_at: None from releases that do not say.
+        runtime: compose, oci or adopted; empty: apps is of an earlier release.
+        probe: None when nothing can be probed.
     """
 
     app_id: str
@@ -30,6 +42,8 @@ class AppHold:
     operation_id: str = ""
     storage: str = ""
     created_at: datetime | None = None
+    runtime: str = ""
+    probe: AppProbeTarget | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,6 @@ from google.protobuf.empty_pb2 import Empty
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
 
-from services.clients.inventory.archives import GrpcArchives
 from services.clients.inventory.convert import (
     parse_capacity,
     parse_container,
@@ -23,6 +22,7 @@ from services.clients.inventory.convert import (
 )
 from services.clients.inventory.interface import OnText
 from services.clients.inventory.metrics import MetricHistory
+from services.clients.inventory.restore_test_client import GrpcRestoreTests
 from services.clients.inventory.values import (
     Container,
     Defaults,
@@ -48,7 +48,7 @@ _EXEC_S = 6 * 3600  # the longest command: docker pull of large images over slow
 _EXEC_END_S = 30.0  # for inventory to report the end of a command that it stopped after _EXEC_S
 
 
-class GrpcContainers(GrpcArchives):
+class GrpcContainers(GrpcRestoreTests):
     """Containers, archives and tasks by way of inventory."""
 
     async def place_container(self, wanted: Wanted) -> Placement:
@@ -246,6 +246,7 @@ class GrpcContainers(GrpcArchives):
         path: str,
         thorough: bool = True,
         wait_s: float = 0,
+        inside: bool = False,
     ) -> Probe:
         """See `Containers.probe_port`."""
         request = pb.ProbePortRequest(
@@ -256,6 +257,7 @@ class GrpcContainers(GrpcArchives):
             path=path,
             thorough=thorough,
             wait_s=wait_s,
+            inside=inside,
         )
         answer = await self._call("ProbePort", request, timeout=_PROBE_S)
         return Probe(answer.answered, answer.address, answer.message)

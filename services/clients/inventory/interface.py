@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any, Protocol
 
 from services.clients.inventory.metrics import MetricHistory
+from services.clients.inventory.restore_tests import RestoreTests
 from services.clients.inventory.values import (
     ArchiveListing,
     BackupStorage,
@@ -111,7 +112,7 @@ class Tasks(Protocol):
         """Stop a task; a task that has ended is left alone."""
 
 
-class Containers(Archives, Tasks, Protocol):
+class Containers(Archives, Tasks, RestoreTests, Protocol):
     """Inventory's ContainerService. Methods that write are idempotent by the owner's mark on the container."""
 
     async def place_container(self, wanted: Wanted) -> Placement:
@@ -245,8 +246,9 @@ class Containers(Archives, Tasks, Protocol):
         path: str,
         thorough: bool = True,
         wait_s: float = 0,
+        inside: bool = False,
     ) -> Probe:
         """Probe a port, for up to `wait_s` seconds until it answers.
 
-        `thorough`: from inside too when it refuses, which starts a process on the node.
+        `thorough`: from inside too when it refuses, which starts a process on the node; `inside`: once, from inside alone.
         """

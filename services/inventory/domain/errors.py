@@ -171,6 +171,22 @@ class MountsNotRestorableError(PreconditionError):
     """A restore would lose mount points that the host's credentials may not make."""
 
 
+class RestoreTestUnsupportedError(PreconditionError):
+    """A container made of the archive could not be isolated."""
+
+
+class ArchiveUnreadableError(PreconditionError):
+    """The archive has no configuration: its beginning is gone."""
+
+
+class NoRoomError(PreconditionError):
+    """No storage, or not enough memory, is free for a restore test."""
+
+
+class NotIsolatedError(PreconditionError):
+    """A test container could reach something outside; it must not be started."""
+
+
 class ExecUnavailableError(PreconditionError):
     """The host's credentials allow no commands inside containers."""
 

@@ -71,6 +71,9 @@ class VmidStore(Protocol):
     async def list_holders(self, *, before: datetime) -> list[tuple[int, str]]:
         """Return host and owner of the reservations made before a time."""
 
+    async def list_reserved(self, prefix: str) -> list[tuple[int, int, str, datetime]]:
+        """Return host, id, owner and time of the reservations of owners that begin with `prefix`."""
+
     async def reserve_vmid(self, host_id: int, owner: str, *, taken: AbstractSet[int]) -> int:
         """Reserve the lowest free id that is not in `taken`; the same owner always gets the same."""
 

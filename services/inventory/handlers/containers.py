@@ -23,6 +23,7 @@ from services.inventory.domain.interfaces import (
 )
 from services.inventory.handlers.archives import ArchiveHandlers
 from services.inventory.handlers.container_reads import ContainerReadHandlers
+from services.inventory.handlers.restore_tests import RestoreTestHandlers
 from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.usecases import (
     guests,
@@ -40,7 +41,7 @@ from services.inventory.usecases.move_volume import move_volume
 from services.inventory.usecases.pull_image import pull_image
 
 
-class ContainerHandlers(ArchiveHandlers, ContainerReadHandlers):
+class ContainerHandlers(ArchiveHandlers, ContainerReadHandlers, RestoreTestHandlers):
     """ContainerService."""
 
     def __init__(
@@ -243,6 +244,7 @@ class ContainerHandlers(ArchiveHandlers, ContainerReadHandlers):
             path=request.path,
             thorough=request.thorough,
             wait_s=request.wait_s,
+            inside=request.inside,
         )
         return convert.render_probe(probe)
 

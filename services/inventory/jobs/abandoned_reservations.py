@@ -12,6 +12,7 @@ from services.common.core.clock import now
 from services.common.core.log import get_logger
 from services.common.messaging.schedule import Periodic
 from services.common.rpc.client import Clients
+from services.inventory.domain.restore_tests import is_test_owner
 from services.inventory.store import SqlAddressStore, SqlVmidStore
 
 log = get_logger()
@@ -46,10 +47,12 @@ class AbandonedReservations:
             UnavailableError: apps or the database does not answer.
         """
         before = now() - settled
-        reserved = {
+        found = {
             *await self._vmids.list_holders(before=before),
             *await self._addresses.list_holders(before=before),
         }
+        # Backups releases those of restore tests, once their containers are destroyed.
+        reserved = {(host_id, owner) for host_id, owner in found if not is_test_owner(owner)}
         owners = sorted({owner for _, owner in reserved})
         gone: set[str] = set()
         # apps answers which of these ids it does not know; ids that it cannot answer for stay reserved.

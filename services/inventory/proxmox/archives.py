@@ -9,13 +9,14 @@ from typing import Any
 
 from services.common.core.errors import DomainError, UnavailableError
 from services.inventory.domain.disks import parse_configuration
-from services.inventory.domain.errors import ArchiveNotFoundError
+from services.inventory.domain.errors import ArchiveNotFoundError, ArchiveUnreadableError, ProxmoxRefusedError
 from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.proxmox.task_log import BackupJob
 
 # A file of vzdump, or a snapshot on a Proxmox Backup Server: pbs:backup/ct/105/2026-01-31T12:00:00Z.
 _FILE = re.compile(r"vzdump-lxc-(\d+)-|:backup/ct/(\d+)/")
 _MARK = "proximity-backup: "
+_NO_CONFIGURATION = "contains no configuration file"  # of PVE::Storage; vzdump writes it first
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,15 @@ async def read_configuration(client: ProxmoxApi, volume_id: str) -> dict[str, st
 
     Raises:
         ArchiveNotFoundError: no storage has it.
+        ArchiveUnreadableError: it has none.
     """
     archive = await find_archive(client, volume_id)
-    text = await client.get(f"/nodes/{archive.node}/vzdump/extractconfig", volume=volume_id)
+    try:
+        text = await client.get(f"/nodes/{archive.node}/vzdump/extractconfig", volume=volume_id)
+    except ProxmoxRefusedError as error:
+        if _NO_CONFIGURATION not in error.message:
+            raise
+        raise ArchiveUnreadableError(f"the archive {volume_id} is damaged: {error.message}") from error
     return parse_configuration(str(text))
 
 

@@ -15,6 +15,7 @@ from services.inventory.domain.entities import Host
 from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.domain.interfaces import ProxmoxFleet, VmidStore
 from services.inventory.domain.proxmox_api import ProxmoxApi
+from services.inventory.domain.restore_tests import is_test_owner
 from services.inventory.domain.scans import HostScan, ScannedContainer
 from services.inventory.proxmox.candidates import find_timeout
 from services.inventory.proxmox.guest_interfaces import find_address
@@ -140,7 +141,9 @@ async def scan_host(
             if one.get("type") == "node" and one.get("status") != "online"
         )
     )
-    found = [_build(client, one) for one in resources if one.get("type") == "lxc"]
+    listed = [_build(client, one) for one in resources if one.get("type") == "lxc"]
+    # The container of a restore test is nobody's app, nor one to adopt. It has no tags before it is restored.
+    found = [one for one in listed if TAG in one.tags or not is_test_owner(owners.get(one.vmid))]
     why = f"nodes that do not answer: {', '.join(missing)}" if missing else ""
     # All marks of a large host at once would occupy every thread of its client.
     slots = asyncio.Semaphore(_PARALLEL)

@@ -1,5 +1,6 @@
 """Marks of the owner on a container: the tag `proximity` and a line of its description that names the owner.
 
+The container of a restore test has marks of its own, so that no release takes it for the app that it was made of.
 The marks can be removed without a trace: the owner's line precedes the former description, and the former tags are
 noted in a second line where removing our tag would not restore them.
 """
@@ -10,15 +11,25 @@ import re
 from typing import Any
 
 from services.inventory.domain.errors import NotOursError
+from services.inventory.domain.restore_tests import TEST_PREFIX
 
 TAG = "proximity"
+TEST_TAG = "proximity-restore-test"
 _LINE = re.compile(r"^proximity-app: *(\S+)[ \r]*$\n?", re.MULTILINE)
+_TEST_LINE = re.compile(r"^proximity-restore-test: *(\S+)[ \r]*$\n?", re.MULTILINE)
+_TEST_NOTE = "A restore test made it of a backup. It is destroyed when the test ends.\n"
 _TAGS_LINE = re.compile(r"^proximity-tags: ?(.*?)\r?$\n?", re.MULTILINE)
 
 
 def render_description(owner: str, *, note: str = "") -> str:
     """Render the description of a container of `owner`."""
     return f"proximity-app: {owner}\n{note}".rstrip() + "\n"
+
+
+def render_test_marks(owner: str) -> dict[str, str]:
+    """Render the options that mark the container of a restore test."""
+    operation_id = owner.removeprefix(TEST_PREFIX)
+    return {"description": f"proximity-restore-test: {operation_id}\n{_TEST_NOTE}", "tags": TEST_TAG}
 
 
 def split_tags(text: str) -> list[str]:
@@ -34,7 +45,15 @@ def find_named_owner(config: dict[str, Any]) -> str | None:
 
 def find_owner(config: dict[str, Any]) -> str | None:
     """Return the owner whose marks a configuration carries, tag and description, or None."""
-    return find_named_owner(config) if TAG in split_tags(str(config.get("tags") or "")) else None
+    tags = split_tags(str(config.get("tags") or ""))
+    if TAG in tags:
+        return find_named_owner(config)
+    return _find_test_owner(config) if TEST_TAG in tags else None
+
+
+def _find_test_owner(config: dict[str, Any]) -> str | None:
+    line = _TEST_LINE.search(str(config.get("description") or ""))
+    return f"{TEST_PREFIX}{line.group(1)}" if line else None
 
 
 def check_owner(config: dict[str, Any], owner: str, *, vmid: int) -> None:

@@ -53,6 +53,13 @@ class SqlVmidStore:
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return [(int(row.host_id), str(row.owner)) for row in rows]
 
+    async def list_reserved(self, prefix: str) -> list[tuple[int, int, str, datetime]]:
+        """Return host, id, owner and time of the reservations of owners that begin with `prefix`."""
+        columns = (vmids.c.host_id, vmids.c.vmid, vmids.c.owner, vmids.c.reserved_at)
+        query = sa.select(*columns).where(vmids.c.owner.startswith(prefix, autoescape=True))
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return [(int(row.host_id), int(row.vmid), str(row.owner), row.reserved_at) for row in rows]
+
     async def reserve_vmid(self, host_id: int, owner: str, *, taken: AbstractSet[int]) -> int:
         """Reserve the lowest id that is neither reserved nor `taken`; the same owner always gets the same.
 

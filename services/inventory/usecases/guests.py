@@ -99,6 +99,7 @@ async def probe_port(
     path: str = "",
     thorough: bool = True,
     wait_s: float = 0,
+    inside: bool = False,
 ) -> PortProbe:
     """Probe a port from here and, where its address cannot be reached from here, from inside.
 
@@ -113,11 +114,17 @@ async def probe_port(
         path: of an http probe; empty for the root.
         thorough: probe inside too when there is no address yet or it refuses; each time starts a process on the node.
         wait_s: for how long the port is probed again until it answers; the container is read once.
+        inside: probe from inside alone: the address may be that of another container.
     """
     view = await containers.get_owned(ref, owner, with_tasks=False)
     if not view.is_running:
         return PortProbe(answered=False, message=f"container {ref.vmid} does not run")
     scheme, path = scheme or "tcp", path or "/"
+    if inside:
+        answered = await _answers_inside(view, access, port=port, scheme=scheme, path=path)
+        return PortProbe(
+            answered=answered, message="" if answered else f"nothing answers inside container {ref.vmid}"
+        )
     end = asyncio.get_running_loop().time() + min(wait_s, _MOST_WAIT_S)
     address = await _await_address(view, end=end)
     message = f"container {ref.vmid} has no address yet"

@@ -11,7 +11,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.clients.apps.client import GrpcApps
 from services.clients.apps.interface import Apps
-from services.clients.apps.values import AppHold, ProgressReport, RestoreBesideOrder
+from services.clients.apps.values import AppHold, AppProbeTarget, ProgressReport, RestoreBesideOrder
 from services.common.core.errors import BusyError, NotFoundError
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
@@ -60,6 +60,9 @@ async def make_real(service: Service, clients: GrpcApps) -> Backend:
         vmid=app.vmid or 0,
         node=app.node,
         owner_id=app.owner_id,
+        created_at=app.created_at,
+        runtime=app.runtime,
+        probe=AppProbeTarget(scheme="http", port=app.port or 0, path="/", grace_s=1),
     )
     containers: FakeContainers = service.platform.containers
     return Backend(clients, hold, containers.archive(hold.vmid))

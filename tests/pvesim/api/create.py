@@ -11,7 +11,7 @@ from tests.pvesim.model.entities import Container, Task
 from tests.pvesim.model.errors import ApiError, TaskFailedError, bad_params, forbid, refuse
 from tests.pvesim.model.guard import Guard, check_volume_access
 from tests.pvesim.model.permissions import ROOT, check, may
-from tests.pvesim.model.restore import recover_config
+from tests.pvesim.model.restore import check_config, check_data, recover_config
 from tests.pvesim.model.router import Call, route
 from tests.pvesim.model.running import start_container
 from tests.pvesim.model.unpack import unpack_template
@@ -209,8 +209,10 @@ def _restore(cluster: Cluster, task: Task, order: Order) -> Work:
     archive = cluster.find_volume(order.archive, order.node)
     if archive is None:
         raise TaskFailedError(f"unable to restore CT {order.vmid} - volume '{order.archive}' does not exist")
+    check_config(archive, order.vmid)
     task.log(f"restoring '{order.archive}' now..", f"extracting archive '{order.archive}'")
     yield Share(0.6)
+    check_data(task, archive, order.vmid)
     options = {key: normalise(cluster, key, value) for key, value in order.options.items()}
     if order.unprivileged is not None:
         options["unprivileged"] = order.unprivileged

@@ -8,6 +8,7 @@ from tests.pvesim.model.archives import parse_retention
 from tests.pvesim.model.dump import Job, work_dump
 from tests.pvesim.model.errors import bad_params, forbid, refuse
 from tests.pvesim.model.permissions import ROOT, check
+from tests.pvesim.model.restore import CONFIG_SHARE, NO_CONFIG
 from tests.pvesim.model.router import Call, route
 
 ROOT_ONLY = ("tmpdir", "dumpdir", "script", "job-id")
@@ -118,4 +119,6 @@ def extract_config(call: Call) -> str:
         check(call.cluster, call.user, f"/vms/{volume.vmid}", "VM.Backup")
     except Exception as error:
         raise forbid(f"/vms/{volume.vmid}, VM.Backup") from error
+    if volume.readable < CONFIG_SHARE:
+        raise refuse(NO_CONFIG)
     return volume.config

@@ -95,6 +95,8 @@ class Volume(Record):
     image: dict[str, Any] | None = None
     filesystem: int = 0
     """Bytes up to which the file system reaches when it did not grow with the volume; 0: all of it."""
+    readable: float = 1.0
+    """Share of an archive that is there, from its beginning: less when it was truncated."""
 
     @property
     def key(self) -> str:

@@ -146,6 +146,8 @@ def get_address(cluster: Cluster, container: Container) -> str | None:
     if not container.running:
         return None
     for _, network in list_networks(container.config):
+        if network.get("link_down") == "1":
+            continue
         ip = network.get("ip", "")
         if ip == "dhcp" and cluster.dhcp:
             return compute_address(cluster.secret, container.vmid)

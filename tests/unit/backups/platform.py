@@ -15,10 +15,11 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.jobs import BackupJobs
 from services.backups.server import build_workflows
-from services.backups.store import SqlBackupStore, SqlPolicyStore, build_operation_store
+from services.backups.store import SqlBackupStore, SqlPolicyStore, SqlRestoreTestStore, build_operation_store
 from services.backups.store.announcements import BACKUP_CHANGED
 from services.backups.store.tables import operations, outbox
 from services.backups.usecases.context import BackupDependencies
+from services.backups.workflows import test_backup
 from services.clients.inventory.values import ContainerVolume, Ref
 from services.common.core.clock import now
 from services.common.db.database import Database
@@ -176,10 +177,17 @@ def build_platform(db: Database) -> Platform:
     apps, containers = FakeApps(), FakeContainers()
     containers.add_container(REF, owner=APP.app_id, name=APP.name, status="running")
     containers.files[REF.vmid, "content"] = "first"
-    workflows = build_workflows(apps, containers)
+    workflows = build_workflows(
+        apps, containers, test_pace=test_backup.RestoreTestPace(poll_s=0, grace_s=0, boot_s=0)
+    )
     store = SqlBackupStore(db, workflows)
     dependencies = BackupDependencies(
-        store, apps, containers, policies=SqlPolicyStore(db), users=FakeUsers(OWNER.id, STRANGER.id, ADMIN.id)
+        store,
+        apps,
+        containers,
+        policies=SqlPolicyStore(db),
+        tests=SqlRestoreTestStore(db, workflows),
+        users=FakeUsers(OWNER.id, STRANGER.id, ADMIN.id),
     )
     return Platform(
         db,

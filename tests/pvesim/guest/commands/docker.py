@@ -162,7 +162,11 @@ async def inspect_things(process: Process, engine: Engine, args: list[str]) -> i
             )
         else:
             try:
-                found.append(inspect(engine.find(name), process.world.clock()))
+                container = engine.find(name)
+                found.append(
+                    inspect(container, process.world.clock())
+                    | {"Image": engine.find_image_id(container.image)}
+                )
             except DockerError as error:
                 raise DockerError(f"[]\nError: No such object: {name}") from error
     if form:

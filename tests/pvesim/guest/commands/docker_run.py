@@ -33,7 +33,8 @@ async def list_images(process: Process, engine: Engine, args: list[str]) -> int:
         name: digest for name, digest in engine.state.images.items() if not names or name.startswith(names[0])
     }
     if {"-q", "--quiet"} & set(options):
-        return process.say("\n".join(d.removeprefix("sha256:")[:12] for d in shown.values())) if shown else 0
+        ids = [d if "--no-trunc" in options else d.removeprefix("sha256:")[:12] for d in shown.values()]
+        return process.say("\n".join(ids)) if ids else 0
     rows = [
         (*name.rpartition(":")[::2], digest.removeprefix("sha256:")[:12]) for name, digest in shown.items()
     ]

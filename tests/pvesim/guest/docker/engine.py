@@ -58,9 +58,9 @@ class Engine:
         for layer in layers:
             await asyncio.sleep(self.world.duration("docker_pull") / len(layers))
             report(f"{layer}: Pull complete")
-        digest = hashlib.sha256(reference.full().encode()).hexdigest()
-        self.state.images[self.canonical(text)] = f"sha256:{digest}"
-        report(f"Digest: sha256:{digest}")
+        digest = _make_id(reference.full())
+        self.state.images[self.canonical(text)] = digest
+        report(f"Digest: {digest}")
 
     async def _check_pull(self, text: str) -> None:
         place = self.guest.place.key
@@ -100,6 +100,10 @@ class Engine:
         reference = parse_reference(text)
         host = "" if reference.registry == "docker.io" else f"{reference.registry}/"
         return f"{host}{reference.full()}"
+
+    def find_image_id(self, text: str) -> str:
+        """The id of an image; also of one that was removed, as the containers made of it remember."""
+        return self.state.images.get(self.canonical(text)) or _make_id(parse_reference(text).full())
 
     def has_image(self, text: str) -> bool:
         return self.canonical(text) in self.state.images
@@ -220,6 +224,10 @@ class Engine:
                 container.restart == "unless-stopped" and not container.stopped_by_hand
             ):
                 self.launch(container)
+
+
+def _make_id(reference: str) -> str:
+    return f"sha256:{hashlib.sha256(reference.encode()).hexdigest()}"
 
 
 def halt_all(guest: "Guest") -> None:

@@ -2509,6 +2509,7 @@ class AppHold(_message.Message):
     RUNTIME_FIELD_NUMBER: _builtins.int
     STORAGE_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    PROBE_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     name: _builtins.str
     hostname: _builtins.str
@@ -2528,6 +2529,10 @@ class AppHold(_message.Message):
     """Storage requested for its root disk; empty: any."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def probe(self) -> Global___AppProbeTarget:
+        """How its port is probed; absent: there is none."""
+
     def __init__(
         self,
         *,
@@ -2545,14 +2550,20 @@ class AppHold(_message.Message):
         runtime: _builtins.str = ...,
         storage: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        probe: Global___AppProbeTarget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "created_at", b"created_at", "port", b"port"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "_probe", b"_probe", "created_at", b"created_at", "port", b"port", "probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "adopted", b"adopted", "app_id", b"app_id", "created_at", b"created_at", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "node", b"node", "operation_id", b"operation_id", "owner_id", b"owner_id", "port", b"port", "runtime", b"runtime", "status", b"status", "storage", b"storage", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "_probe", b"_probe", "adopted", b"adopted", "app_id", b"app_id", "created_at", b"created_at", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "node", b"node", "operation_id", b"operation_id", "owner_id", b"owner_id", "port", b"port", "probe", b"probe", "runtime", b"runtime", "status", b"status", "storage", b"storage", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__port: _TypeAlias = _typing.Literal["port"]  # noqa: Y015
     _WhichOneofArgType__port: _TypeAlias = _typing.Literal["_port", b"_port"]  # noqa: Y015
+    _WhichOneofReturnType__probe: _TypeAlias = _typing.Literal["probe"]  # noqa: Y015
+    _WhichOneofArgType__probe: _TypeAlias = _typing.Literal["_probe", b"_probe"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__port) -> _WhichOneofReturnType__port | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__probe) -> _WhichOneofReturnType__probe | None: ...
 
 Global___AppHold: _TypeAlias = AppHold  # noqa: Y015
 
@@ -2599,6 +2610,38 @@ class ListAppHoldsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListAppHoldsResponse: _TypeAlias = ListAppHoldsResponse  # noqa: Y015
+
+@_typing.final
+class AppProbeTarget(_message.Message):
+    """The port by which an app shows that it works."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEME_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    GRACE_S_FIELD_NUMBER: _builtins.int
+    scheme: _builtins.str
+    """http, https or tcp."""
+    port: _builtins.int
+    path: _builtins.str
+    grace_s: _builtins.int
+    """Seconds that the app may take after a start."""
+    def __init__(
+        self,
+        *,
+        scheme: _builtins.str = ...,
+        port: _builtins.int = ...,
+        path: _builtins.str = ...,
+        grace_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grace_s", b"grace_s", "path", b"path", "port", b"port", "scheme", b"scheme"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppProbeTarget: _TypeAlias = AppProbeTarget  # noqa: Y015
 
 @_typing.final
 class ProbeAppRequest(_message.Message):

@@ -52,6 +52,9 @@ class Backup(_message.Message):
     LEFT_OUT_FIELD_NUMBER: _builtins.int
     WAITING_FOR_FIELD_NUMBER: _builtins.int
     POLICY_ID_FIELD_NUMBER: _builtins.int
+    RESTORE_TEST_FIELD_NUMBER: _builtins.int
+    VERIFICATION_FIELD_NUMBER: _builtins.int
+    ENCRYPTED_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     application_id: _builtins.str
     file_name: _builtins.str
@@ -88,6 +91,10 @@ class Backup(_message.Message):
     """While it is made: what holds it up, such as a lock of the container; absent when nothing does."""
     policy_id: _builtins.int
     """The policy whose schedule requested it, which may have been deleted; absent: a person did."""
+    verification: _builtins.str
+    """Of an archive on a Proxmox Backup Server that the server has verified: ok or failed; absent: it has not."""
+    encrypted: _builtins.bool
+    """Whether the archive is encrypted. The key is on the Proxmox host; without it the archive cannot be restored."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -103,6 +110,10 @@ class Backup(_message.Message):
         """Volumes of the container that are not in the archive, as they have no backup=1: mp0 (/srv/photos, 50 GB on tank).
         A restore over the container would destroy them.
         """
+
+    @_builtins.property
+    def restore_test(self) -> Global___RestoreTest:
+        """The newest restore test of it."""
 
     def __init__(
         self,
@@ -134,10 +145,13 @@ class Backup(_message.Message):
         left_out: _abc.Iterable[_builtins.str] | None = ...,
         waiting_for: _builtins.str | None = ...,
         policy_id: _builtins.int | None = ...,
+        restore_test: Global___RestoreTest | None = ...,
+        verification: _builtins.str | None = ...,
+        encrypted: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_waiting_for", b"_waiting_for", "app_removed_at", b"app_removed_at", "completed_at", b"completed_at", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "policy_id", b"policy_id", "progress", b"progress", "updated_at", b"updated_at", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_verification", b"_verification", "_waiting_for", b"_waiting_for", "app_removed_at", b"app_removed_at", "completed_at", b"completed_at", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "policy_id", b"policy_id", "progress", b"progress", "restore_test", b"restore_test", "updated_at", b"updated_at", "verification", b"verification", "waiting_for", b"waiting_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_waiting_for", b"_waiting_for", "app_name", b"app_name", "app_removed_at", b"app_removed_at", "application_id", b"application_id", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "left_out", b"left_out", "notes", b"notes", "policy_id", b"policy_id", "progress", b"progress", "protected", b"protected", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_verification", b"_verification", "_waiting_for", b"_waiting_for", "app_name", b"app_name", "app_removed_at", b"app_removed_at", "application_id", b"application_id", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "encrypted", b"encrypted", "error_message", b"error_message", "expected_s", b"expected_s", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "left_out", b"left_out", "notes", b"notes", "policy_id", b"policy_id", "progress", b"progress", "protected", b"protected", "restore_test", b"restore_test", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at", "verification", b"verification", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__app_removed_at: _TypeAlias = _typing.Literal["app_removed_at"]  # noqa: Y015
     _WhichOneofArgType__app_removed_at: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at"]  # noqa: Y015
@@ -155,6 +169,8 @@ class Backup(_message.Message):
     _WhichOneofArgType__policy_id: _TypeAlias = _typing.Literal["_policy_id", b"_policy_id"]  # noqa: Y015
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
+    _WhichOneofReturnType__verification: _TypeAlias = _typing.Literal["verification"]  # noqa: Y015
+    _WhichOneofArgType__verification: _TypeAlias = _typing.Literal["_verification", b"_verification"]  # noqa: Y015
     _WhichOneofReturnType__waiting_for: _TypeAlias = _typing.Literal["waiting_for"]  # noqa: Y015
     _WhichOneofArgType__waiting_for: _TypeAlias = _typing.Literal["_waiting_for", b"_waiting_for"]  # noqa: Y015
     @_typing.overload
@@ -174,6 +190,71 @@ class Backup(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__progress) -> _WhichOneofReturnType__progress | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__verification) -> _WhichOneofReturnType__verification | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__waiting_for) -> _WhichOneofReturnType__waiting_for | None: ...
 
 Global___Backup: _TypeAlias = Backup  # noqa: Y015
+
+@_typing.final
+class RestoreTest(_message.Message):
+    """A restore test: the archive is restored into a container without network, started, checked and destroyed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    FAILED_STEP_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    DURATION_S_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    LOG_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """untested, running, passed or failed. A test that could not be carried out leaves it untested, with a message."""
+    failed_step: _builtins.str
+    """Step at which it failed: restore, start, containers, probe or compare; empty: it did not."""
+    message: _builtins.str
+    """What failed, or why the last test could not be carried out."""
+    duration_s: _builtins.int
+    """Seconds."""
+    node: _builtins.str
+    """Node that it ran on."""
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def log(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lines, each beginning with the seconds since the start."""
+
+    def __init__(
+        self,
+        *,
+        status: _builtins.str = ...,
+        failed_step: _builtins.str = ...,
+        message: _builtins.str = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        duration_s: _builtins.int | None = ...,
+        node: _builtins.str = ...,
+        log: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_s", b"_duration_s", "_ended_at", b"_ended_at", "_started_at", b"_started_at", "duration_s", b"duration_s", "ended_at", b"ended_at", "started_at", b"started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_s", b"_duration_s", "_ended_at", b"_ended_at", "_started_at", b"_started_at", "duration_s", b"duration_s", "ended_at", b"ended_at", "failed_step", b"failed_step", "log", b"log", "message", b"message", "node", b"node", "started_at", b"started_at", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__duration_s: _TypeAlias = _typing.Literal["duration_s"]  # noqa: Y015
+    _WhichOneofArgType__duration_s: _TypeAlias = _typing.Literal["_duration_s", b"_duration_s"]  # noqa: Y015
+    _WhichOneofReturnType__ended_at: _TypeAlias = _typing.Literal["ended_at"]  # noqa: Y015
+    _WhichOneofArgType__ended_at: _TypeAlias = _typing.Literal["_ended_at", b"_ended_at"]  # noqa: Y015
+    _WhichOneofReturnType__started_at: _TypeAlias = _typing.Literal["started_at"]  # noqa: Y015
+    _WhichOneofArgType__started_at: _TypeAlias = _typing.Literal["_started_at", b"_started_at"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_s) -> _WhichOneofReturnType__duration_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ended_at) -> _WhichOneofReturnType__ended_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__started_at) -> _WhichOneofReturnType__started_at | None: ...
+
+Global___RestoreTest: _TypeAlias = RestoreTest  # noqa: Y015

@@ -75,6 +75,11 @@ class BackupsServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupResponse.FromString,
                 _registered_method=True)
+        self.TestBackup = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/TestBackup',
+                request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupResponse.FromString,
+                _registered_method=True)
         self.DeleteBackup = channel.unary_unary(
                 '/proximity.backups.v1.BackupsService/DeleteBackup',
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.DeleteBackupRequest.SerializeToString,
@@ -183,6 +188,14 @@ class BackupsServiceServicer:
         """Restore. DESTRUCTIVE: stops the app, overwrites its container, starts it again if it ran and waits until it answers.
         Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
         restores beside, as a new app, which is the only way for the backup of an app that was deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TestBackup(self, request, context):
+        """Test whether a backup can be restored: into a new container without network, which is started, checked and destroyed.
+        The app is not touched. `restore_test` of the backup has the outcome. One test runs on a node at a time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -305,6 +318,11 @@ def add_BackupsServiceServicer_to_server(servicer, server):
                     servicer.RestoreBackup,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupResponse.SerializeToString,
+            ),
+            'TestBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestBackup,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupResponse.SerializeToString,
             ),
             'DeleteBackup': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteBackup,
@@ -553,6 +571,33 @@ class BackupsService:
             '/proximity.backups.v1.BackupsService/RestoreBackup',
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupRequest.SerializeToString,
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/TestBackup',
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,6 +56,10 @@ class BackupsServiceStub:
     Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
     restores beside, as a new app, which is the only way for the backup of an app that was deleted.
     """
+    TestBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.TestBackupRequest, _backups_service_pb2.TestBackupResponse]
+    """Test whether a backup can be restored: into a new container without network, which is started, checked and destroyed.
+    The app is not touched. `restore_test` of the backup has the outcome. One test runs on a node at a time.
+    """
     DeleteBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.DeleteBackupRequest, _backups_service_pb2.DeleteBackupResponse]
     """Delete a backup and its archive."""
     ListBackupDeadLetters: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.ListBackupDeadLettersRequest, _backups_service_pb2.ListBackupDeadLettersResponse]
@@ -107,6 +111,10 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     """Restore. DESTRUCTIVE: stops the app, overwrites its container, starts it again if it ran and waits until it answers.
     Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
     restores beside, as a new app, which is the only way for the backup of an app that was deleted.
+    """
+    TestBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.TestBackupRequest, _backups_service_pb2.TestBackupResponse]  # type: ignore[assignment]
+    """Test whether a backup can be restored: into a new container without network, which is started, checked and destroyed.
+    The app is not touched. `restore_test` of the backup has the outcome. One test runs on a node at a time.
     """
     DeleteBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.DeleteBackupRequest, _backups_service_pb2.DeleteBackupResponse]  # type: ignore[assignment]
     """Delete a backup and its archive."""
@@ -198,6 +206,16 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Restore. DESTRUCTIVE: stops the app, overwrites its container, starts it again if it ran and waits until it answers.
         Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
         restores beside, as a new app, which is the only way for the backup of an app that was deleted.
+        """
+
+    @_abc_1.abstractmethod
+    def TestBackup(
+        self,
+        request: _backups_service_pb2.TestBackupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.TestBackupResponse, _abc.Awaitable[_backups_service_pb2.TestBackupResponse]]:
+        """Test whether a backup can be restored: into a new container without network, which is started, checked and destroyed.
+        The app is not touched. `restore_test` of the backup has the outcome. One test runs on a node at a time.
         """
 
     @_abc_1.abstractmethod

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!proximity/backups/v1/events.proto\x12\x14proximity.backups.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"S\n\x0f\x42\x61\x63kupCompleted\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61rchive\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x01\"A\n\x0c\x42\x61\x63kupFailed\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"0\n\x0b\x41ppRestored\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\"c\n\rBackupOverdue\x12\x11\n\tpolicy_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12/\n\x0b\x65xpected_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x84\x01\n\rBackupChanged\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x10\n\x08owner_id\x18\x03 \x01(\x05\x12\x0e\n\x06status\x18\x04 \x01(\t\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!proximity/backups/v1/events.proto\x12\x14proximity.backups.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"S\n\x0f\x42\x61\x63kupCompleted\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61rchive\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x01\"A\n\x0c\x42\x61\x63kupFailed\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"0\n\x0b\x41ppRestored\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\"c\n\rBackupOverdue\x12\x11\n\tpolicy_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12/\n\x0b\x65xpected_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"T\n\x11RestoreTestFailed\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\x84\x01\n\rBackupChanged\x12\x11\n\tbackup_id\x18\x01 \x01(\x05\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x10\n\x08owner_id\x18\x03 \x01(\x05\x12\x0e\n\x06status\x18\x04 \x01(\t\x12.\n\nupdated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPRESTORED']._serialized_end=292
   _globals['_BACKUPOVERDUE']._serialized_start=294
   _globals['_BACKUPOVERDUE']._serialized_end=393
-  _globals['_BACKUPCHANGED']._serialized_start=396
-  _globals['_BACKUPCHANGED']._serialized_end=528
+  _globals['_RESTORETESTFAILED']._serialized_start=395
+  _globals['_RESTORETESTFAILED']._serialized_end=479
+  _globals['_BACKUPCHANGED']._serialized_start=482
+  _globals['_BACKUPCHANGED']._serialized_end=614
 # @@protoc_insertion_point(module_scope)

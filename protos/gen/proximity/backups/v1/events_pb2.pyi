@@ -129,6 +129,37 @@ class BackupOverdue(_message.Message):
 Global___BackupOverdue: _TypeAlias = BackupOverdue  # noqa: Y015
 
 @_typing.final
+class RestoreTestFailed(_message.Message):
+    """events.backups.v1.restore_test_failed: an archive could not be restored, or the app in it does not work."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKUP_ID_FIELD_NUMBER: _builtins.int
+    APP_ID_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    backup_id: _builtins.int
+    app_id: _builtins.str
+    step: _builtins.str
+    """restore, start, containers, probe or compare."""
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        backup_id: _builtins.int = ...,
+        app_id: _builtins.str = ...,
+        step: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "backup_id", b"backup_id", "reason", b"reason", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreTestFailed: _TypeAlias = RestoreTestFailed  # noqa: Y015
+
+@_typing.final
 class BackupChanged(_message.Message):
     """events.backups.v1.backup_changed: a backup began, ended, changed or is gone."""
 

@@ -1861,6 +1861,7 @@ class ProbePortRequest(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     THOROUGH_FIELD_NUMBER: _builtins.int
     WAIT_S_FIELD_NUMBER: _builtins.int
+    INSIDE_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     port: _builtins.int
     scheme: _builtins.str
@@ -1871,6 +1872,8 @@ class ProbePortRequest(_message.Message):
     """Ask inside the container too when its address can be reached and nothing listens: that starts a process in it."""
     wait_s: _builtins.float
     """Seconds for which the port is probed again until it answers; 0: it is probed once."""
+    inside: _builtins.bool
+    """Ask inside the container alone: the address of a restore test may be that of its original."""
     @_builtins.property
     def container(self) -> Global___ContainerRef: ...
     def __init__(
@@ -1883,10 +1886,11 @@ class ProbePortRequest(_message.Message):
         path: _builtins.str = ...,
         thorough: _builtins.bool = ...,
         wait_s: _builtins.float = ...,
+        inside: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "owner", b"owner", "path", b"path", "port", b"port", "scheme", b"scheme", "thorough", b"thorough", "wait_s", b"wait_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "inside", b"inside", "owner", b"owner", "path", b"path", "port", b"port", "scheme", b"scheme", "thorough", b"thorough", "wait_s", b"wait_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,6 +6,7 @@ import warnings
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from proximity.common.v1 import metrics_pb2 as proximity_dot_common_dot_v1_dot_metrics__pb2
 from proximity.inventory.v1 import container_service_pb2 as proximity_dot_inventory_dot_v1_dot_container__service__pb2
+from proximity.inventory.v1 import restore_test_pb2 as proximity_dot_inventory_dot_v1_dot_restore__test__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -150,6 +151,26 @@ class ContainerServiceStub:
                 '/proximity.inventory.v1.ContainerService/ListUnarchivedVolumes',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesResponse.FromString,
+                _registered_method=True)
+        self.PlanRestoreTest = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/PlanRestoreTest',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.PlanRestoreTestRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.RestoreTestPlan.FromString,
+                _registered_method=True)
+        self.RestoreTestContainer = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/RestoreTestContainer',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.RestoreTestContainerRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
+                _registered_method=True)
+        self.ListRestoreTests = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/ListRestoreTests',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.ListRestoreTestsRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.ListRestoreTestsResponse.FromString,
+                _registered_method=True)
+        self.InspectContents = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/InspectContents',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ContainerActionRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.Contents.FromString,
                 _registered_method=True)
         self.ListArchives = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/ListArchives',
@@ -412,6 +433,36 @@ class ContainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlanRestoreTest(self, request, context):
+        """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
+        Refused with RESTORE_TEST_UNSUPPORTED for an archive whose container could not be isolated, and with NO_ROOM.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreTestContainer(self, request, context):
+        """Make a container of an archive that has the marks of a restore test and no network of the original. Called again when
+        it is there, it checks that the container is isolated; it must not be started before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRestoreTests(self, request, context):
+        """The container ids that are reserved for restore tests, with or without a container.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InspectContents(self, request, context):
+        """What is in a running container of the owner: Docker's containers, images and volumes, and its mount points.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListArchives(self, request, context):
         """The archives of a container, or of all.
         """
@@ -658,6 +709,26 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.ListUnarchivedVolumes,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesResponse.SerializeToString,
+            ),
+            'PlanRestoreTest': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanRestoreTest,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.PlanRestoreTestRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.RestoreTestPlan.SerializeToString,
+            ),
+            'RestoreTestContainer': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreTestContainer,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.RestoreTestContainerRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.SerializeToString,
+            ),
+            'ListRestoreTests': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRestoreTests,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.ListRestoreTestsRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.ListRestoreTestsResponse.SerializeToString,
+            ),
+            'InspectContents': grpc.unary_unary_rpc_method_handler(
+                    servicer.InspectContents,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ContainerActionRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.Contents.SerializeToString,
             ),
             'ListArchives': grpc.unary_unary_rpc_method_handler(
                     servicer.ListArchives,
@@ -1354,6 +1425,114 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/ListUnarchivedVolumes',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanRestoreTest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/PlanRestoreTest',
+            proximity_dot_inventory_dot_v1_dot_restore__test__pb2.PlanRestoreTestRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_restore__test__pb2.RestoreTestPlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreTestContainer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/RestoreTestContainer',
+            proximity_dot_inventory_dot_v1_dot_restore__test__pb2.RestoreTestContainerRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRestoreTests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/ListRestoreTests',
+            proximity_dot_inventory_dot_v1_dot_restore__test__pb2.ListRestoreTestsRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_restore__test__pb2.ListRestoreTestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InspectContents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/InspectContents',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.ContainerActionRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_restore__test__pb2.Contents.FromString,
             options,
             channel_credentials,
             insecure,

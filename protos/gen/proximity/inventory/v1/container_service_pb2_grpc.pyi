@@ -8,6 +8,7 @@ from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from proximity.common.v1 import metrics_pb2 as _metrics_pb2
 from proximity.inventory.v1 import container_service_pb2 as _container_service_pb2
+from proximity.inventory.v1 import restore_test_pb2 as _restore_test_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -91,6 +92,18 @@ class ContainerServiceStub:
     """Volumes of a container that are not in an archive. Restoring it over the container destroys them; without an
     archive, those that a backup made now would leave out.
     """
+    PlanRestoreTest: _grpc.UnaryUnaryMultiCallable[_restore_test_pb2.PlanRestoreTestRequest, _restore_test_pb2.RestoreTestPlan]
+    """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
+    Refused with RESTORE_TEST_UNSUPPORTED for an archive whose container could not be isolated, and with NO_ROOM.
+    """
+    RestoreTestContainer: _grpc.UnaryUnaryMultiCallable[_restore_test_pb2.RestoreTestContainerRequest, _container_service_pb2.Task]
+    """Make a container of an archive that has the marks of a restore test and no network of the original. Called again when
+    it is there, it checks that the container is isolated; it must not be started before.
+    """
+    ListRestoreTests: _grpc.UnaryUnaryMultiCallable[_restore_test_pb2.ListRestoreTestsRequest, _restore_test_pb2.ListRestoreTestsResponse]
+    """The container ids that are reserved for restore tests, with or without a container."""
+    InspectContents: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ContainerActionRequest, _restore_test_pb2.Contents]
+    """What is in a running container of the owner: Docker's containers, images and volumes, and its mount points."""
     ListArchives: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListArchivesRequest, _container_service_pb2.ListArchivesResponse]
     """The archives of a container, or of all."""
     ListBackupStorages: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListBackupStoragesRequest, _container_service_pb2.ListBackupStoragesResponse]
@@ -195,6 +208,18 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     """Volumes of a container that are not in an archive. Restoring it over the container destroys them; without an
     archive, those that a backup made now would leave out.
     """
+    PlanRestoreTest: _aio.UnaryUnaryMultiCallable[_restore_test_pb2.PlanRestoreTestRequest, _restore_test_pb2.RestoreTestPlan]  # type: ignore[assignment]
+    """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
+    Refused with RESTORE_TEST_UNSUPPORTED for an archive whose container could not be isolated, and with NO_ROOM.
+    """
+    RestoreTestContainer: _aio.UnaryUnaryMultiCallable[_restore_test_pb2.RestoreTestContainerRequest, _container_service_pb2.Task]  # type: ignore[assignment]
+    """Make a container of an archive that has the marks of a restore test and no network of the original. Called again when
+    it is there, it checks that the container is isolated; it must not be started before.
+    """
+    ListRestoreTests: _aio.UnaryUnaryMultiCallable[_restore_test_pb2.ListRestoreTestsRequest, _restore_test_pb2.ListRestoreTestsResponse]  # type: ignore[assignment]
+    """The container ids that are reserved for restore tests, with or without a container."""
+    InspectContents: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ContainerActionRequest, _restore_test_pb2.Contents]  # type: ignore[assignment]
+    """What is in a running container of the owner: Docker's containers, images and volumes, and its mount points."""
     ListArchives: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListArchivesRequest, _container_service_pb2.ListArchivesResponse]  # type: ignore[assignment]
     """The archives of a container, or of all."""
     ListBackupStorages: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListBackupStoragesRequest, _container_service_pb2.ListBackupStoragesResponse]  # type: ignore[assignment]
@@ -428,6 +453,42 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Volumes of a container that are not in an archive. Restoring it over the container destroys them; without an
         archive, those that a backup made now would leave out.
         """
+
+    @_abc_1.abstractmethod
+    def PlanRestoreTest(
+        self,
+        request: _restore_test_pb2.PlanRestoreTestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_restore_test_pb2.RestoreTestPlan, _abc.Awaitable[_restore_test_pb2.RestoreTestPlan]]:
+        """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
+        Refused with RESTORE_TEST_UNSUPPORTED for an archive whose container could not be isolated, and with NO_ROOM.
+        """
+
+    @_abc_1.abstractmethod
+    def RestoreTestContainer(
+        self,
+        request: _restore_test_pb2.RestoreTestContainerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.Task, _abc.Awaitable[_container_service_pb2.Task]]:
+        """Make a container of an archive that has the marks of a restore test and no network of the original. Called again when
+        it is there, it checks that the container is isolated; it must not be started before.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRestoreTests(
+        self,
+        request: _restore_test_pb2.ListRestoreTestsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_restore_test_pb2.ListRestoreTestsResponse, _abc.Awaitable[_restore_test_pb2.ListRestoreTestsResponse]]:
+        """The container ids that are reserved for restore tests, with or without a container."""
+
+    @_abc_1.abstractmethod
+    def InspectContents(
+        self,
+        request: _container_service_pb2.ContainerActionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_restore_test_pb2.Contents, _abc.Awaitable[_restore_test_pb2.Contents]]:
+        """What is in a running container of the owner: Docker's containers, images and volumes, and its mount points."""
 
     @_abc_1.abstractmethod
     def ListArchives(
