@@ -10,6 +10,7 @@ from typing import Any
 
 from services.clients.inventory.interface import OnText
 from services.clients.inventory.metrics import MetricHistory
+from services.clients.inventory.migration import MigrationTargets, TargetNode
 from services.clients.inventory.values import (
     Container,
     Defaults,
@@ -42,6 +43,7 @@ class FakeContainers(FakeRestoreTests):
         conflicts: sentences about addresses that others have too, by container id.
         nodes: what `list_capacity` answers.
         history: what `get_container_metrics` answers.
+        targets: what `list_migration_targets` answers.
         output: what a command prints that reads the output of an app.
         hangs: RPC that never answers; `hung` is set then.
     """
@@ -58,6 +60,7 @@ class FakeContainers(FakeRestoreTests):
         self.hangs = ""
         self.silent: set[str] = set()
         self.nodes: list[NodeCapacity] = []
+        self.targets: tuple[TargetNode, ...] = ()
         self.output: str | None = None
         self.history = MetricHistory("hour", 0, ())
 
@@ -255,6 +258,12 @@ class FakeContainers(FakeRestoreTests):
             raise NotFoundError(f"there is no container {ref.vmid}")
         paths = tuple(self.volumes.get(ref.vmid, ()))
         return dataclasses.replace(self.containers[ref.vmid], mounts=paths)
+
+    async def list_migration_targets(self, ref: Ref, *, owner: str) -> MigrationTargets:
+        self.call("list_migration_targets")
+        if ref.vmid not in self.containers:
+            raise NotFoundError(f"no container {ref.vmid}")
+        return MigrationTargets(self.own(ref, owner).node, self.targets)
 
     async def get_container_metrics(self, ref: Ref, *, owner: str, timeframe: str) -> MetricHistory:
         self.call("get_container_metrics")

@@ -1,4 +1,4 @@
-"""Messages about containers that are no apps yet, or no longer: discovery, adoption and reconciliation."""
+"""Messages about containers: discovery, adoption, reconciliation and places to move to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import App
 from services.apps.usecases.reconcile_apps import Reconciled
+from services.clients.inventory.migration import MigrationTargets
 from services.clients.inventory.values import Container
 from services.common.core.timestamps import render_time
 
@@ -62,4 +63,22 @@ def render_discovered(item: Container) -> app_pb2.DiscoveredContainer:
         cpus=item.cpus,
         ip_address=item.address or None,
         tags=item.tags,
+    )
+
+
+def render_targets(app_id: str, found: MigrationTargets) -> pb.ListMigrationTargetsResponse:
+    """Render the nodes that an app may go to."""
+    return pb.ListMigrationTargetsResponse(
+        app_id=app_id,
+        node=found.node,
+        targets=[
+            pb.MigrationTarget(
+                node=one.node,
+                online=one.online,
+                fits=not one.obstacle,
+                reason=one.obstacle,
+                free_memory=one.free_memory,
+            )
+            for one in found.targets
+        ],
     )

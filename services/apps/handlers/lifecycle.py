@@ -6,10 +6,12 @@ from __future__ import annotations
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.convert.apps import parse_changes
+from services.apps.convert.containers import render_targets
 from services.apps.convert.upgrades import render_update
 from services.apps.handlers.base import BaseHandlers, parse_requester
 from services.apps.usecases import upgrades
 from services.apps.usecases.clone_app import clone_app
+from services.apps.usecases.list_migration_targets import list_migration_targets
 from services.apps.usecases.migrate_app import migrate_app
 from services.apps.usecases.perform_app_action import perform_app_action
 from services.common.rpc.call import Call
@@ -77,3 +79,15 @@ class LifecycleHandlers(BaseHandlers):
             node=request.target_node,
         )
         return self._render_accepted(accepted, call)
+
+    async def list_migration_targets(
+        self, request: pb.ListMigrationTargetsRequest, call: Call
+    ) -> pb.ListMigrationTargetsResponse:
+        call.audit_target = request.app_id
+        found = await list_migration_targets(
+            self.dependencies.store,
+            self.dependencies.containers,
+            request.app_id,
+            owner_filter=call.owner_filter,
+        )
+        return render_targets(request.app_id, found)

@@ -3,6 +3,7 @@
 Modules, from the lowest layer to the highest:
     values      frozen values, as inventory reports and accepts them
     metrics     measurements over time
+    migration   places that a container may move to
     errors      refusals that callers tell apart
     interface   the Protocol that use cases and workflows depend on
     lookup      reads that callers share

@@ -16,12 +16,14 @@ from services.clients.inventory.convert import (
     parse_history,
     parse_placement,
     parse_scan,
+    parse_targets,
     render_creation,
     render_ref,
     render_wanted,
 )
 from services.clients.inventory.interface import OnText
 from services.clients.inventory.metrics import MetricHistory
+from services.clients.inventory.migration import MigrationTargets
 from services.clients.inventory.restore_test_client import GrpcRestoreTests
 from services.clients.inventory.values import (
     Container,
@@ -163,6 +165,12 @@ class GrpcContainers(GrpcRestoreTests):
         request = pb.GetContainerRequest(container=render_ref(ref))
         answer = await self._call("GetContainer", request, timeout=timeout, retry=timeout > _BRIEF_S)
         return parse_container(answer)
+
+    async def list_migration_targets(self, ref: Ref, *, owner: str) -> MigrationTargets:
+        """See `Containers.list_migration_targets`."""
+        request = pb.GetOwnedContainerRequest(container=render_ref(ref), owner=owner)
+        answer = await self._call("ListMigrationTargets", request, timeout=_PLACE_S, retry=False)
+        return parse_targets(answer)
 
     async def get_container_metrics(self, ref: Ref, *, owner: str, timeframe: str) -> MetricHistory:
         """See `Containers.get_container_metrics`."""

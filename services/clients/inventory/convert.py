@@ -11,6 +11,7 @@ from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1 import host_pb2
 
 from services.clients.inventory.metrics import MetricHistory, MetricSample
+from services.clients.inventory.migration import MigrationTargets, TargetNode
 from services.clients.inventory.values import (
     Archive,
     ArchiveListing,
@@ -269,3 +270,12 @@ def parse_history(message: metrics_pb2.MetricHistory) -> MetricHistory:
 def _parse_sample(sample: metrics_pb2.MetricSample) -> MetricSample:
     values = {field.name: value for field, value in sample.ListFields() if field.name != "time"}
     return MetricSample(sample.time.ToDatetime(UTC), values)
+
+
+def parse_targets(answer: pb.ListMigrationTargetsResponse) -> MigrationTargets:
+    """Parse the nodes that a container may go to."""
+    targets = (
+        TargetNode(node=one.node, online=one.online, obstacle=one.obstacle, free_memory=one.free_memory)
+        for one in answer.targets
+    )
+    return MigrationTargets(answer.node, tuple(targets))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any, Protocol
 
 from services.clients.inventory.metrics import MetricHistory
+from services.clients.inventory.migration import MigrationTargets
 from services.clients.inventory.restore_tests import RestoreTests
 from services.clients.inventory.values import (
     ArchiveListing,
@@ -185,6 +186,14 @@ class Containers(Archives, Tasks, RestoreTests, Protocol):
 
         Raises:
             NotFoundError: the host answers and has no such container.
+        """
+
+    async def list_migration_targets(self, ref: Ref, *, owner: str) -> MigrationTargets:
+        """List the other nodes of a container's host, with the reason why it does not fit one.
+
+        Raises:
+            NotFoundError: there is none.
+            ForbiddenError: it does not carry the owner's mark.
         """
 
     async def get_container_metrics(self, ref: Ref, *, owner: str, timeframe: str) -> MetricHistory:

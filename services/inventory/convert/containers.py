@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +14,12 @@ from services.inventory.convert.hosts import parse_changes
 from services.inventory.domain.container_spec import ContainerSpec, MountPoint
 from services.inventory.domain.containers import ContainerRef, ListedBackup, ListedTask, ProxmoxTask
 from services.inventory.domain.disks import Disk
+from services.inventory.domain.migration import MigrationTarget
 from services.inventory.domain.placement import ChosenPlace, PlacementRequest
 from services.inventory.domain.ports import Inspection, PortProbe
 from services.inventory.domain.scans import HostScan, ScannedContainer
+from services.inventory.domain.storages import StorageOnNode
 from services.inventory.proxmox.archives import ArchiveVolume
-from services.inventory.proxmox.storages import StorageOnNode
 from services.inventory.proxmox.tasks import Progress
 
 
@@ -241,4 +243,11 @@ def render_inspection(found: Inspection) -> cs.Inspection:
         image=found.image or None,
         os=found.os or None,
         ip_address=found.ip_address or None,
+    )
+
+
+def render_targets(node: str, targets: Sequence[MigrationTarget]) -> cs.ListMigrationTargetsResponse:
+    """Render the nodes that a container on `node` may go to."""
+    return cs.ListMigrationTargetsResponse(
+        node=node, targets=[cs.MigrationTarget(**vars(one)) for one in targets]
     )

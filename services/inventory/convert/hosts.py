@@ -13,6 +13,7 @@ from proximity.inventory.v1 import inventory_service_pb2 as pb
 from services.common.core.timestamps import render_time
 from services.inventory.domain.entities import Host, NewHost, Node, Secrets, full_token_id
 from services.inventory.domain.ssh_addresses import parse_ssh_addresses
+from services.inventory.domain.storages import StorageOnNode
 from services.inventory.usecases.hosts import HostTest
 
 _SECRETS = ("password", "token_secret", "ssh_key")
@@ -118,6 +119,25 @@ def render_node(node: Node, *, with_address: bool = True) -> host_pb2.Node:
         lxc_count=node.lxc_count,
         last_updated=render_time(node.last_updated),
         architecture=node.architecture or None,
+        allocated_cpus=node.allocated.cpus if node.allocated else None,
+        allocated_memory=node.allocated.memory if node.allocated else None,
+        allocated_disk=node.allocated.disk if node.allocated else None,
+    )
+
+
+def render_storage(host: Host, storage: StorageOnNode) -> host_pb2.Storage:
+    """Render a storage of a host as a node sees it."""
+    return host_pb2.Storage(
+        host_id=host.id,
+        host_name=host.name,
+        node=storage.node,
+        name=storage.name,
+        type=storage.type,
+        content=storage.content,
+        shared=storage.shared,
+        available=storage.available,
+        total=storage.total,
+        used=storage.used,
     )
 
 

@@ -189,8 +189,21 @@ def full_token_id(user: str, token_id: str) -> str:
 
 
 @dataclass(frozen=True)
+class Allocation:
+    """Sums over guests: CPUs, and bytes of memory and root disks."""
+
+    cpus: float
+    memory: float
+    disk: float
+
+
+@dataclass(frozen=True)
 class Node:
-    """A node as last seen; sizes in bytes, uptime in seconds."""
+    """A node as last seen; sizes in bytes, uptime in seconds.
+
+    Attributes:
+        allocated: what its guests may use together, running or not; None: read by a release that did not count it.
+    """
 
     host_id: int
     name: str
@@ -207,6 +220,7 @@ class Node:
     lxc_count: int = 0
     fingerprint: str = ""
     architecture: str = ""
+    allocated: Allocation | None = None
     id: int = 0
     host_name: str = ""
     last_updated: datetime | None = None

@@ -13,6 +13,7 @@ from services.inventory.convert import settings as convert_settings
 from services.inventory.convert.hosts import parse_host_id, render_capacity
 from services.inventory.convert.metrics import render_history
 from services.inventory.domain.interfaces import (
+    CandidateReader,
     ContainerAccess,
     ContainerScanner,
     HostStore,
@@ -21,6 +22,7 @@ from services.inventory.domain.interfaces import (
 )
 from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.usecases import containers, guests, hosts
+from services.inventory.usecases.list_migration_targets import list_migration_targets
 from services.inventory.usecases.metrics import get_container_metrics
 from services.inventory.usecases.settings import get_deployment_defaults
 
@@ -29,6 +31,7 @@ class ContainerReadHandlers:
     """The part of ContainerService that changes nothing."""
 
     _access: ContainerAccess
+    _candidates: CandidateReader
     _containers: ContainerLookup
     _hosts: HostStore
     _ports: PortProber
@@ -79,6 +82,18 @@ class ContainerReadHandlers:
             timeframe=request.range,
         )
         return render_history(history)
+
+    async def list_migration_targets(
+        self, request: cs.GetOwnedContainerRequest, _call: Call
+    ) -> cs.ListMigrationTargetsResponse:
+        node, targets = await list_migration_targets(
+            self._hosts,
+            self._containers,
+            self._candidates,
+            ref=convert.parse_ref(request.container),
+            owner=request.owner,
+        )
+        return convert.render_targets(node, targets)
 
     async def list_capacity(self, _: empty_pb2.Empty, _call: Call) -> cs.ListCapacityResponse:
         return render_capacity(await hosts.list_capacity(self._hosts))

@@ -26,6 +26,7 @@ from services.inventory.domain.interfaces import (
 )
 from services.inventory.domain.metrics import DEFAULT_RANGE
 from services.inventory.usecases import hosts, metrics
+from services.inventory.usecases.storages import list_storages
 
 T = TypeVar("T", Host, Node)
 
@@ -87,6 +88,15 @@ class HostHandlers:
             self._store, self._fleet, node_id=request.id, timeframe=request.range or DEFAULT_RANGE
         )
         return render_history(history)
+
+    async def list_storages(
+        self, request: pb.ListStoragesRequest, _call: Call
+    ) -> AsyncIterator[host_pb2.Storage]:
+        found = await list_storages(
+            self._store, self._fleet, host_id=convert.parse_host_id(request), content=request.content
+        )
+        for host, storage in found:
+            yield convert.render_storage(host, storage)
 
     def _render(self, item: T, render_item: Callable[[T], Message], *, call: Call) -> bytes:
         """Return the bytes of a host or a node, rendered once for each of its states."""

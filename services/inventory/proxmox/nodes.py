@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.access import ClusterEndpoint
-from services.inventory.domain.entities import Node
+from services.inventory.domain.entities import Allocation, Node
 from services.inventory.domain.errors import HostUnreachableError, ProxmoxRefusedError
 from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.domain.templates import parse_architecture
@@ -106,6 +106,7 @@ async def read_nodes(client: ProxmoxApi) -> tuple[str, list[Node]]:
         replace(
             _build_node(one, host_id, facts=(storages, containers, status.addresses, prints, release)),
             architecture=architectures.get(str(one["node"]), ""),
+            allocated=_sum_guests(resources, str(one["node"])),
         )
         for one in found
     ]
@@ -132,6 +133,21 @@ def describe_age(version: str) -> str:
     if int(version.partition(".")[0]) >= OLDEST_RELEASE:
         return ""
     return f"Proxmox VE {version} is not supported; {OLDEST_RELEASE}.0 or newer is needed"
+
+
+def _sum_guests(resources: Sequence[Mapping[str, Any]], node: str) -> Allocation:
+    """Sum what the guests of a node may use; templates use nothing but their disks, which their clones count."""
+    guests = [
+        one
+        for one in resources
+        if one.get("type") in {"lxc", "qemu"}
+        and one.get("node") == node
+        and not int(one.get("template") or 0)
+    ]
+    cpus, memory, disk = (
+        sum(float(one.get(name) or 0) for one in guests) for name in ("maxcpu", "maxmem", "maxdisk")
+    )
+    return Allocation(cpus, memory, disk)
 
 
 def _build_node(one: dict[str, Any], host_id: int, *, facts: tuple[Any, Any, Any, Any, str]) -> Node:

@@ -4,51 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from services.inventory.domain.errors import StorageNotFoundError
 from services.inventory.domain.proxmox_api import ProxmoxApi
+from services.inventory.domain.storages import StorageOnNode
 
 _KEEP = re.compile(r"keep-(last|hourly|daily|weekly|monthly|yearly)=(\d+)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class StorageOnNode:
-    """A storage as a node sees it; sizes in bytes, 0 where Proxmox does not say.
-
-    Attributes:
-        max_archives: archives of a container after which Proxmox refuses another; 0: no limit.
-    """
-
-    name: str
-    node: str
-    shared: bool
-    takes_backups: bool
-    available: bool
-    total: float
-    used: float
-    max_archives: int
-
-
 async def list_backup_storages(client: ProxmoxApi) -> list[StorageOnNode]:
-    """List the storages of a host by node, those that do not take backups among them."""
-    resources, definitions = await asyncio.gather(
-        client.get("/cluster/resources", type="storage"), client.get("/storage")
-    )
+    """List the storages of a host by node with their limits of archives, those that take no backups among them."""
+    found, definitions = await asyncio.gather(list_host_storages(client), client.get("/storage"))
     limits = {str(one["storage"]): _read_limit(str(one.get("prune-backups") or "")) for one in definitions}
+    return [replace(one, max_archives=limits.get(one.name, 0)) for one in found]
+
+
+async def list_host_storages(client: ProxmoxApi) -> list[StorageOnNode]:
+    """List the storages of a host by node, with one call."""
     return [
         StorageOnNode(
             name=str(one["storage"]),
             node=str(one["node"]),
+            type=str(one.get("plugintype") or ""),
+            content=tuple(sorted(filter(None, str(one.get("content") or "").split(",")))),
             shared=bool(int(one.get("shared") or 0)),
-            takes_backups="backup" in str(one.get("content") or "").split(","),
             available=one.get("status") == "available",
             total=float(one.get("maxdisk") or 0),
             used=float(one.get("disk") or 0),
-            max_archives=limits.get(str(one["storage"]), 0),
         )
-        for one in resources
+        for one in await client.get("/cluster/resources", type="storage")
     ]
 
 

@@ -219,6 +219,8 @@ class SqlHostStore:
             for node in found:
                 facts = json.dumps({name: getattr(node, name) for name in FACTS})
                 row = {"status": node.status, "facts": facts, "last_updated": moment}
+                if node.allocated is not None:
+                    row["allocated"] = json.dumps(dataclasses.asdict(node.allocated))
                 if node.architecture:  # what was known stays where a node did not say this time
                     row["architecture"] = node.architecture
                 changed = connection.execute(

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.inventory.domain.entities import (
+    Allocation,
     Host,
     Node,
     guess_exec_mode,
@@ -97,5 +98,7 @@ def render_ssh_addresses(addresses: Mapping[str, str]) -> str:
 
 def build_node(row: Mapping[str, Any]) -> Node:
     """Build a node as it was read last."""
-    values = {key: value for key, value in row.items() if key != "facts"}
-    return Node(**values, **json.loads(row["facts"]))
+    values = {key: value for key, value in row.items() if key not in {"facts", "allocated"}}
+    facts = {name: value for name, value in json.loads(row["facts"]).items() if name in FACTS}
+    allocated = Allocation(**json.loads(row["allocated"])) if row["allocated"] else None
+    return Node(**values, **facts, allocated=allocated)

@@ -53,6 +53,8 @@ nodes = sa.Table(
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("facts", sa.Text, nullable=False),
     sa.Column("architecture", sa.String(16), nullable=False, server_default=""),
+    # JSON, empty: not counted. Not in `facts`, where the release before takes no other fields.
+    sa.Column("allocated", sa.Text, nullable=False, server_default=""),
     sa.Column("last_updated", UtcDateTime, nullable=False),
     sa.UniqueConstraint("host_id", "name"),
     sqlite_autoincrement=True,

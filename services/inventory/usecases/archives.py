@@ -5,8 +5,8 @@ from __future__ import annotations
 from services.inventory.domain.containers import ProxmoxTask
 from services.inventory.domain.errors import ArchiveNotFoundError
 from services.inventory.domain.interfaces import ProxmoxFleet
+from services.inventory.domain.storages import StorageOnNode
 from services.inventory.proxmox.archives import ArchiveVolume, find_archive, read_archives, replace_notes
-from services.inventory.proxmox.storages import StorageOnNode
 from services.inventory.proxmox.storages import list_backup_storages as read_backup_storages
 
 

@@ -1163,6 +1163,89 @@ class MigrateAppRequest(_message.Message):
 Global___MigrateAppRequest: _TypeAlias = MigrateAppRequest  # noqa: Y015
 
 @_typing.final
+class ListMigrationTargetsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMigrationTargetsRequest: _TypeAlias = ListMigrationTargetsRequest  # noqa: Y015
+
+@_typing.final
+class ListMigrationTargetsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    node: _builtins.str
+    """Where it is now."""
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___MigrationTarget]:
+        """Empty where its host has one node."""
+
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        node: _builtins.str = ...,
+        targets: _abc.Iterable[Global___MigrationTarget] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "node", b"node", "targets", b"targets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMigrationTargetsResponse: _TypeAlias = ListMigrationTargetsResponse  # noqa: Y015
+
+@_typing.final
+class MigrationTarget(_message.Message):
+    """A node as the place of an app that is on another one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    ONLINE_FIELD_NUMBER: _builtins.int
+    FITS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FREE_MEMORY_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    online: _builtins.bool
+    fits: _builtins.bool
+    reason: _builtins.str
+    """Why it does not fit; empty when it does."""
+    free_memory: _builtins.float
+    """Bytes."""
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        online: _builtins.bool = ...,
+        fits: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        free_memory: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fits", b"fits", "free_memory", b"free_memory", "node", b"node", "online", b"online", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MigrationTarget: _TypeAlias = MigrationTarget  # noqa: Y015
+
+@_typing.final
 class DiscoverContainersRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

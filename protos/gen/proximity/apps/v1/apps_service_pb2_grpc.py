@@ -105,6 +105,11 @@ class AppsServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.MigrateAppRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOperationResponse.FromString,
                 _registered_method=True)
+        self.ListMigrationTargets = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/ListMigrationTargets',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListMigrationTargetsRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListMigrationTargetsResponse.FromString,
+                _registered_method=True)
         self.DiscoverContainers = channel.unary_stream(
                 '/proximity.apps.v1.AppsService/DiscoverContainers',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.DiscoverContainersRequest.SerializeToString,
@@ -316,6 +321,14 @@ class AppsServiceServicer:
 
     def MigrateApp(self, request, context):
         """Move an app to another node of its host.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMigrationTargets(self, request, context):
+        """The other nodes of the app's host, those that it fits first, with the reason for those that it does not. MigrateApp
+        refuses only nodes that are offline or unknown; Proxmox refuses the others while it moves the container.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -561,6 +574,11 @@ def add_AppsServiceServicer_to_server(servicer, server):
                     servicer.MigrateApp,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.MigrateAppRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOperationResponse.SerializeToString,
+            ),
+            'ListMigrationTargets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMigrationTargets,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListMigrationTargetsRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListMigrationTargetsResponse.SerializeToString,
             ),
             'DiscoverContainers': grpc.unary_stream_rpc_method_handler(
                     servicer.DiscoverContainers,
@@ -1030,6 +1048,33 @@ class AppsService:
             '/proximity.apps.v1.AppsService/MigrateApp',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.MigrateAppRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.AppOperationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMigrationTargets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/ListMigrationTargets',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListMigrationTargetsRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.ListMigrationTargetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -70,6 +70,10 @@ class AppsServiceStub:
     """Go back to the state before the last update."""
     MigrateApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.MigrateAppRequest, _apps_service_pb2.AppOperationResponse]
     """Move an app to another node of its host."""
+    ListMigrationTargets: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ListMigrationTargetsRequest, _apps_service_pb2.ListMigrationTargetsResponse]
+    """The other nodes of the app's host, those that it fits first, with the reason for those that it does not. MigrateApp
+    refuses only nodes that are offline or unknown; Proxmox refuses the others while it moves the container.
+    """
     DiscoverContainers: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.DiscoverContainersRequest, _app_pb2.DiscoveredContainer]
     """Containers that no app owns."""
     AdoptContainer: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.AdoptContainerRequest, _apps_service_pb2.AdoptContainerResponse]
@@ -173,6 +177,10 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """Go back to the state before the last update."""
     MigrateApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.MigrateAppRequest, _apps_service_pb2.AppOperationResponse]  # type: ignore[assignment]
     """Move an app to another node of its host."""
+    ListMigrationTargets: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ListMigrationTargetsRequest, _apps_service_pb2.ListMigrationTargetsResponse]  # type: ignore[assignment]
+    """The other nodes of the app's host, those that it fits first, with the reason for those that it does not. MigrateApp
+    refuses only nodes that are offline or unknown; Proxmox refuses the others while it moves the container.
+    """
     DiscoverContainers: _aio.UnaryStreamMultiCallable[_apps_service_pb2.DiscoverContainersRequest, _app_pb2.DiscoveredContainer]  # type: ignore[assignment]
     """Containers that no app owns."""
     AdoptContainer: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.AdoptContainerRequest, _apps_service_pb2.AdoptContainerResponse]  # type: ignore[assignment]
@@ -351,6 +359,16 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.AppOperationResponse, _abc.Awaitable[_apps_service_pb2.AppOperationResponse]]:
         """Move an app to another node of its host."""
+
+    @_abc_1.abstractmethod
+    def ListMigrationTargets(
+        self,
+        request: _apps_service_pb2.ListMigrationTargetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.ListMigrationTargetsResponse, _abc.Awaitable[_apps_service_pb2.ListMigrationTargetsResponse]]:
+        """The other nodes of the app's host, those that it fits first, with the reason for those that it does not. MigrateApp
+        refuses only nodes that are offline or unknown; Proxmox refuses the others while it moves the container.
+        """
 
     @_abc_1.abstractmethod
     def DiscoverContainers(

@@ -1398,6 +1398,85 @@ class ContainerTask(_message.Message):
 Global___ContainerTask: _TypeAlias = ContainerTask  # noqa: Y015
 
 @_typing.final
+class GetOwnedContainerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    @_builtins.property
+    def container(self) -> Global___ContainerRef: ...
+    def __init__(
+        self,
+        *,
+        container: Global___ContainerRef | None = ...,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOwnedContainerRequest: _TypeAlias = GetOwnedContainerRequest  # noqa: Y015
+
+@_typing.final
+class ListMigrationTargetsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    """Where the container is."""
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___MigrationTarget]: ...
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        targets: _abc.Iterable[Global___MigrationTarget] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["node", b"node", "targets", b"targets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMigrationTargetsResponse: _TypeAlias = ListMigrationTargetsResponse  # noqa: Y015
+
+@_typing.final
+class MigrationTarget(_message.Message):
+    """A node as the place of a container that is on another one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    ONLINE_FIELD_NUMBER: _builtins.int
+    OBSTACLE_FIELD_NUMBER: _builtins.int
+    FREE_MEMORY_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    online: _builtins.bool
+    obstacle: _builtins.str
+    """Why the container does not fit; empty: it does."""
+    free_memory: _builtins.float
+    """Bytes."""
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        online: _builtins.bool = ...,
+        obstacle: _builtins.str = ...,
+        free_memory: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["free_memory", b"free_memory", "node", b"node", "obstacle", b"obstacle", "online", b"online"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MigrationTarget: _TypeAlias = MigrationTarget  # noqa: Y015
+
+@_typing.final
 class GetContainerMetricsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

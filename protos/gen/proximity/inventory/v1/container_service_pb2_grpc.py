@@ -217,6 +217,11 @@ class ContainerServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Container.FromString,
                 _registered_method=True)
+        self.ListMigrationTargets = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/ListMigrationTargets',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetOwnedContainerRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListMigrationTargetsResponse.FromString,
+                _registered_method=True)
         self.GetContainerMetrics = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/GetContainerMetrics',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerMetricsRequest.SerializeToString,
@@ -525,6 +530,13 @@ class ContainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListMigrationTargets(self, request, context):
+        """The other nodes of a container's host, with the reason why it cannot, or should not, go to one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetContainerMetrics(self, request, context):
         """What a container used over time, from Proxmox's own history.
         """
@@ -774,6 +786,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.GetContainer,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Container.SerializeToString,
+            ),
+            'ListMigrationTargets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMigrationTargets,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetOwnedContainerRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListMigrationTargetsResponse.SerializeToString,
             ),
             'GetContainerMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.GetContainerMetrics,
@@ -1776,6 +1793,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/GetContainer',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetContainerRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.Container.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMigrationTargets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/ListMigrationTargets',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetOwnedContainerRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListMigrationTargetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

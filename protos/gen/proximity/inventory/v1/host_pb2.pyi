@@ -176,6 +176,9 @@ class Node(_message.Message):
     LXC_COUNT_FIELD_NUMBER: _builtins.int
     LAST_UPDATED_FIELD_NUMBER: _builtins.int
     ARCHITECTURE_FIELD_NUMBER: _builtins.int
+    ALLOCATED_CPUS_FIELD_NUMBER: _builtins.int
+    ALLOCATED_MEMORY_FIELD_NUMBER: _builtins.int
+    ALLOCATED_DISK_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     host_id: _builtins.int
     host_name: _builtins.str
@@ -197,6 +200,13 @@ class Node(_message.Message):
     lxc_count: _builtins.int
     architecture: _builtins.str
     """amd64, arm64 and so on; absent where Proxmox does not say."""
+    allocated_cpus: _builtins.float
+    """What its guests, containers and machines, may use together, whether they run or not; absent until it was read.
+    More than there is means that the node is overcommitted.
+    """
+    allocated_memory: _builtins.float
+    allocated_disk: _builtins.float
+    """Of root disks."""
     @_builtins.property
     def last_updated(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -219,17 +229,32 @@ class Node(_message.Message):
         lxc_count: _builtins.int = ...,
         last_updated: _timestamp_pb2.Timestamp | None = ...,
         architecture: _builtins.str | None = ...,
+        allocated_cpus: _builtins.float | None = ...,
+        allocated_memory: _builtins.float | None = ...,
+        allocated_disk: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_ip_address", b"_ip_address", "_pve_version", b"_pve_version", "architecture", b"architecture", "ip_address", b"ip_address", "last_updated", b"last_updated", "pve_version", b"pve_version"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allocated_cpus", b"_allocated_cpus", "_allocated_disk", b"_allocated_disk", "_allocated_memory", b"_allocated_memory", "_architecture", b"_architecture", "_ip_address", b"_ip_address", "_pve_version", b"_pve_version", "allocated_cpus", b"allocated_cpus", "allocated_disk", b"allocated_disk", "allocated_memory", b"allocated_memory", "architecture", b"architecture", "ip_address", b"ip_address", "last_updated", b"last_updated", "pve_version", b"pve_version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_ip_address", b"_ip_address", "_pve_version", b"_pve_version", "architecture", b"architecture", "cpu_count", b"cpu_count", "cpu_usage", b"cpu_usage", "host_id", b"host_id", "host_name", b"host_name", "id", b"id", "ip_address", b"ip_address", "last_updated", b"last_updated", "lxc_count", b"lxc_count", "memory_total", b"memory_total", "memory_used", b"memory_used", "name", b"name", "pve_version", b"pve_version", "status", b"status", "storage_total", b"storage_total", "storage_used", b"storage_used", "uptime", b"uptime"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allocated_cpus", b"_allocated_cpus", "_allocated_disk", b"_allocated_disk", "_allocated_memory", b"_allocated_memory", "_architecture", b"_architecture", "_ip_address", b"_ip_address", "_pve_version", b"_pve_version", "allocated_cpus", b"allocated_cpus", "allocated_disk", b"allocated_disk", "allocated_memory", b"allocated_memory", "architecture", b"architecture", "cpu_count", b"cpu_count", "cpu_usage", b"cpu_usage", "host_id", b"host_id", "host_name", b"host_name", "id", b"id", "ip_address", b"ip_address", "last_updated", b"last_updated", "lxc_count", b"lxc_count", "memory_total", b"memory_total", "memory_used", b"memory_used", "name", b"name", "pve_version", b"pve_version", "status", b"status", "storage_total", b"storage_total", "storage_used", b"storage_used", "uptime", b"uptime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__allocated_cpus: _TypeAlias = _typing.Literal["allocated_cpus"]  # noqa: Y015
+    _WhichOneofArgType__allocated_cpus: _TypeAlias = _typing.Literal["_allocated_cpus", b"_allocated_cpus"]  # noqa: Y015
+    _WhichOneofReturnType__allocated_disk: _TypeAlias = _typing.Literal["allocated_disk"]  # noqa: Y015
+    _WhichOneofArgType__allocated_disk: _TypeAlias = _typing.Literal["_allocated_disk", b"_allocated_disk"]  # noqa: Y015
+    _WhichOneofReturnType__allocated_memory: _TypeAlias = _typing.Literal["allocated_memory"]  # noqa: Y015
+    _WhichOneofArgType__allocated_memory: _TypeAlias = _typing.Literal["_allocated_memory", b"_allocated_memory"]  # noqa: Y015
     _WhichOneofReturnType__architecture: _TypeAlias = _typing.Literal["architecture"]  # noqa: Y015
     _WhichOneofArgType__architecture: _TypeAlias = _typing.Literal["_architecture", b"_architecture"]  # noqa: Y015
     _WhichOneofReturnType__ip_address: _TypeAlias = _typing.Literal["ip_address"]  # noqa: Y015
     _WhichOneofArgType__ip_address: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address"]  # noqa: Y015
     _WhichOneofReturnType__pve_version: _TypeAlias = _typing.Literal["pve_version"]  # noqa: Y015
     _WhichOneofArgType__pve_version: _TypeAlias = _typing.Literal["_pve_version", b"_pve_version"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__allocated_cpus) -> _WhichOneofReturnType__allocated_cpus | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__allocated_disk) -> _WhichOneofReturnType__allocated_disk | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__allocated_memory) -> _WhichOneofReturnType__allocated_memory | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__architecture) -> _WhichOneofReturnType__architecture | None: ...
     @_typing.overload
@@ -238,3 +263,59 @@ class Node(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__pve_version) -> _WhichOneofReturnType__pve_version | None: ...
 
 Global___Node: _TypeAlias = Node  # noqa: Y015
+
+@_typing.final
+class Storage(_message.Message):
+    """A storage as a node sees it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    HOST_NAME_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    host_id: _builtins.int
+    host_name: _builtins.str
+    node: _builtins.str
+    name: _builtins.str
+    """What config.storage of an app and storage of a backup name."""
+    type: _builtins.str
+    """dir, zfspool, nfs, pbs and so on."""
+    shared: _builtins.bool
+    """The same on every node of its host."""
+    available: _builtins.bool
+    """It can be used now."""
+    total: _builtins.float
+    """Bytes; 0 while it is not available."""
+    used: _builtins.float
+    @_builtins.property
+    def content(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it takes: rootdir (root disks of containers), backup, vztmpl (templates), iso, images, snippets or import."""
+
+    def __init__(
+        self,
+        *,
+        host_id: _builtins.int = ...,
+        host_name: _builtins.str = ...,
+        node: _builtins.str = ...,
+        name: _builtins.str = ...,
+        type: _builtins.str = ...,
+        content: _abc.Iterable[_builtins.str] | None = ...,
+        shared: _builtins.bool = ...,
+        available: _builtins.bool = ...,
+        total: _builtins.float = ...,
+        used: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "content", b"content", "host_id", b"host_id", "host_name", b"host_name", "name", b"name", "node", b"node", "shared", b"shared", "total", b"total", "type", b"type", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Storage: _TypeAlias = Storage  # noqa: Y015

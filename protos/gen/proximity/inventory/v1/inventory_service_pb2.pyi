@@ -390,6 +390,31 @@ class DeleteHostRequest(_message.Message):
 Global___DeleteHostRequest: _TypeAlias = DeleteHostRequest  # noqa: Y015
 
 @_typing.final
+class ListStoragesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    host_id: _builtins.int
+    content: _builtins.str
+    """Only those that take this."""
+    def __init__(
+        self,
+        *,
+        host_id: _builtins.int | None = ...,
+        content: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "host_id", b"host_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "content", b"content", "host_id", b"host_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
+    _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__host_id) -> _WhichOneofReturnType__host_id | None: ...
+
+Global___ListStoragesRequest: _TypeAlias = ListStoragesRequest  # noqa: Y015
+
+@_typing.final
 class GetNodeMetricsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -463,6 +463,11 @@ class HostServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.ListNodesRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_host__pb2.Node.FromString,
                 _registered_method=True)
+        self.ListStorages = channel.unary_stream(
+                '/proximity.inventory.v1.HostService/ListStorages',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.ListStoragesRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_host__pb2.Storage.FromString,
+                _registered_method=True)
         self.GetNodeMetrics = channel.unary_unary(
                 '/proximity.inventory.v1.HostService/GetNodeMetrics',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.GetNodeMetricsRequest.SerializeToString,
@@ -531,6 +536,14 @@ class HostServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListStorages(self, request, context):
+        """The storages of the hosts that answer, as their nodes see them now, by host, name and node. With host_id, a host that
+        does not answer is a 503.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetNodeMetrics(self, request, context):
         """What a node used over time, from Proxmox's own history. 503 when its host does not answer within 8 seconds.
         """
@@ -580,6 +593,11 @@ def add_HostServiceServicer_to_server(servicer, server):
                     servicer.ListNodes,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.ListNodesRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_host__pb2.Node.SerializeToString,
+            ),
+            'ListStorages': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListStorages,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.ListStoragesRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_host__pb2.Storage.SerializeToString,
             ),
             'GetNodeMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.GetNodeMetrics,
@@ -804,6 +822,33 @@ class HostService:
             '/proximity.inventory.v1.HostService/ListNodes',
             proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.ListNodesRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_host__pb2.Node.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStorages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/proximity.inventory.v1.HostService/ListStorages',
+            proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.ListStoragesRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_host__pb2.Storage.FromString,
             options,
             channel_credentials,
             insecure,

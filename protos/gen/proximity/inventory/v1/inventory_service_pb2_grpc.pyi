@@ -170,6 +170,10 @@ class HostServiceStub:
     """Read the nodes of a host now."""
     ListNodes: _grpc.UnaryStreamMultiCallable[_inventory_service_pb2.ListNodesRequest, _host_pb2.Node]
     """The nodes as last seen, by host and name."""
+    ListStorages: _grpc.UnaryStreamMultiCallable[_inventory_service_pb2.ListStoragesRequest, _host_pb2.Storage]
+    """The storages of the hosts that answer, as their nodes see them now, by host, name and node. With host_id, a host that
+    does not answer is a 503.
+    """
     GetNodeMetrics: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.GetNodeMetricsRequest, _metrics_pb2.MetricHistory]
     """What a node used over time, from Proxmox's own history. 503 when its host does not answer within 8 seconds."""
 
@@ -196,6 +200,10 @@ class HostServiceAsyncStub(HostServiceStub):
     """Read the nodes of a host now."""
     ListNodes: _aio.UnaryStreamMultiCallable[_inventory_service_pb2.ListNodesRequest, _host_pb2.Node]  # type: ignore[assignment]
     """The nodes as last seen, by host and name."""
+    ListStorages: _aio.UnaryStreamMultiCallable[_inventory_service_pb2.ListStoragesRequest, _host_pb2.Storage]  # type: ignore[assignment]
+    """The storages of the hosts that answer, as their nodes see them now, by host, name and node. With host_id, a host that
+    does not answer is a 503.
+    """
     GetNodeMetrics: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.GetNodeMetricsRequest, _metrics_pb2.MetricHistory]  # type: ignore[assignment]
     """What a node used over time, from Proxmox's own history. 503 when its host does not answer within 8 seconds."""
 
@@ -267,6 +275,16 @@ class HostServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_host_pb2.Node], _abc.AsyncIterator[_host_pb2.Node]]:
         """The nodes as last seen, by host and name."""
+
+    @_abc_1.abstractmethod
+    def ListStorages(
+        self,
+        request: _inventory_service_pb2.ListStoragesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_host_pb2.Storage], _abc.AsyncIterator[_host_pb2.Storage]]:
+        """The storages of the hosts that answer, as their nodes see them now, by host, name and node. With host_id, a host that
+        does not answer is a 503.
+        """
 
     @_abc_1.abstractmethod
     def GetNodeMetrics(
