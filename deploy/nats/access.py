@@ -24,6 +24,9 @@ CONSUMERS: Mapping[str, tuple[tuple[str, str], ...]] = {
         (JOBS, "apps-run"),
         (EVENTS, "apps-user-deactivated"),
         (EVENTS, "apps-backup-changed"),
+        (EVENTS, "apps-backup-failed"),
+        (EVENTS, "apps-backup-overdue"),
+        (EVENTS, "apps-restore-test-failed"),
     ),
     "backups-worker": (
         (JOBS, "backups-run"),

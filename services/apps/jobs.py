@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from nats.aio.msg import Msg
 from proximity.auth.v1 import events_pb2
 from proximity.backups.v1 import events_pb2 as backup_events_pb2
 
-from services.apps.convert.feed import parse_backup_changed
+from services.apps.convert.feed import (
+    parse_backup_changed,
+    parse_backup_failed,
+    parse_backup_overdue,
+    parse_restore_test_failed,
+)
+from services.apps.domain.feed import BackupAlert
 from services.apps.store import SqlAppStore
 from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.apps.usecases.delegated_operations import end_silent_delegations
 from services.apps.usecases.dependencies import AppDependencies
-from services.apps.usecases.last_backups import refresh_last_backups
+from services.apps.usecases.last_backups import refresh_last_backups, refresh_overdue_backups
 from services.apps.usecases.reconcile_apps import reconcile_apps
 from services.apps.usecases.removed_apps import forget_removed_apps
 from services.apps.usecases.snapshot_cleanup import drop_left_snapshots
@@ -30,6 +37,7 @@ log = get_logger()
 
 USER_DEACTIVATED = "events.auth.v1.user_deactivated"
 BACKUP_CHANGED = "events.backups.v1.backup_changed"
+_BACKUP_EVENTS = "events.backups.v1"
 _REVISION_PUBLISHED = "events.catalog.v1.revision_published"
 _UPDATES_INTERVAL = timedelta(minutes=1)  # for a publication whose event was lost: an update is never urgent
 _UPDATES_RETRY_S = 2.0  # the catalog starts together with this service
@@ -38,6 +46,7 @@ _RESTORABLE_CHANGES = frozenset({"completed", "deleting", "missing", "deleted"})
 _LAST_BACKUPS = timedelta(
     hours=1
 )  # for a change whose message was lost, and after an update from a release without
+_OVERDUE = timedelta(minutes=1)  # what is overdue follows from the time: no message announces it
 _LAST_BACKUPS_RETRY_S = 15.0  # backups starts together with this service
 _EVENTS_LIFETIME = timedelta(days=90)  # as long as a user looks back; 1 KiB each
 _SILENCE_S = 120.0  # of a delegated operation: four times as long as backups is silent between two reports
@@ -77,10 +86,31 @@ def follow_backups(bus: Bus, store: SqlAppStore, backups: Backups) -> None:
         try:
             if changed.status in _RESTORABLE_CHANGES:
                 await refresh_last_backups(store, backups, [changed.app_id])
+                await refresh_overdue_backups(store, backups)
         finally:
             await store.note_backup(parse_backup_changed(changed), message_id=message_id)
 
     bus.consume("EVENTS", BACKUP_CHANGED, durable="apps-backup-changed", handler=handle)
+
+
+def follow_backup_alerts(bus: Bus, store: SqlAppStore) -> None:
+    """Consume faults of backups and of runs that should have made one, which streams of events show."""
+
+    def make_handler(parse: Callable[[bytes], BackupAlert]) -> Callable[[Msg], Awaitable[None]]:
+        async def handle(message: Msg) -> None:
+            sequence = message.metadata.sequence.stream
+            message_id = (message.headers or {}).get("Nats-Msg-Id") or f"backup-alert-{sequence}"
+            await store.note_backup_alert(parse(message.data), message_id=message_id)
+
+        return handle
+
+    failed, overdue = make_handler(parse_backup_failed), make_handler(parse_backup_overdue)
+    tested = make_handler(parse_restore_test_failed)
+    bus.consume("EVENTS", f"{_BACKUP_EVENTS}.backup_failed", durable="apps-backup-failed", handler=failed)
+    bus.consume("EVENTS", f"{_BACKUP_EVENTS}.backup_overdue", durable="apps-backup-overdue", handler=overdue)
+    bus.consume(
+        "EVENTS", f"{_BACKUP_EVENTS}.restore_test_failed", durable="apps-restore-test-failed", handler=tested
+    )
 
 
 def refresh_catalog_updates(updates: CatalogUpdates, bus: Bus) -> Periodic:
@@ -130,20 +160,11 @@ def list_periodic_work(
         if count := await remove_stored_values(store, dependencies.catalog):
             log.info("stored_values_removed", apps=count)
 
-    async def refresh_backups() -> None:
-        if changed := await refresh_last_backups(store, backups):
-            log.info("last_backups_refreshed", apps=changed)
-
     return [
         Periodic(name="reconcile", interval=timedelta(hours=1), function=reconcile),
         Periodic(name="janitor", interval=timedelta(hours=6), function=clean_up),
         Periodic(name="holds", interval=timedelta(minutes=1), function=end_delegations),
-        Periodic(
-            name="last_backups",
-            interval=_LAST_BACKUPS,
-            function=refresh_backups,
-            retry_s=_LAST_BACKUPS_RETRY_S,
-        ),
+        *_list_backup_work(store, backups),
         Periodic(
             name="stored_values",
             interval=_VALUES,
@@ -151,4 +172,20 @@ def list_periodic_work(
             in_every_process=True,  # at the start of each: no value may stay until a schedule is due
             retry_s=_VALUES_RETRY_S,
         ),
+    ]
+
+
+def _list_backup_work(store: SqlAppStore, backups: Backups) -> list[Periodic]:
+    async def refresh_last() -> None:
+        if changed := await refresh_last_backups(store, backups):
+            log.info("last_backups_refreshed", apps=changed)
+
+    async def refresh_overdue() -> None:
+        if changed := await refresh_overdue_backups(store, backups):
+            log.info("overdue_backups_refreshed", apps=changed)
+
+    retry_s = _LAST_BACKUPS_RETRY_S
+    return [
+        Periodic(name="last_backups", interval=_LAST_BACKUPS, function=refresh_last, retry_s=retry_s),
+        Periodic(name="overdue_backups", interval=_OVERDUE, function=refresh_overdue, retry_s=retry_s),
     ]

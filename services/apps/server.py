@@ -13,6 +13,7 @@ from services.apps.events.stream import Hints, Watcher
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.handlers.app_renderer import AppRenderer
 from services.apps.jobs import (
+    follow_backup_alerts,
     follow_backups,
     follow_departures,
     list_periodic_work,
@@ -131,6 +132,7 @@ async def work(settings: AppsSettings) -> None:
     )
     follow_departures(runtime.bus, store, runtime.relay)
     follow_backups(runtime.bus, store, parts.backups)
+    follow_backup_alerts(runtime.bus, store)
     background: list[Background] = [
         parts.hints.run(),
         execution,

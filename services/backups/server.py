@@ -29,6 +29,7 @@ from services.backups.store import (
 from services.backups.store.measures import measure_backups
 from services.backups.store.tables import metadata
 from services.backups.usecases.context import BackupDependencies
+from services.backups.usecases.list_overdue_backups import list_overdue_backups
 from services.backups.workflows import (
     create_backup,
     delete_backup,
@@ -41,6 +42,7 @@ from services.clients.apps.interface import Apps
 from services.clients.auth.client import GrpcUsers
 from services.clients.inventory.client import GrpcContainers
 from services.clients.inventory.interface import Containers
+from services.common.core.clock import now
 from services.common.core.telemetry.states import note_backups
 from services.common.operations.model import Workflow
 from services.common.process import lifecycle
@@ -109,7 +111,9 @@ async def serve(settings: BackupsSettings) -> None:
     }
 
     async def measure() -> None:
-        note_backups(await measure_backups(parts.runtime.db))
+        overdue = await list_overdue_backups(parts.dependencies.policies, now=now())
+        count = len({one.app_id for one in overdue})
+        note_backups(await measure_backups(parts.runtime.db, overdue=count))
 
     await lifecycle.serve(Service(runtime=parts.runtime, handlers=handlers, measures=(measure,)))
 

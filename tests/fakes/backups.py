@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from services.clients.backups.values import AppBackupCount, HeldBackup
+from services.clients.backups.values import AppBackupCount, HeldBackup, OverdueRun
 from services.common.core.errors import NotFoundError, UnavailableError
 from tests.fakes.containers import FakeContainers
 
@@ -19,6 +19,7 @@ class FakeBackups:
         self.error = ""
         self.counts: dict[str, AppBackupCount] = {}
         self.down = False
+        self.overdue: list[OverdueRun] = []
         self.unfinished: set[str] = set()
 
     async def create_held_backup(
@@ -53,6 +54,11 @@ class FakeBackups:
             for app_id in app_ids
             if app_id in self.counts
         }
+
+    async def list_overdue_backups(self) -> Sequence[OverdueRun]:
+        if self.down:
+            raise UnavailableError("backups does not answer")
+        return self.overdue
 
     async def cancel_holding_operation(self, operation_id: str) -> str:
         return await self.get_holding_operation(operation_id)

@@ -140,7 +140,7 @@ def render_app(app: App, *, update: ItemRevision | None = None, icon: str = "") 
         can_rollback=can_roll_back(app),
         conditions=[
             app_pb2.Condition(type=item.type, message=item.message, since=render_time(item.since))
-            for item in app.conditions
+            for item in app.list_conditions()
         ],
     )
     message.config.update(dict(app.config))
@@ -154,7 +154,9 @@ def render_app(app: App, *, update: ItemRevision | None = None, icon: str = "") 
             )
         )
     if app.last_backup is not None:
-        message.last_backup.id = app.last_backup.id
+        message.last_backup.id = app.last_backup.id or 0
+        message.last_backup.external = app.last_backup.id is None
+        message.last_backup.storage = app.last_backup.storage
         message.last_backup.completed_at.CopyFrom(render_time(app.last_backup.completed_at))
     if update is not None:
         message.update.revision, message.update.version = update.revision, update.version

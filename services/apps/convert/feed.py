@@ -8,7 +8,7 @@ from proximity.backups.v1 import events_pb2
 
 from services.apps.convert.apps import render_log, render_status
 from services.apps.domain.entities import App, AppEvent
-from services.apps.domain.feed import ChangedBackup, RecordedEvent
+from services.apps.domain.feed import BackupAlert, ChangedBackup, RecordedEvent
 from services.common.core.clock import now
 from services.common.core.timestamps import render_time
 from services.common.operations.convert import render_operation
@@ -40,7 +40,9 @@ def render_recorded(event: RecordedEvent, *, app: App | None, operation: Operati
         operation: the operation under way on it.
     """
     message = pb.Event(id=str(event.id), timestamp=render_time(event.at))
-    if event.kind == "log":
+    if event.alert is not None:
+        getattr(message, event.alert.kind).CopyFrom(_render_alert(event.alert))
+    elif event.kind == "log":
         message.log.app_id = event.app_id
         message.log.line.CopyFrom(render_log(_find_line(event)))
     elif event.kind == "removed":
@@ -71,6 +73,46 @@ def parse_backup_changed(message: events_pb2.BackupChanged) -> ChangedBackup:
         owner_id=message.owner_id,
         status=message.status,
         updated_at=message.updated_at.ToDatetime(now().tzinfo),
+    )
+
+
+def parse_backup_failed(data: bytes) -> BackupAlert:
+    """Parse the announcement of a backup that failed."""
+    event = events_pb2.BackupFailed.FromString(data)
+    return BackupAlert(
+        kind="backup_failed", app_id=event.app_id, backup_id=event.backup_id, message=event.reason
+    )
+
+
+def parse_backup_overdue(data: bytes) -> BackupAlert:
+    """Parse the announcement of a run that gave no backup in time."""
+    event = events_pb2.BackupOverdue.FromString(data)
+    due = event.expected_at.ToDatetime(now().tzinfo)
+    return BackupAlert(
+        kind="backup_overdue",
+        app_id=event.app_id,
+        policy_id=event.policy_id,
+        message=f"the run of {due:%Y-%m-%d %H:%M} UTC has given no backup",
+    )
+
+
+def parse_restore_test_failed(data: bytes) -> BackupAlert:
+    """Parse the announcement of a restore test that failed."""
+    event = events_pb2.RestoreTestFailed.FromString(data)
+    return BackupAlert(
+        kind="restore_test_failed",
+        app_id=event.app_id,
+        backup_id=event.backup_id,
+        message=f"{event.step}: {event.reason}",
+    )
+
+
+def _render_alert(alert: BackupAlert) -> pb.BackupAlert:
+    return pb.BackupAlert(
+        application_id=alert.app_id,
+        backup_id=alert.backup_id,
+        policy_id=alert.policy_id,
+        message=alert.message,
     )
 
 

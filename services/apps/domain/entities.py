@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from services.clients.auth.values import Quota
-from services.clients.backups.values import LastBackup
+from services.clients.backups.values import LastBackup, OverdueRun
 from services.common.core.masking import MASK, find_credentials, mask_credentials, mask_values
 
+BACKUP_OVERDUE = "backup_overdue"  # type of a condition
 STABLE = frozenset({"running", "stopped", "error"})
 
 ACTIONS: Mapping[str, tuple[str, str, str]] = {
@@ -42,6 +43,7 @@ class App:
         rendering: what runs in it, without values: compose, images, probe, entrypoint, mounts, credentials.
         published: whether the main port is published on `public_port` inside the container.
         last_backup: the newest that can be restored, as the backups service reported last.
+        overdue_backup: the run of a policy that should have given a backup by now, as the backups service reported last.
         has_rollback: it owes its version to an update, and the backup made before that can be restored.
     """
 
@@ -72,7 +74,16 @@ class App:
     updated_at: datetime
     state_changed_at: datetime
     last_backup: LastBackup | None = None
+    overdue_backup: OverdueRun | None = None
     has_rollback: bool = False
+
+    def list_conditions(self) -> list[Condition]:
+        """List what is to be shown: the differences from its container, and a backup that is overdue."""
+        found = list(self.conditions)
+        if overdue := self.overdue_backup:
+            message = f"policy {overdue.policy_name} has made no backup since its run of {overdue.since:%Y-%m-%d %H:%M} UTC was due"
+            found.append(Condition(type=BACKUP_OVERDUE, message=message, since=overdue.since))
+        return found
 
     @property
     def is_stable(self) -> bool:

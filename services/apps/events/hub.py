@@ -255,4 +255,4 @@ def _is_creation(event: RecordedEvent, app: App) -> bool:
 
 def _list_worked_on(events: Sequence[RecordedEvent]) -> set[str]:
     """List the apps whose operation may have advanced with some events."""
-    return {event.app_id for event in events if event.kind != "backup"}
+    return {event.app_id for event in events if event.kind != "backup" and event.alert is None}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.apps.domain.feed import ChangedBackup, RecordedEvent
+from services.apps.domain.feed import BackupAlert, ChangedBackup, RecordedEvent
 from services.apps.store.tables import app_events, apps, inbox, operation_tables
 from services.common.core.clock import now
 from services.common.db.database import Database
@@ -41,6 +42,23 @@ class FeedRows:
             if note_received(connection, inbox, message_id):
                 _add_backup(connection, changed)
                 self._notify(changed.app_id)
+
+        await self._db.write(write)
+
+    async def note_backup_alert(self, alert: BackupAlert, *, message_id: str) -> None:
+        """Record a fault of a backup, once for each message; of an app that is gone, nothing."""
+
+        def write(connection: sa.Connection) -> None:
+            query = sa.select(apps.c.owner_id).where(apps.c.id == alert.app_id)
+            if not note_received(connection, inbox, message_id):
+                return
+            owner_id = connection.execute(query).scalar_one_or_none()
+            if owner_id is not None:
+                # A release before shows the kind `log` as a line, and any other that it does not know as a status.
+                _add(
+                    connection, "log", asdict(alert) | {"owner_id": owner_id}, step=alert.kind, level="error"
+                )
+                self._notify(alert.app_id)
 
         await self._db.write(write)
 
@@ -130,13 +148,15 @@ def _add_backup(connection: sa.Connection, changed: ChangedBackup) -> None:
     _add(connection, "backup", values)
 
 
-def _add(connection: sa.Connection, kind: str, values: dict[str, object]) -> None:
+def _add(
+    connection: sa.Connection, kind: str, values: dict[str, object], *, step: str = "", level: str = "info"
+) -> None:
     row = {
         "app_id": "",
         "kind": kind,
-        "level": "info",
+        "level": level,
         "message": json.dumps(values),
-        "step": "",
+        "step": step,
         "at": now(),
     }
     connection.execute(app_events.insert().values(**row))
@@ -148,7 +168,9 @@ def _parse(row: sa.Row[Any]) -> RecordedEvent:
         return RecordedEvent(app_id=row.app_id, owner_id=row.owner_id or 0, **values)
     about = json.loads(row.message)
     backup = _parse_backup(about) if row.kind == "backup" else None
-    return RecordedEvent(app_id=about["app_id"], owner_id=about["owner_id"], backup=backup, **values)
+    owner_id = about.pop("owner_id") if row.kind == "log" else about["owner_id"]
+    alert = BackupAlert(**about) if row.kind == "log" else None
+    return RecordedEvent(app_id=about["app_id"], owner_id=owner_id, backup=backup, alert=alert, **values)
 
 
 def _parse_backup(about: dict[str, Any]) -> ChangedBackup:

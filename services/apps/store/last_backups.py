@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from services.apps.domain.changes import BackupState
 from services.apps.store.tables import apps, upgrades
+from services.clients.backups.values import OverdueRun
 from services.common.core.clock import now
 from services.common.db.database import Database
 
@@ -32,6 +34,30 @@ class LastBackupRows:
         """Note the backups of apps, and return for how many of them that changed anything."""
         return await self._db.write(lambda connection: sum(_note(connection, one) for one in states))
 
+    async def note_overdue(self, runs: Sequence[OverdueRun]) -> int:
+        """Note which apps have a backup that is overdue, and return for how many apps that changed."""
+        columns = (apps.c.id, apps.c.backup_overdue_since, apps.c.backup_overdue_policy)
+        query = sa.select(*columns).where(apps.c.backup_overdue_since.is_not(None))
+        wanted = {run.app_id: (run.since, run.policy_name) for run in runs}
+
+        def find_changes(connection: sa.Connection) -> dict[str, tuple[datetime | None, str | None]]:
+            known = {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+            gone: dict[str, tuple[datetime | None, str | None]] = dict.fromkeys(
+                known.keys() - wanted, (None, None)
+            )
+            return gone | {app_id: one for app_id, one in wanted.items() if known.get(app_id) != one}
+
+        def write(connection: sa.Connection) -> int:
+            count = 0
+            for app_id, (since, policy_name) in find_changes(connection).items():
+                change = apps.update().where(apps.c.id == app_id)
+                values = {"backup_overdue_since": since, "backup_overdue_policy": policy_name}
+                count += connection.execute(change.values(**values, updated_at=now())).rowcount
+            return count
+
+        # Most of the time nothing changes: a look without a write transaction.
+        return await self._db.write(write) if await self._db.read(find_changes) else 0
+
 
 def _note(connection: sa.Connection, state: BackupState) -> bool:
     last = state.last
@@ -39,6 +65,7 @@ def _note(connection: sa.Connection, state: BackupState) -> bool:
     values = {
         "last_backup_id": last.id if last else None,
         "last_backup_at": last.completed_at if last else None,
+        "last_backup_storage": last.storage if last else "",
     }
     query = apps.update().where(apps.c.id == state.app_id)
     if not is_changed:

@@ -11,10 +11,12 @@ import sqlalchemy as sa
 
 from services.apps.domain.entities import App, AppEvent, Condition
 from services.apps.store.tables import apps
-from services.clients.backups.values import LastBackup
+from services.clients.backups.values import LastBackup, OverdueRun
 from services.common.identity.sealing import Sealer
 
-LAST_BACKUP = ("last_backup_id", "last_backup_at")
+LAST_BACKUP = (
+    "last_backup_id", "last_backup_at", "last_backup_storage", "backup_overdue_since", "backup_overdue_policy",
+)  # fmt: skip
 _APP_COLUMNS = frozenset(column.name for column in apps.c).difference(LAST_BACKUP)
 SEALED_COLUMNS = ("environment", "inputs")
 
@@ -40,9 +42,7 @@ class AppRows:
             Condition(type=item["type"], message=item["message"], since=datetime.fromisoformat(item["since"]))
             for item in values["conditions"]
         )
-        backup_id, backup_at = (row.get(name) for name in LAST_BACKUP)
-        last = LastBackup(backup_id, backup_at) if backup_id is not None and backup_at is not None else None
-        return App(**values, last_backup=last, has_rollback=bool(row.get("rollback")))
+        return App(**values, **_parse_backups(row), has_rollback=bool(row.get("rollback")))
 
     def render_app(self, app: App) -> dict[str, Any]:
         """The row of an app."""
@@ -69,6 +69,18 @@ class AppRows:
         if column == "inputs" and not values:
             return ""
         return self._sealer.seal(json.dumps(dict(values)), place=f"apps.{column}.{app_id}")
+
+
+def _parse_backups(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The newest backup of an app and the one that is overdue; records of earlier releases have neither."""
+    backup_id, backup_at, storage, since, policy = (row.get(name) for name in LAST_BACKUP)
+    last = None
+    if backup_at is not None and (backup_id is not None or storage):
+        last = LastBackup(backup_id, backup_at, storage or "")
+    return {
+        "last_backup": last,
+        "overdue_backup": OverdueRun(row["id"], policy or "", since) if since is not None else None,
+    }
 
 
 def _render_conditions(conditions: Sequence[Condition]) -> list[dict[str, str]]:

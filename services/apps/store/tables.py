@@ -50,6 +50,9 @@ apps = sa.Table(
     # As the backups service reported last, so that lists of apps need no call to it.
     sa.Column("last_backup_id", sa.Integer),
     sa.Column("last_backup_at", UtcDateTime),
+    sa.Column("last_backup_storage", sa.String(100), nullable=False, server_default=""),
+    sa.Column("backup_overdue_since", UtcDateTime),
+    sa.Column("backup_overdue_policy", sa.String(60)),
 )
 sa.Index("apps_hostname", apps.c.hostname, unique=True)
 sa.Index("apps_container", apps.c.host_id, apps.c.vmid, unique=True)

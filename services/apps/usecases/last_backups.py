@@ -7,7 +7,7 @@ from typing import Protocol
 
 from services.apps.domain.changes import BackupState
 from services.clients.backups.interface import Backups
-from services.clients.backups.values import AppBackupCount
+from services.clients.backups.values import AppBackupCount, LastBackup, OverdueRun
 
 _BATCH = 500  # apps of one request to backups
 _NONE = AppBackupCount(0, 0)
@@ -21,6 +21,9 @@ class LastBackups(Protocol):
 
     async def list_current_upgrades(self, app_ids: Collection[str]) -> Mapping[str, str]:
         """Return the ids of the updates that apps owe their versions to, by app."""
+
+    async def note_overdue(self, runs: Sequence[OverdueRun]) -> int:
+        """Note which apps have a backup that is overdue, and return for how many apps that changed."""
 
     async def note_backups(self, states: Sequence[BackupState]) -> int:
         """Note the backups of apps, and return for how many of them that changed anything."""
@@ -47,13 +50,38 @@ async def refresh_last_backups(
     return changed
 
 
+async def refresh_overdue_backups(store: LastBackups, backups: Backups) -> int:
+    """Read which apps have a backup that is overdue and note it; return for how many apps that changed.
+
+    Raises:
+        UnavailableError: backups does not answer.
+    """
+    newest: dict[str, OverdueRun] = {}
+    for run in await backups.list_overdue_backups():
+        known = newest.get(run.app_id)
+        if (
+            known is None or run.since < known.since
+        ):  # of several policies, the one that is overdue for longest
+            newest[run.app_id] = run
+    return await store.note_overdue(list(newest.values()))
+
+
+def _find_last(count: AppBackupCount) -> LastBackup | None:
+    """Return the newest backup of an app, of the platform or external."""
+    return max(
+        (one for one in (count.last, count.external) if one is not None),
+        key=lambda one: one.completed_at,
+        default=None,
+    )
+
+
 def _describe(app_id: str, count: AppBackupCount, upgrade_id: str) -> BackupState | None:
     """Return the state of an app's backups; None where a release of backups that does not tell has answered."""
     if count.completed and count.last is None:
         return None
     return BackupState(
         app_id=app_id,
-        last=count.last,
+        last=_find_last(count),
         upgrade_id=upgrade_id,
         is_restorable=upgrade_id in count.restorable,
     )

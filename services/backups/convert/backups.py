@@ -167,6 +167,8 @@ def render_counts(counts: Sequence[BackupCount]) -> pb.CountBackupsResponse:
                 last_id=one.last_id,
                 last_completed_at=render_time(one.last_completed_at) if one.last_completed_at else None,
                 restorable=one.restorable,
+                external_at=render_time(one.external_at) if one.external_at else None,
+                external_storage=one.external_storage,
             )
             for one in counts
         ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from proximity.backups.v1 import backups_service_pb2 as service_pb
 from proximity.backups.v1 import policy_pb2 as pb
 
 from services.backups.domain.entities import BackupOrder
@@ -18,6 +19,7 @@ from services.backups.domain.policies import (
 )
 from services.backups.domain.policy_limits import PolicyLimits
 from services.backups.domain.retention import Retention
+from services.backups.usecases.list_overdue_backups import OverdueBackup
 from services.backups.usecases.policies import PolicyChanges
 from services.backups.usecases.preview_backup_policy import PolicyPreview
 from services.common.core.timestamps import render_time
@@ -135,6 +137,21 @@ def render_policies(
     """Render policies."""
     return pb.ListBackupPoliciesResponse(
         policies=[render_policy(policy, limits, now) for policy in policies], total=len(policies)
+    )
+
+
+def render_overdue(found: Sequence[OverdueBackup]) -> service_pb.ListOverdueBackupsResponse:
+    """Render backups that are overdue."""
+    return service_pb.ListOverdueBackupsResponse(
+        overdue=[
+            service_pb.OverdueBackup(
+                app_id=one.app_id,
+                policy_id=one.policy.id,
+                policy_name=one.policy.settings.name,
+                since=render_time(one.since),
+            )
+            for one in found
+        ]
     )
 
 

@@ -116,6 +116,7 @@ class BackupCount:
     Attributes:
         last_id, last_completed_at: the newest restorable backup; None where there is none.
         restorable: those of the requested operations whose backup can be restored.
+        external_at, external_storage: of the newest archive that the platform did not make; None: none is known.
     """
 
     app_id: str
@@ -125,6 +126,8 @@ class BackupCount:
     last_id: int | None = None
     last_completed_at: datetime | None = None
     restorable: tuple[str, ...] = ()
+    external_at: datetime | None = None
+    external_storage: str = ""
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,9 @@ class Policies(Protocol):
 class PolicyRuns(Protocol):
     """Runs of policies: what they did for each app."""
 
+    async def list_runs(self) -> Mapping[RunKey, PolicyRun]:
+        """Return what is recorded of all policies that apply to apps."""
+
     async def find_runs(self, policy_id: int) -> Mapping[str, PolicyRun]:
         """Return what is recorded of a policy, by app."""
 

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from google.protobuf import empty_pb2
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.convert import backups as convert
+from services.backups.convert.policies import render_overdue
 from services.backups.usecases import backups, create_backup, operations
 from services.backups.usecases.context import BackupDependencies
+from services.backups.usecases.list_overdue_backups import list_overdue_backups
+from services.common.core.clock import now
 from services.common.rpc.call import Call
 
 
@@ -46,6 +50,9 @@ class BackupsInternalHandlers:
         return convert.render_held_backup(
             await create_backup.get_held_backup(self._store, request.operation_id)
         )
+
+    async def list_overdue_backups(self, _: empty_pb2.Empty, __: Call) -> pb.ListOverdueBackupsResponse:
+        return render_overdue(await list_overdue_backups(self._dependencies.policies, now=now()))
 
     async def count_backups(self, request: pb.CountBackupsRequest, _: Call) -> pb.CountBackupsResponse:
         return convert.render_counts(

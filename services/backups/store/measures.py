@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.backups.domain.entities import BackupStatus
-from services.backups.store.tables import backups, policies, policy_runs
+from services.backups.store.tables import backups
 from services.common.core.telemetry.states import BackupMeasure
 from services.common.db.database import Database
 
@@ -18,25 +18,10 @@ _LAST_FAILED = (
     .select_from(backups)
     .where(backups.c.id.in_(_newest), backups.c.status == BackupStatus.FAILED.value)
 )
-# A slot that was announced as overdue stays so until the policy has a backup that can be restored.
-_OVERDUE = (
-    sa.select(sa.func.count())
-    .select_from(policy_runs.join(policies, policies.c.id == policy_runs.c.policy_id))
-    .where(
-        policies.c.enabled,
-        policy_runs.c.overdue_slot.is_not(None),
-        ~sa.exists().where(
-            backups.c.policy_id == policy_runs.c.policy_id,
-            backups.c.app_id == policy_runs.c.app_id,
-            backups.c.status == BackupStatus.COMPLETED.value,
-            backups.c.created_at >= policy_runs.c.overdue_slot,
-        ),
-    )
-)
 
 
-async def measure_backups(db: Database) -> BackupMeasure:
-    """Count backups by status, apps whose newest backup failed, and apps whose backup is overdue.
+async def measure_backups(db: Database, *, overdue: int) -> BackupMeasure:
+    """Count backups by status, and apps whose newest backup failed, beside those whose backup is overdue.
 
     Raises:
         UnavailableError: the database does not answer.
@@ -46,7 +31,7 @@ async def measure_backups(db: Database) -> BackupMeasure:
         return BackupMeasure(
             by_status={str(row[0]): int(row[1]) for row in connection.execute(_BY_STATUS)},
             last_failed=connection.execute(_LAST_FAILED).scalar_one(),
-            overdue=connection.execute(_OVERDUE).scalar_one(),
+            overdue=overdue,
         )
 
     return await db.read(read)

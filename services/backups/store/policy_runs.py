@@ -28,6 +28,10 @@ class SqlPolicyRuns:
     _db: Database
     _on_message: Callable[[], None]
 
+    async def list_runs(self) -> dict[RunKey, PolicyRun]:
+        """See `PolicyRuns.list_runs`."""
+        return await self._db.read(_read_runs)
+
     async def find_runs(self, policy_id: int) -> dict[str, PolicyRun]:
         """See `PolicyRuns.find_runs`."""
         query = sa.select(policy_runs).where(policy_runs.c.policy_id == policy_id)

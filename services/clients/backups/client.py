@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from proximity.backups.v1 import backups_service_pb2 as pb
 from proximity.backups.v1.backups_service_pb2_grpc import BackupsInternalServiceStub
 
-from services.clients.backups.values import AppBackupCount, HeldBackup, LastBackup
+from services.clients.backups.values import AppBackupCount, HeldBackup, LastBackup, OverdueRun
 from services.common.rpc.client import Clients
 
 _BACKUP_S = 10.0  # backups calls apps before it answers
@@ -46,6 +47,11 @@ class GrpcBackups:
         answer = await self._call("CountBackups", request, timeout=_COUNT_S, retry=False)
         return {one.app_id: _parse_count(one) for one in answer.apps}
 
+    async def list_overdue_backups(self) -> list[OverdueRun]:
+        """See `Backups.list_overdue_backups`."""
+        answer = await self._call("ListOverdueBackups", Empty(), timeout=_BACKUP_S)
+        return [OverdueRun(one.app_id, one.policy_name, one.since.ToDatetime(UTC)) for one in answer.overdue]
+
     async def cancel_holding_operation(self, operation_id: str) -> str:
         """See `Backups.cancel_holding_operation`."""
         request = pb.CancelHoldingOperationRequest(operation_id=operation_id)
@@ -68,7 +74,12 @@ def _parse_count(one: pb.AppBackups) -> AppBackupCount:
     last = None
     if one.HasField("last_id") and one.HasField("last_completed_at"):
         last = LastBackup(one.last_id, one.last_completed_at.ToDatetime(UTC))
-    return AppBackupCount(one.total, one.protected, completed, last, frozenset(one.restorable))
+    external = None
+    if one.HasField("external_at"):
+        external = LastBackup(None, one.external_at.ToDatetime(UTC), one.external_storage)
+    return AppBackupCount(
+        one.total, one.protected, completed, last, frozenset(one.restorable), external=external
+    )
 
 
 def _parse_backup(answer: pb.HeldBackup) -> HeldBackup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from services.clients.backups.values import AppBackupCount, HeldBackup
+from services.clients.backups.values import AppBackupCount, HeldBackup, OverdueRun
 
 
 class Backups(Protocol):
@@ -35,6 +35,9 @@ class Backups(Protocol):
 
         Apps without any backup are left out.
         """
+
+    async def list_overdue_backups(self) -> Sequence[OverdueRun]:
+        """List the backups that are overdue by the schedules of policies, by app and time."""
 
     async def cancel_holding_operation(self, operation_id: str) -> str:
         """Request the cancellation of an operation of backups, and return its standing."""

@@ -20,10 +20,20 @@ class HeldBackup:
 
 @dataclass(frozen=True)
 class LastBackup:
-    """The newest backup of an app that can be restored."""
+    """The newest backup of an app that can be restored; `id` None: an external one, on `storage`."""
 
-    id: int
+    id: int | None
     completed_at: datetime
+    storage: str = ""
+
+
+@dataclass(frozen=True)
+class OverdueRun:
+    """The newest run of a policy for an app that should have given a backup by now."""
+
+    app_id: str
+    policy_name: str
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,7 @@ class AppBackupCount:
 
     Attributes:
         last: the newest completed one; None also from a release that does not tell.
+        external: the newest one that the platform did not make.
         restorable: those of the requested operations whose backup can be restored.
     """
 
@@ -40,3 +51,4 @@ class AppBackupCount:
     completed: int = 0
     last: LastBackup | None = None
     restorable: frozenset[str] = frozenset()
+    external: LastBackup | None = None

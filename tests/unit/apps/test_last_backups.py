@@ -12,8 +12,8 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.apps.convert.apps import render_app
 from services.apps.domain.changes import ChangeApp
 from services.apps.domain.entities import AppFilter
-from services.apps.usecases.last_backups import refresh_last_backups
-from services.clients.backups.values import AppBackupCount, LastBackup
+from services.apps.usecases.last_backups import refresh_last_backups, refresh_overdue_backups
+from services.clients.backups.values import AppBackupCount, LastBackup, OverdueRun
 from services.common.core.errors import UnavailableError
 from tests.fakes.app_upgrades import deploy, roll_back, upgrade
 from tests.fakes.apps_platform import Platform
@@ -127,3 +127,48 @@ async def test_an_icon_is_shown_where_the_catalog_has_one(service: Service) -> N
     assert (await show(service, app.id)).icon == "/api/catalog/adminer/icon"
     await service.platform.store.change(ChangeApp(app.id, {"catalog_id": "custom", "adopted": True}))
     assert (await show(service, app.id)).icon == ""
+
+
+async def test_the_newest_backup_may_be_an_external_one(service: Service) -> None:
+    app, platform = await service.deploy(), service.platform
+    external = LastBackup(None, AT, "nas")
+    platform.backups.counts[app.id] = AppBackupCount(0, 0, 0, external=external)
+    assert await refresh(platform, app.id) == 1
+    shown = (await show(service, app.id)).last_backup
+    assert (shown.id, shown.external, shown.storage) == (0, True, "nas")
+    own = LastBackup(3, AT.replace(hour=3))
+    platform.backups.counts[app.id] = AppBackupCount(1, 0, 1, own, external=external)
+    await refresh(platform, app.id)
+    shown = (await show(service, app.id)).last_backup
+    assert (shown.id, shown.external, shown.storage) == (3, False, "")
+
+
+async def test_an_overdue_backup_is_a_condition_until_it_is_made(service: Service) -> None:
+    app, platform = await service.deploy(), service.platform
+    platform.backups.overdue = [
+        OverdueRun(app.id, "hourly", AT.replace(hour=5)),
+        OverdueRun(app.id, "nightly", AT),
+        OverdueRun("gone-00000000", "nightly", AT),
+    ]
+    assert await refresh_overdue_backups(platform.store, platform.backups) == 1
+    assert await refresh_overdue_backups(platform.store, platform.backups) == 0
+    [condition] = (await show(service, app.id)).conditions
+    assert (condition.type, condition.since.ToDatetime(UTC)) == ("backup_overdue", AT)
+    assert (
+        "policy nightly has made no backup since its run of 2026-11-30 02:00 UTC was due" in condition.message
+    )
+    await platform.store.change(ChangeApp(app.id, {"conditions": []}))
+    assert (await show(service, app.id)).conditions, "reconciliation knows nothing of backups"
+    platform.backups.overdue = []
+    assert await refresh_overdue_backups(platform.store, platform.backups) == 1
+    assert not (await show(service, app.id)).conditions
+
+
+async def test_what_is_overdue_stays_while_backups_does_not_answer(platform: Platform) -> None:
+    app = await platform.deploy()
+    platform.backups.overdue = [OverdueRun(app.id, "nightly", AT)]
+    await refresh_overdue_backups(platform.store, platform.backups)
+    platform.backups.down = True
+    with pytest.raises(UnavailableError):
+        await refresh_overdue_backups(platform.store, platform.backups)
+    assert (await platform.store.get_app(app.id)).overdue_backup == OverdueRun(app.id, "nightly", AT)

@@ -136,7 +136,9 @@ async def simulate(year: Year) -> tuple[FakePolicies, Removals]:
     store.policies[DAILY] = make_policy(DAILY, "nightly", schedule="30 2 * * *", app_ids=daily)
     store.policies[HOURLY] = make_policy(HOURLY, "hourly", schedule="hourly", app_ids=hourly)
     fake = cast("Any", store)
-    dependencies = BackupDependencies(fake, year.apps, FakeContainers(), policies=fake, users=FakeUsers())
+    dependencies = BackupDependencies(
+        fake, year.apps, FakeContainers(), policies=fake, users=FakeUsers(), tests=fake
+    )
     store.clock = BEGIN - TICK
     await start_due_backups(dependencies, now=store.clock)
     for app_id in daily[:5]:

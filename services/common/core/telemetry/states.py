@@ -32,7 +32,7 @@ class BackupMeasure:
 
     Attributes:
         last_failed: apps whose newest backup failed.
-        overdue: apps of policies without a backup in time, for each policy.
+        overdue: apps with a backup that is overdue by the schedule of a policy.
     """
 
     by_status: Mapping[str, int]

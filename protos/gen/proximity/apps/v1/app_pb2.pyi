@@ -284,7 +284,14 @@ class LastBackup(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
+    EXTERNAL_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
     id: _builtins.int
+    """0 for an external one."""
+    external: _builtins.bool
+    """It was made by Proxmox itself, as by a job of an administrator, and is restored there."""
+    storage: _builtins.str
+    """Of an external one."""
     @_builtins.property
     def completed_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -292,10 +299,12 @@ class LastBackup(_message.Message):
         *,
         id: _builtins.int = ...,
         completed_at: _timestamp_pb2.Timestamp | None = ...,
+        external: _builtins.bool = ...,
+        storage: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "external", b"external", "id", b"id", "storage", b"storage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -349,7 +358,7 @@ Global___AppCredentials: _TypeAlias = AppCredentials  # noqa: Y015
 
 @_typing.final
 class Condition(_message.Message):
-    """A difference between an app and its container."""
+    """A difference between an app and its container, or a backup that is overdue."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -357,7 +366,9 @@ class Condition(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
     type: _builtins.str
-    """missing, unmanaged, stopped_outside, started_outside or drifted, as in ReconcileFinding."""
+    """missing, unmanaged, stopped_outside, started_outside or drifted, as in ReconcileFinding; or backup_overdue: a policy
+    should have backed it up by now.
+    """
     message: _builtins.str
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...

@@ -2194,6 +2194,9 @@ class Event(_message.Message):
     REMOVED_FIELD_NUMBER: _builtins.int
     OPERATION_FIELD_NUMBER: _builtins.int
     BACKUP_FIELD_NUMBER: _builtins.int
+    BACKUP_FAILED_FIELD_NUMBER: _builtins.int
+    BACKUP_OVERDUE_FIELD_NUMBER: _builtins.int
+    RESTORE_TEST_FAILED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Never falls; several events may have one id."""
     @_builtins.property
@@ -2222,6 +2225,18 @@ class Event(_message.Message):
     def backup(self) -> Global___BackupEvent:
         """A backup began, ended, changed or is gone."""
 
+    @_builtins.property
+    def backup_failed(self) -> Global___BackupAlert:
+        """A backup failed."""
+
+    @_builtins.property
+    def backup_overdue(self) -> Global___BackupAlert:
+        """A run of a policy gave no backup in time."""
+
+    @_builtins.property
+    def restore_test_failed(self) -> Global___BackupAlert:
+        """A backup could not be restored in a test, or the app in it does not work."""
+
     def __init__(
         self,
         *,
@@ -2234,12 +2249,15 @@ class Event(_message.Message):
         removed: Global___DeleteAppResponse | None = ...,
         operation: _operation_pb2.Operation | None = ...,
         backup: Global___BackupEvent | None = ...,
+        backup_failed: Global___BackupAlert | None = ...,
+        backup_overdue: Global___BackupAlert | None = ...,
+        restore_test_failed: Global___BackupAlert | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "connected", b"connected", "created", b"created", "event", b"event", "log", b"log", "operation", b"operation", "removed", b"removed", "status", b"status", "timestamp", b"timestamp"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "backup_failed", b"backup_failed", "backup_overdue", b"backup_overdue", "connected", b"connected", "created", b"created", "event", b"event", "log", b"log", "operation", b"operation", "removed", b"removed", "restore_test_failed", b"restore_test_failed", "status", b"status", "timestamp", b"timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "connected", b"connected", "created", b"created", "event", b"event", "id", b"id", "log", b"log", "operation", b"operation", "removed", b"removed", "status", b"status", "timestamp", b"timestamp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "backup_failed", b"backup_failed", "backup_overdue", b"backup_overdue", "connected", b"connected", "created", b"created", "event", b"event", "id", b"id", "log", b"log", "operation", b"operation", "removed", b"removed", "restore_test_failed", b"restore_test_failed", "status", b"status", "timestamp", b"timestamp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["connected", "created", "status", "log", "removed", "operation", "backup"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["connected", "created", "status", "log", "removed", "operation", "backup", "backup_failed", "backup_overdue", "restore_test_failed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -2291,6 +2309,44 @@ class AppLogLine(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AppLogLine: _TypeAlias = AppLogLine  # noqa: Y015
+
+@_typing.final
+class BackupAlert(_message.Message):
+    """A fault of a backup, or of a run that should have made one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    BACKUP_ID_FIELD_NUMBER: _builtins.int
+    POLICY_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    backup_id: _builtins.int
+    policy_id: _builtins.int
+    message: _builtins.str
+    """What failed and why, or when the run should have begun."""
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        backup_id: _builtins.int | None = ...,
+        policy_id: _builtins.int | None = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_backup_id", b"_backup_id", "_policy_id", b"_policy_id", "backup_id", b"backup_id", "policy_id", b"policy_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_backup_id", b"_backup_id", "_policy_id", b"_policy_id", "application_id", b"application_id", "backup_id", b"backup_id", "message", b"message", "policy_id", b"policy_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__backup_id: _TypeAlias = _typing.Literal["backup_id"]  # noqa: Y015
+    _WhichOneofArgType__backup_id: _TypeAlias = _typing.Literal["_backup_id", b"_backup_id"]  # noqa: Y015
+    _WhichOneofReturnType__policy_id: _TypeAlias = _typing.Literal["policy_id"]  # noqa: Y015
+    _WhichOneofArgType__policy_id: _TypeAlias = _typing.Literal["_policy_id", b"_policy_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__backup_id) -> _WhichOneofReturnType__backup_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__policy_id) -> _WhichOneofReturnType__policy_id | None: ...
+
+Global___BackupAlert: _TypeAlias = BackupAlert  # noqa: Y015
 
 @_typing.final
 class BackupEvent(_message.Message):

@@ -719,6 +719,8 @@ class AppBackups(_message.Message):
     LAST_ID_FIELD_NUMBER: _builtins.int
     LAST_COMPLETED_AT_FIELD_NUMBER: _builtins.int
     RESTORABLE_FIELD_NUMBER: _builtins.int
+    EXTERNAL_AT_FIELD_NUMBER: _builtins.int
+    EXTERNAL_STORAGE_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     total: _builtins.int
     protected: _builtins.int
@@ -726,11 +728,16 @@ class AppBackups(_message.Message):
     """Those that can be restored; absent from releases that do not count them."""
     last_id: _builtins.int
     """The newest of those; absent where there is none, and from releases that do not tell."""
+    external_storage: _builtins.str
     @_builtins.property
     def last_completed_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def restorable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Those of the requested operations whose backup can be restored."""
+
+    @_builtins.property
+    def external_at(self) -> _timestamp_pb2.Timestamp:
+        """The newest archive of its container that the platform did not make, as a job of Proxmox does; absent: none is known."""
 
     def __init__(
         self,
@@ -742,10 +749,12 @@ class AppBackups(_message.Message):
         last_id: _builtins.int | None = ...,
         last_completed_at: _timestamp_pb2.Timestamp | None = ...,
         restorable: _abc.Iterable[_builtins.str] | None = ...,
+        external_at: _timestamp_pb2.Timestamp | None = ...,
+        external_storage: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_completed", b"_completed", "_last_id", b"_last_id", "completed", b"completed", "last_completed_at", b"last_completed_at", "last_id", b"last_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_completed", b"_completed", "_last_id", b"_last_id", "completed", b"completed", "external_at", b"external_at", "last_completed_at", b"last_completed_at", "last_id", b"last_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_completed", b"_completed", "_last_id", b"_last_id", "app_id", b"app_id", "completed", b"completed", "last_completed_at", b"last_completed_at", "last_id", b"last_id", "protected", b"protected", "restorable", b"restorable", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_completed", b"_completed", "_last_id", b"_last_id", "app_id", b"app_id", "completed", b"completed", "external_at", b"external_at", "external_storage", b"external_storage", "last_completed_at", b"last_completed_at", "last_id", b"last_id", "protected", b"protected", "restorable", b"restorable", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__completed: _TypeAlias = _typing.Literal["completed"]  # noqa: Y015
     _WhichOneofArgType__completed: _TypeAlias = _typing.Literal["_completed", b"_completed"]  # noqa: Y015
@@ -757,6 +766,59 @@ class AppBackups(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__last_id) -> _WhichOneofReturnType__last_id | None: ...
 
 Global___AppBackups: _TypeAlias = AppBackups  # noqa: Y015
+
+@_typing.final
+class ListOverdueBackupsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OVERDUE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def overdue(self) -> _containers.RepeatedCompositeFieldContainer[Global___OverdueBackup]: ...
+    def __init__(
+        self,
+        *,
+        overdue: _abc.Iterable[Global___OverdueBackup] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["overdue", b"overdue"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOverdueBackupsResponse: _TypeAlias = ListOverdueBackupsResponse  # noqa: Y015
+
+@_typing.final
+class OverdueBackup(_message.Message):
+    """The newest run of a policy for an app that should have given a backup by now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    POLICY_ID_FIELD_NUMBER: _builtins.int
+    POLICY_NAME_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    policy_id: _builtins.int
+    policy_name: _builtins.str
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """When the run should have begun."""
+
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        policy_id: _builtins.int = ...,
+        policy_name: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "policy_id", b"policy_id", "policy_name", b"policy_name", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OverdueBackup: _TypeAlias = OverdueBackup  # noqa: Y015
 
 @_typing.final
 class GetHeldBackupRequest(_message.Message):

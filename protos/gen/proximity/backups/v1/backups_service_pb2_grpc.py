@@ -936,6 +936,11 @@ class BackupsInternalServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsResponse.FromString,
                 _registered_method=True)
+        self.ListOverdueBackups = channel.unary_unary(
+                '/proximity.backups.v1.BackupsInternalService/ListOverdueBackups',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListOverdueBackupsResponse.FromString,
+                _registered_method=True)
         self.GetHeldBackup = channel.unary_unary(
                 '/proximity.backups.v1.BackupsInternalService/GetHeldBackup',
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.GetHeldBackupRequest.SerializeToString,
@@ -976,6 +981,13 @@ class BackupsInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOverdueBackups(self, request, context):
+        """Backups that are overdue now by the schedules of their policies, whether or not runs take place.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetHeldBackup(self, request, context):
         """The backup that an operation of apps had made. NOT_FOUND when there is none (any more).
         """
@@ -1005,6 +1017,11 @@ def add_BackupsInternalServiceServicer_to_server(servicer, server):
                     servicer.CountBackups,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsResponse.SerializeToString,
+            ),
+            'ListOverdueBackups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOverdueBackups,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListOverdueBackupsResponse.SerializeToString,
             ),
             'GetHeldBackup': grpc.unary_unary_rpc_method_handler(
                     servicer.GetHeldBackup,
@@ -1121,6 +1138,33 @@ class BackupsInternalService:
             '/proximity.backups.v1.BackupsInternalService/CountBackups',
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsRequest.SerializeToString,
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOverdueBackups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsInternalService/ListOverdueBackups',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListOverdueBackupsResponse.FromString,
             options,
             channel_credentials,
             insecure,

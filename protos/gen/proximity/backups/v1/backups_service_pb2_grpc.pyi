@@ -330,6 +330,8 @@ class BackupsInternalServiceStub:
     """
     CountBackups: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.CountBackupsRequest, _backups_service_pb2.CountBackupsResponse]
     """How many backups apps have, of those that have any."""
+    ListOverdueBackups: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _backups_service_pb2.ListOverdueBackupsResponse]
+    """Backups that are overdue now by the schedules of their policies, whether or not runs take place."""
     GetHeldBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.GetHeldBackupRequest, _backups_service_pb2.HeldBackup]
     """The backup that an operation of apps had made. NOT_FOUND when there is none (any more)."""
 
@@ -348,6 +350,8 @@ class BackupsInternalServiceAsyncStub(BackupsInternalServiceStub):
     """
     CountBackups: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.CountBackupsRequest, _backups_service_pb2.CountBackupsResponse]  # type: ignore[assignment]
     """How many backups apps have, of those that have any."""
+    ListOverdueBackups: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _backups_service_pb2.ListOverdueBackupsResponse]  # type: ignore[assignment]
+    """Backups that are overdue now by the schedules of their policies, whether or not runs take place."""
     GetHeldBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.GetHeldBackupRequest, _backups_service_pb2.HeldBackup]  # type: ignore[assignment]
     """The backup that an operation of apps had made. NOT_FOUND when there is none (any more)."""
 
@@ -387,6 +391,14 @@ class BackupsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_backups_service_pb2.CountBackupsResponse, _abc.Awaitable[_backups_service_pb2.CountBackupsResponse]]:
         """How many backups apps have, of those that have any."""
+
+    @_abc_1.abstractmethod
+    def ListOverdueBackups(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.ListOverdueBackupsResponse, _abc.Awaitable[_backups_service_pb2.ListOverdueBackupsResponse]]:
+        """Backups that are overdue now by the schedules of their policies, whether or not runs take place."""
 
     @_abc_1.abstractmethod
     def GetHeldBackup(
