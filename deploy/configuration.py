@@ -17,6 +17,7 @@ from typing import Any
 
 from deploy.composing import COMPOSE, render_compose
 from deploy.local.settings import LocalSettings
+from gateway import environment as gateway_environment
 from services.common.core.config import ConfigError, ServiceSettings, read_settings
 from services.common.core.environment import explain_replaced, find_misspelt
 from services.registry import SERVICES
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "configuration.md"
 EXAMPLE = ROOT / ".env.example"
 _RUNNER = "make run"
+GATEWAY = "gateway"
 _ELSEWHERE = {
     "PROXIMITY_SERVICE",  # of an image: which service it holds
     *("PROXIMITY_URL", "PROXIMITY_TOKEN", "PROXIMITY_CONFIG_DIR"),  # of the command line
@@ -66,6 +68,15 @@ def list_variables() -> list[Variable]:
             earlier = found.get(name)
             readers = (*(earlier.readers if earlier else ()), reader)
             found[name] = Variable(name, _render(metadata), metadata["doc"], metadata["secret"], readers)
+    for variable in gateway_environment.VARIABLES:
+        earlier = found.get(variable.name)
+        if earlier:
+            found[variable.name] = dataclasses.replace(earlier, readers=(*earlier.readers, GATEWAY))
+        else:
+            default = variable.default or "none"
+            found[variable.name] = Variable(
+                variable.name, default, variable.doc, secret=False, readers=(GATEWAY, _RUNNER)
+            )
     return sorted(found.values(), key=lambda variable: variable.name)
 
 
@@ -105,8 +116,8 @@ def render_table() -> str:
     ]
     for each in list_variables():
         readers = "all services" if set(SERVICES) <= set(each.readers) else ", ".join(each.readers)
-        if "all services" in readers and _RUNNER in each.readers:
-            readers += f", {_RUNNER}"
+        if "all services" in readers:
+            readers = ", ".join([readers, *(other for other in (GATEWAY, _RUNNER) if other in each.readers)])
         default = "required" if each.default == "required" else f"`{each.default}`"
         marked = " Secret." if each.secret else ""
         lines.append(f"| `{each.name}` | {default} | {each.doc}{marked} | {readers} |")
@@ -155,7 +166,23 @@ def check_environment(environ: Mapping[str, str]) -> tuple[list[str], list[str]]
             read_settings(kind, environ)
         except ConfigError as error:
             faults += [fault for fault in error.faults if fault not in faults]
+    faults += [
+        fault for fault in _check_gateway(environ) if fault.partition(":")[0] not in _list_names(faults)
+    ]
     return faults, explain_replaced(environ)
+
+
+def _check_gateway(environ: Mapping[str, str]) -> list[str]:
+    try:
+        gateway_environment.read_environment(environ)
+    except ValueError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _list_names(faults: list[str]) -> set[str]:
+    """Variables that have a fault already: two readers of one variable say the same in different words."""
+    return {fault.partition(":")[0] for fault in faults}
 
 
 def main(arguments: list[str]) -> int:

