@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from services.common.core.needed_settings import find_incomplete
 from services.common.core.parsing import (
     parse_bool,
     parse_database_url,
@@ -55,6 +56,7 @@ def setting(
     parse: Callable[[str], Any] = str,
     doc: str,
     secret: bool = False,
+    remedy: str = "",
     needs: Sequence[str | tuple[str, ...]] = (),
 ) -> Any:
     """Declare a field that comes from the environment variable `name`.
@@ -65,6 +67,7 @@ def setting(
         parse: turns its text into the value; a ValueError is a fault.
         doc: what it is for, in the table of settings.
         secret: never shown.
+        remedy: how to get a value, for a variable that is required.
         needs: variables without which this one has no effect; a tuple needs one of its variables.
     """
     groups = [(each,) if isinstance(each, str) else each for each in needs]
@@ -73,6 +76,7 @@ def setting(
         "parse": parse,
         "doc": doc,
         "secret": secret,
+        "remedy": remedy,
         "default": default,
         "needs": groups,
     }
@@ -124,20 +128,6 @@ def _fill(kind: type[T], source: Mapping[str, str]) -> tuple[T, list[str]]:
     return kind(**values), faults
 
 
-def find_incomplete(kind: type[Any], source: Mapping[str, str]) -> list[str]:
-    """Name each variable that is set without another one that it needs."""
-    return [
-        f"{metadata['name']}: is set without {' or '.join(needed)}; set both, or neither"
-        for metadata in (field.metadata for field in dataclasses.fields(kind) if "name" in field.metadata)
-        for needed in metadata["needs"]
-        if _is_set(metadata["name"], source) and not any(_is_set(name, source) for name in needed)
-    ]
-
-
-def _is_set(name: str, source: Mapping[str, str]) -> bool:
-    return bool(source.get(name) or source.get(f"{name}_FILE"))
-
-
 def _list_unaccepted(settings: ServiceSettings) -> list[str]:
     """List what is too weak for production, unless ALLOW_INSECURE names it."""
     # Development uses known passwords and plain HTTP on purpose.
@@ -162,7 +152,7 @@ def _read_value(metadata: Mapping[str, Any], source: Mapping[str, str]) -> Any:
     if text:
         return metadata["parse"](text)
     if metadata["default"] is dataclasses.MISSING:
-        raise ValueError("is required")
+        raise ValueError("; ".join(filter(None, ["is required", metadata["remedy"]])))
     return metadata["default"]
 
 
@@ -200,7 +190,10 @@ class ServiceSettings:
         "NATS_REPLICAS", default=1, parse=parse_int(1, 5), doc="Replicas of the JetStream streams."
     )
     secret_key: str = setting(
-        "SECRET_KEY", doc="Secret from which the keys of secrets at rest are made.", secret=True
+        "SECRET_KEY",
+        doc="Secret from which the keys of secrets at rest are made.",
+        secret=True,
+        remedy="`make run` and `make secrets` generate one; elsewhere set the output of `openssl rand -base64 36` and keep it",
     )
     previous_secret_keys: tuple[str, ...] = setting(
         "PREVIOUS_SECRET_KEYS",

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
-from services.common.db.errors import DatabaseFullError, DatabaseUnavailableError
+from services.common.db.errors import DatabaseEncodingError, DatabaseFullError, DatabaseUnavailableError
 from services.common.db.pending import UnchangedError, find_due
 from services.common.db.queries import Query, Reader, ThreadReader
 from services.common.db.retries import run_with_retries
@@ -94,8 +94,12 @@ def create_engine(url: str, *, service: str, pool_size: int = 4) -> sa.Engine:
     target = url_for_service(url, service)
     if target.startswith("sqlite"):
         return _create_sqlite_engine(target, pool_size)
-    options = {"connect_timeout": "5", "options": f"-csearch_path={service} -cstatement_timeout=30000"}
-    return sa.create_engine(
+    options = {
+        "connect_timeout": "5",
+        "client_encoding": "UTF8",  # a database in SQL_ASCII would answer in bytes
+        "options": f"-csearch_path={service} -cstatement_timeout=30000",
+    }
+    engine = sa.create_engine(
         sa.make_url(target).update_query_dict(options),  # in the URL, so that `PostgresReader` has them too
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -103,6 +107,19 @@ def create_engine(url: str, *, service: str, pool_size: int = 4) -> sa.Engine:
         pool_recycle=1800,
         hide_parameters=True,
     )
+    sa.event.listen(engine, "connect", _check_encoding)
+    return engine
+
+
+def _check_encoding(connection: Any, _record: object) -> None:
+    """Refuse a database that is not in UTF-8.
+
+    Raises:
+        DatabaseEncodingError: see there.
+    """
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise DatabaseEncodingError(encoding)
 
 
 def _create_sqlite_engine(target: str, pool_size: int) -> sa.Engine:

@@ -37,6 +37,16 @@ class DatabaseDamagedError(DatabaseUnavailableError):
     """The file of a SQLite database cannot be used until a person has done something about it."""
 
 
+class DatabaseEncodingError(DatabaseUnavailableError):
+    """A PostgreSQL database stores text in another encoding than UTF-8: names would be lost or compared by bytes."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(
+            f"its encoding is {encoding}, not UTF8; create one with CREATE DATABASE name ENCODING 'UTF8' "
+            "TEMPLATE template0 and name it in DATABASE_URL"
+        )
+
+
 def find_fault(error: BaseException | None) -> str:
     """Describe the fault of a SQLite file that an error reports; empty for other errors."""
     if not isinstance(error, sqlite3.Error):
