@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -29,6 +30,10 @@ class DemoError(Exception):
     """Something did not do what it should; the message says what."""
 
 
+class SignInError(DemoError):
+    """There is no such account, or its password is another."""
+
+
 class Api:
     """A signed-in user.
 
@@ -41,8 +46,17 @@ class Api:
         self._session = requests.Session()
 
     def sign_in(self, username: str, password: str) -> dict[str, Any]:
-        """Sign in and return the user."""
-        answer = self.send("POST", "/auth/login", {"username": username, "password": password})
+        """Sign in and return the user.
+
+        Raises:
+            SignInError: name and password are not those of an account.
+            DemoError: anything else.
+        """
+        body = {"username": username, "password": password}
+        response = self._request("POST", "/auth/login", body)
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            raise SignInError(f"{username} cannot sign in: {response.text.strip()[:500]}")
+        answer = self._read(response, "POST", "/auth/login")
         self._session.cookies.clear()
         self.use_token(answer["access"])
         user: dict[str, Any] = answer["user"]
@@ -71,7 +85,10 @@ class Api:
         Raises:
             DemoError: another status; the message carries the error that was answered.
         """
-        answer = self._request(method, path, body)
+        return self._read(self._request(method, path, body), method, path, expect=expect)
+
+    @staticmethod
+    def _read(answer: requests.Response, method: str, path: str, *, expect: int = 0) -> dict[str, Any]:
         if answer.status_code != expect if expect else answer.status_code >= 300:
             raise DemoError(f"{method} {path} answered {answer.status_code}: {answer.text.strip()[:500]}")
         found: dict[str, Any] = answer.json() if answer.content else {}

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from deploy.local.api import Api, DemoError, PinnedAdapter, read_page, write_page
+from deploy.local.api import Api, DemoError, PinnedAdapter, SignInError, read_page, write_page
 from deploy.local.settings import LocalSettings
 
 __all__ = ["DemoError", "play_demo"]
@@ -104,7 +104,15 @@ class Demo:
             yield watch
 
     def _sign_in(self, password: str) -> str:
-        user = self._api.sign_in(self._settings.admin_username, password)
+        try:
+            user = self._api.sign_in(self._settings.admin_username, password)
+        except SignInError:
+            settings = self._settings
+            raise DemoError(
+                f"the state in {settings.state} has accounts already, and {settings.admin_username!r} has another "
+                "password or is not one of them. Name an administrator of it with PROXIMITY_ADMIN_USERNAME and "
+                "PROXIMITY_ADMIN_PASSWORD, or use an empty state: PROXIMITY_STATE_DIR=.proximity-demo make demo"
+            ) from None
         return f"as {user['username']}" + (", an administrator" if user["is_staff"] else "")
 
     def _look_at_host(self) -> str:
@@ -170,7 +178,7 @@ class Demo:
         found = [one for one in self._api.read_array("/apps/discover") if one["vmid"] == stranger]
         if not found:
             raise DemoError(f"container {stranger} was not discovered")
-        body = {"vmid": stranger, "node_name": found[0]["node"], "suggested_type": "nginx"}
+        body = {"vmid": stranger, "node_name": found[0]["node"], "suggested_type": "grafana"}
         app_id = self._api.send("POST", "/apps/adopt", body, expect=202)["app_id"]
         app = self._api.wait_for_app(app_id, wanted="running", timeout=_LONG_S, watch=watch)
         read_page(app["url"])
@@ -189,7 +197,7 @@ class Demo:
             "node": self._app["node"],
             "hostname": f"stranger-{self._suffix}",
             "template": "debian-12-standard_12.7-1_amd64.tar.zst",
-            "services": ["nginx"],
+            "services": ["grafana-server"],  # at 3000: an ordinary account may not open ports below 1024
             "running": True,
         }
         session = requests.Session()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import find_port, make_environment
+from tests.e2e.stack import RunningStack, find_port, make_environment
 
 
 @pytest.mark.timeout(300)
 def test_the_demonstration_shows_every_scene_and_succeeds(tmp_path: Path) -> None:
+    """As an ordinary account, which may not open ports below 1024."""
+    ordinary = ["setpriv", "--bounding-set", "-net_bind_service"] if os.geteuid() == 0 else []
     finished = subprocess.run(
-        [sys.executable, "-m", "deploy.local", "demo"],
+        [*ordinary, sys.executable, "-m", "deploy.local", "demo"],
         env=make_environment(tmp_path / "state", find_port()) | {"COLUMNS": "200"},
         capture_output=True,
         text=True,
@@ -24,3 +27,19 @@ def test_the_demonstration_shows_every_scene_and_succeeds(tmp_path: Path) -> Non
     for scene in ("sign in", "deploy adminer", "back up", "change and restore", "clone", "adopt", "delete"):
         assert f"✓ {scene}" in finished.stdout
     assert "everything worked" in finished.stdout
+
+
+@pytest.mark.timeout(400)
+def test_a_state_of_another_administrator_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    RunningStack(tmp_path / "state").stop()
+    environment = make_environment(tmp_path / "state", find_port()) | {"COLUMNS": "2000"}
+    finished = subprocess.run(
+        [sys.executable, "-m", "deploy.local", "demo"],
+        env=environment | {"PROXIMITY_ADMIN_USERNAME": "another"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert finished.returncode == 1
+    assert "'another' has another password or is not one of them" in finished.stdout
+    assert "PROXIMITY_STATE_DIR=.proximity-demo make demo" in finished.stdout
