@@ -7,6 +7,7 @@ from proximity.common.v1 import access_pb2
 from deploy.kubernetes.parts import (
     GRPC_PORT,
     HEALTH_PORT,
+    NAMESPACE,
     Manifest,
     allow,
     make_deployment,
@@ -18,12 +19,14 @@ from deploy.kubernetes.parts import (
     reach_anywhere,
     reach_labelled,
 )
+from deploy.kubernetes.settings import METRICS_PORT, make_settings
 from gateway.surface import Surface
 from protos import VERSION
 from services.registry import SERVICES, WORKERS
 
 _GATEWAY_PORT = 8000
 _NATS = {"app.kubernetes.io/name": "nats"}  # of the nats Helm chart
+_MONITORING = "monitoring"  # namespace of Prometheus; an overlay may name another one
 _POSTGRES = {"cnpg.io/cluster": "proximity"}  # of the CloudNativePG operator
 
 
@@ -37,7 +40,7 @@ def list_files(surface: Surface) -> dict[str, list[Manifest]]:
         {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
-            "namespace": "proximity",
+            "namespace": NAMESPACE,
             "resources": sorted(files),
         }
     ]
@@ -70,10 +73,31 @@ def _list_common() -> list[Manifest]:
         "TLS_DIR": "/run/tls",
         "LISTEN": f"0.0.0.0:{GRPC_PORT}",
         "HEALTH_LISTEN": f"0.0.0.0:{HEALTH_PORT}",
-        "CORS_ALLOWED_ORIGINS": "",
+        "METRICS_LISTEN": f"0.0.0.0:{METRICS_PORT}",
     }
     account = make_object("ServiceAccount", "proximity", automountServiceAccountToken=False)
-    return [namespace, account, make_object("ConfigMap", "proximity", data=data)]
+    return [namespace, account, make_object("ConfigMap", "proximity", data=data), _allow_metrics()]
+
+
+def _allow_metrics() -> Manifest:
+    """Prometheus in the namespace `monitoring` may scrape every process of ours."""
+    return make_object(
+        "NetworkPolicy",
+        "metrics",
+        version="networking.k8s.io/v1",
+        spec={
+            "podSelector": {"matchLabels": {"app.kubernetes.io/part-of": "proximity"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [
+                {
+                    "from": [
+                        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": _MONITORING}}}
+                    ],
+                    "ports": [{"port": METRICS_PORT, "protocol": "TCP"}],
+                }
+            ],
+        },
+    )
 
 
 def _list_service(service: str, callers: dict[str, set[str]]) -> list[Manifest]:
@@ -114,7 +138,10 @@ def _list_reached(service: str, callers: dict[str, set[str]]) -> list[Manifest]:
 
 
 def _make_container(service: str, command: str) -> Manifest:
-    ports = [{"name": "health", "containerPort": HEALTH_PORT}]
+    ports = [
+        {"name": "health", "containerPort": HEALTH_PORT},
+        {"name": "metrics", "containerPort": METRICS_PORT},
+    ]
     process = service if command == "serve" else f"{service}-worker"
     if command == "serve":
         ports.insert(0, {"name": "grpc", "containerPort": GRPC_PORT})
@@ -126,6 +153,7 @@ def _make_container(service: str, command: str) -> Manifest:
         "env": [
             {"name": "NATS_URL_FILE", "value": f"/run/secrets/nats_url_{process}"},
             *(_list_admin() if service == "auth" else []),
+            *make_settings(service),
         ],
         "ports": ports,
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
@@ -150,6 +178,7 @@ def _make_migration(service: str) -> Manifest:
         "image": f"proximity-{service}:{VERSION}",
         "args": ["migrate"],
         "envFrom": [{"configMapRef": {"name": "proximity"}}],
+        "env": make_settings(service),
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
     }
     name = f"{service}-migrate-{VERSION.replace('.', '-')}"
@@ -170,8 +199,10 @@ def _list_gateway() -> list[Manifest]:
         "args": [
             *("serve", f"--listen=0.0.0.0:{_GATEWAY_PORT}", *endpoints),
             *("--upstream-ca=/run/tls/ca.crt", "--upstream-cert=/run/tls/gateway.crt"),
-            *("--upstream-key=/run/tls/gateway.key", "--trusted-proxies=1", "--access-log=/dev/stdout"),
+            *("--upstream-key=/run/tls/gateway.key", "--access-log=/dev/stdout"),
         ],
+        "envFrom": [{"configMapRef": {"name": "gateway"}}],
+        "env": make_settings("gateway"),
         "ports": [{"name": "http", "containerPort": _GATEWAY_PORT}],
         "resources": {"requests": {"cpu": "200m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
         **make_probes({"tcpSocket": {"port": _GATEWAY_PORT}}),
@@ -187,7 +218,9 @@ def _list_gateway() -> list[Manifest]:
     policy = allow("gateway", callers=(), reached=[reach(SERVICES, GRPC_PORT)], port=_GATEWAY_PORT)
     policy["spec"]["ingress"] = [{"ports": [{"port": _GATEWAY_PORT, "protocol": "TCP"}]}]
     pod = make_pod("gateway", container, secret="proximity-gateway")  # noqa: S106 - the name of one
-    return [*make_deployment("gateway", pod, replicas=2), service, policy, _make_ingress()]
+    # An ingress controller is the one proxy before the gateway, unless the settings say otherwise.
+    defaults = make_object("ConfigMap", "gateway", data={"TRUSTED_PROXIES": "1"})
+    return [defaults, *make_deployment("gateway", pod, replicas=2), service, policy, _make_ingress()]
 
 
 def _make_ingress() -> Manifest:

@@ -7,11 +7,22 @@ from typing import Any
 
 Manifest = dict[str, Any]
 
+NAMESPACE = "proximity"
 GRPC_PORT = 50051
 HEALTH_PORT = 50052
 USER = 10001
 _LINGER_S = 10
 _NOTICED_S = 5  # until the gateway uses a replica that is back
+
+
+_WORKLOADS = frozenset({"Deployment", "Job"})
+# What checkov reports of workloads and we accept, each with the reason.
+_ACCEPTED = {
+    "checkov.io/skip1": "CKV_K8S_11=a CPU limit throttles answers while cores are idle; requests and the autoscaler share them",
+    "checkov.io/skip2": "CKV_K8S_15=tags are versions and never move; a node that has one starts without the registry",
+    "checkov.io/skip3": "CKV_K8S_43=the digests are those of the registry of an overlay, which names them under images",
+    "checkov.io/skip4": "CKV_K8S_35=keys and URLs with passwords are files; optional keys of proximity-settings cannot be",
+}
 
 
 def make_labels(component: str) -> dict[str, str]:
@@ -24,7 +35,12 @@ def make_object(kind: str, name: str, *, version: str = "v1", **body: object) ->
     return {
         "apiVersion": version,
         "kind": kind,
-        "metadata": {"name": name, "labels": make_labels(name)},
+        "metadata": {
+            "name": name,
+            **({} if kind == "Namespace" else {"namespace": NAMESPACE}),
+            "labels": make_labels(name),
+            **({"annotations": _ACCEPTED} if kind in _WORKLOADS else {}),
+        },
         **body,
     }
 
@@ -36,6 +52,7 @@ def make_pod(component: str, container: Manifest, *, secret: str, restart: str =
         "spec": {
             "serviceAccountName": "proximity",
             "automountServiceAccountToken": False,
+            "enableServiceLinks": False,  # variables of every service of the namespace, as PROXIMITY_RW_PORT
             "restartPolicy": restart,
             "terminationGracePeriodSeconds": 30,
             "securityContext": {

@@ -82,6 +82,9 @@ def test_every_pod_is_restricted() -> None:
     for pod in PODS:
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["automountServiceAccountToken"] is False
+        assert (
+            pod["enableServiceLinks"] is False
+        )  # PROXIMITY_RW_PORT, of the database's service, is no setting
         for container in pod["containers"]:
             assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
@@ -132,7 +135,7 @@ def test_proxmox_is_reached_by_inventory_alone() -> None:
         each["metadata"]["name"]
         for each in OBJECTS
         if each["kind"] == "NetworkPolicy"
-        for rule in each["spec"]["egress"]
+        for rule in each["spec"].get("egress", [])
         if any(port["port"] == 8006 for port in rule["ports"])
     }
     assert ports == {"inventory"}
