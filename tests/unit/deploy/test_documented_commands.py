@@ -27,6 +27,7 @@ DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 # What is checked of what is said within sentences; test_documentation looks up plain targets of make.
 WITHIN_SENTENCES = re.compile(r"(docker|kubectl) .|make .*=")
+SYSTEMD_UNIT = ROOT / "deploy" / "systemd" / "proximity.service"
 FROM_ELSEWHERE = {"statefulset/nats"}  # made by the chart of NATS
 
 
@@ -110,8 +111,9 @@ def _check_docker(words: list[str]) -> None:
         parser.add_argument("--profile", choices=profiles)
         commands = parser.add_subparsers(required=True)
         up = commands.add_parser("up", allow_abbrev=False)
-        for flag in ("--build", "--wait", "--watch"):
+        for flag in ("--build", "--wait", "--watch", "--force-recreate"):
             up.add_argument(flag, action="store_true")
+        up.add_argument("services", nargs="*", type=lambda name: list(compose)[list(compose).index(name)])
         commands.add_parser("config")
         commands.add_parser("logs").add_argument("service", choices=compose, nargs="?")
         execute = commands.add_parser("exec")
@@ -202,6 +204,26 @@ def _check_example(words: list[str]) -> None:
     assert "-o build/clients/go/example" in MAKEFILE
 
 
+def _check_useradd(words: list[str]) -> None:
+    """The account of the unit, at home in its state."""
+    unit = SYSTEMD_UNIT.read_text("utf-8")
+    assert f"User={words[-1]}\n" in unit
+    assert f"PROXIMITY_STATE_DIR={words[words.index('--home-dir') + 1]} " in unit
+
+
+def _check_install(words: list[str]) -> None:
+    """What is copied exists, and the unit reads it where it is put."""
+    source, target = words[-2:]
+    assert (ROOT / source).is_file(), source
+    assert target.endswith(SYSTEMD_UNIT.name) or f"EnvironmentFile=-{target}" in SYSTEMD_UNIT.read_text(
+        "utf-8"
+    )
+
+
+def _check_unit(words: list[str]) -> None:
+    assert words[-1] == SYSTEMD_UNIT.stem
+
+
 def _check_read(words: list[str]) -> None:
     assert words == ["-rs", "PASSWORD"]  # of bash
 
@@ -227,5 +249,9 @@ _CHECKS: dict[str, Callable[[list[str]], None]] = {
     "grep": _check_files,
     "prometheus": _check_files,
     "build/tools/usr/bin/promtool": _check_files,
+    "useradd": _check_useradd,
+    "install": _check_install,
+    "systemctl": _check_unit,
+    "journalctl": _check_unit,
     "proximity": _check_proximity,
 }
