@@ -196,6 +196,12 @@ promtool: ## fetch Prometheus and promtool of Debian into build/tools, for the t
 kubernetes: venv ## make the manifests of deploy/kubernetes/base
 	$(BIN)/python -m deploy.kubernetes
 
+images: venv ## build every container image, and the SBOM of each in build/images (REGISTRY=, PYTHON_IMAGE=, ENVOY_IMAGE=)
+	PYTHON_IMAGE="$(PYTHON_IMAGE)" ENVOY_IMAGE="$(ENVOY_IMAGE)" $(BIN)/python -m deploy.images $(REGISTRY)
+
+test-images: venv ## the images and deploy/compose.yaml in a real Docker; skipped where no daemon answers
+	$(PYTEST) -rs tests/images
+
 secrets: venv ## make the secrets that deploy/compose.yaml mounts
 	$(BIN)/python -m deploy.secrets deploy/secrets
 
@@ -203,6 +209,7 @@ lock: $(UV) ## resolve pyproject.toml anew into the files with hashes: for devel
 	$(COMPILE) pyproject.toml --group dev -o requirements-dev.txt >/dev/null
 	$(COMPILE) pyproject.toml -o deploy/requirements-service.txt >/dev/null
 	$(COMPILE) --group gateway -o deploy/requirements-gateway.txt >/dev/null
+	$(COMPILE) --group envoy -o deploy/requirements-envoy.txt >/dev/null
 	$(COMPILE) --group uv -o deploy/requirements-uv.txt >/dev/null
 	$(COMPILE) --group pvesim -o deploy/requirements-pvesim.txt >/dev/null
 	$(COMPILE) --group generators -o tests/e2e/stock/requirements.txt >/dev/null

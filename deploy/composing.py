@@ -20,6 +20,9 @@ FIXED = frozenset(
         *(f"{service.upper()}_ADDRESS" for service in SERVICES),
     }
 )
+GATEWAY = "gateway"
+# Where a container differs from `make run` unless the operator says otherwise: it serves metrics, in its own network.
+DEFAULTS = {"METRICS_LISTEN": "0.0.0.0:9100"}
 
 
 def render_compose(text: str, readers: Mapping[str, Sequence[str]]) -> str:
@@ -27,7 +30,7 @@ def render_compose(text: str, readers: Mapping[str, Sequence[str]]) -> str:
 
     Args:
         text: the file as it is.
-        readers: the services that read each variable, by its name.
+        readers: the services, and the gateway, that read each variable, by its name.
     """
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
@@ -39,9 +42,12 @@ def render_compose(text: str, readers: Mapping[str, Sequence[str]]) -> str:
     for service in SERVICES:
         own = [name for name, services in passed.items() if service in services and name not in common]
         blocks.append(_render_block(f"settings-{service}", own))
+    blocks.append(
+        _render_block(f"settings-{GATEWAY}", [name for name in sorted(readers) if GATEWAY in readers[name]])
+    )
     return before + _BEGIN + "".join(blocks) + _END + after
 
 
 def _render_block(name: str, variables: Sequence[str]) -> str:
-    lines = [f"  {each}: ${{{each}:-}}\n" for each in variables]
+    lines = [f"  {each}: ${{{each}:-{DEFAULTS.get(each, '')}}}\n" for each in variables]
     return f"x-{name}: &{name}\n{''.join(lines)}"

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 import yaml
 
-from deploy.composing import COMPOSE, FIXED
+from deploy.composing import COMPOSE, DEFAULTS, FIXED, GATEWAY
 from deploy.configuration import list_variables
-from gateway.__main__ import main as gateway
+from gateway.environment import read_environment
+from gateway.settings import parse_collector
 from services.registry import SERVICES, WORKERS
 from tests.contract.compose.judge import find_program, read_project
 
 VARIABLES = {each.name: each for each in list_variables()}
 PASSED = sorted(
-    name for name, each in VARIABLES.items() if set(each.readers) & set(SERVICES) and name not in FIXED
+    name for name, each in VARIABLES.items() if set(each.readers) & {*SERVICES, GATEWAY} and name not in FIXED
 )
 ORIGINS = "https://console.example.org,https://other.example.org"
-PASSED_OPTIONS = ("--endpoint", "--cors-origin", "--traces", "--trusted-proxies")
 COLLECTOR = "http://collector.example.org:4318"
+NUMBERS = {
+    "TRUSTED_PROXIES": "2",
+    "REQUIRE_HTTPS": "true",
+    "REQUESTS_PER_SECOND": "7",
+    "REQUESTS_BURST": "70",
+}
 
 
 def read_services(settings: dict[str, str]) -> dict[str, Any]:
@@ -41,7 +46,7 @@ def services() -> dict[str, Any]:
             "PROXIMITY_PORT": "8123",
             "CORS_ALLOWED_ORIGINS": ORIGINS,
             "OTEL_EXPORTER_OTLP_ENDPOINT": COLLECTOR,
-            "TRUSTED_PROXIES": "2",
+            **NUMBERS,
         }
     )
 
@@ -52,8 +57,8 @@ def untouched() -> dict[str, Any]:
 
 
 def list_containers(name: str) -> list[str]:
-    """Names of the containers that read a setting: servers and workers."""
-    readers = [each for each in VARIABLES[name].readers if each in SERVICES]
+    """Names of the containers that read a setting: servers, workers and the gateway."""
+    readers = [each for each in VARIABLES[name].readers if each in {*SERVICES, GATEWAY}]
     return [*readers, *(f"{each}-worker" for each in readers if each in WORKERS)]
 
 
@@ -61,7 +66,7 @@ def list_containers(name: str) -> list[str]:
 def test_a_documented_setting_reaches_whom_it_is_for(name: str, services: dict[str, Any]) -> None:
     for container in list_containers(name):
         environment = services[container]["environment"]
-        expected = {"CORS_ALLOWED_ORIGINS": ORIGINS, "OTEL_EXPORTER_OTLP_ENDPOINT": COLLECTOR}
+        expected = {"CORS_ALLOWED_ORIGINS": ORIGINS, "OTEL_EXPORTER_OTLP_ENDPOINT": COLLECTOR, **NUMBERS}
         assert environment[name] == expected.get(name, f"value of {name}"), container
 
 
@@ -78,7 +83,7 @@ def test_what_the_file_sets_itself_is_there(services: dict[str, Any]) -> None:
 
 def test_no_container_gets_a_setting_that_it_does_not_read(services: dict[str, Any]) -> None:
     for container, service in services.items():
-        if container not in {*SERVICES, *(f"{each}-worker" for each in WORKERS)}:
+        if container not in {*SERVICES, GATEWAY, *(f"{each}-worker" for each in WORKERS)}:
             continue
         given = {name if name in VARIABLES else name.removesuffix("_FILE") for name in service["environment"]}
         owner = container.removesuffix("-worker")
@@ -88,17 +93,22 @@ def test_no_container_gets_a_setting_that_it_does_not_read(services: dict[str, A
 def test_without_settings_the_defaults_hold(untouched: dict[str, Any]) -> None:
     for container in {each for name in PASSED for each in list_containers(name)}:
         environment = untouched[container]["environment"]
-        assert {name for name in environment if name in PASSED and environment[name]} == set()
+        given = {name: text for name, text in environment.items() if name in PASSED and text}
+        assert given == {name: text for name, text in DEFAULTS.items() if name in environment}
 
 
 @pytest.mark.parametrize("is_set", [True, False])
-def test_the_gateway_gets_origins_collector_and_proxies(
-    is_set: bool, services: dict[str, Any], untouched: dict[str, Any], capsys: pytest.CaptureFixture[str]
+def test_the_gateway_uses_what_it_gets(
+    is_set: bool, services: dict[str, Any], untouched: dict[str, Any]
 ) -> None:
-    command = (services if is_set else untouched)["gateway"]["command"]
-    options = [each for each in command[1:] if each.startswith(PASSED_OPTIONS)]
-    assert gateway(["render", "--out=-", *options]) == 0
-    rendered = json.dumps(json.loads(capsys.readouterr().out))
-    for text in (*ORIGINS.split(","), "collector.example.org"):
-        assert (text in rendered) is is_set, text
-    assert f'"xff_num_trusted_hops": {2 if is_set else 0},' in rendered
+    container = (services if is_set else untouched)["gateway"]
+    used = read_environment(container["environment"])
+    expected = {
+        "cors_origins": tuple(ORIGINS.split(",")),
+        "traces": parse_collector(COLLECTOR),
+        "trusted_proxies": 2,
+        "require_https": True,
+        "requests_per_second": 7,
+        "requests_burst": 70,
+    }
+    assert used == (expected if is_set else {})

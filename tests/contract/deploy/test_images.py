@@ -11,8 +11,11 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.contract.deploy.compose import ROOT
+from deploy.images import find_envoy_image
+from services.registry import SERVICES
+from tests.contract.deploy.compose import COMPOSE, ROOT
 
 _DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 
@@ -33,24 +36,49 @@ def test_what_is_copied_is_in_the_repository() -> None:
 def test_no_image_runs_as_root() -> None:
     stages = _DOCKERFILE.read_text("utf-8").split("\nFROM ")
     base = next(stage for stage in stages if " AS base" in stage.splitlines()[0])
-    assert "USER 10001" in base
+    assert "USER 10001:10001" in base
     for stage in stages:
         assert "USER root" not in stage
 
 
+def test_the_bases_are_arguments_of_one_version_everywhere() -> None:
+    official = find_envoy_image()
+    wheel = (ROOT / "deploy" / "requirements-envoy.txt").read_text("utf-8").split()[0]
+    assert official.rpartition(":v")[2] == wheel.partition("==")[2]
+    gateway = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]["gateway"]
+    assert gateway["build"]["args"] == {"ENVOY_IMAGE": f"${{ENVOY_IMAGE:-{official}}}"}
+    bases = re.findall(r"^FROM (\S+)", _DOCKERFILE.read_text("utf-8"), re.MULTILINE)
+    assert {each for each in bases if ":" in each or "/" in each} == set()
+
+
+def test_what_no_image_needs_is_not_sent_to_the_daemon() -> None:
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert (
+        "gateway/console" in ignored
+    )  # sources and packages of npm; the built pages are below gateway/static
+    assert ignored.index("gateway/console") > ignored.index("!gateway")
+
+
 @pytest.mark.parametrize(
-    ("stage", "imports"),
+    ("stage", "service", "packages"),
     [
-        ("service", "services.catalog.server, services.catalog.__main__"),
-        ("gateway", "gateway.__main__, gateway.config, gateway.check"),
-        ("pvesim", "tests.pvesim.__main__, tests.pvesim.server"),
+        *(("service", each, f"services.{each}, services.common, services.clients") for each in SERVICES),
+        ("gateway", "", "gateway"),
+        ("pvesim", "", "tests.pvesim"),
     ],
 )
-def test_an_image_holds_all_of_ours_that_its_program_imports(
-    stage: str, imports: str, tmp_path: Path
+def test_an_image_holds_all_of_ours_that_its_programs_import(
+    stage: str, service: str, packages: str, tmp_path: Path
 ) -> None:
-    _lay_out(stage, tmp_path)
-    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import {imports}"
+    _lay_out(stage, service, tmp_path)
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        f"import importlib, pkgutil, {packages}\n"
+        f"for package in ({packages},):\n"
+        "    for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
+        "        if '.versions' not in module.name and '.alembic' not in module.name:\n"
+        "            importlib.import_module(module.name)\n"
+    )
     done = subprocess.run(
         [sys.executable, "-P", "-c", program],
         cwd=tmp_path,
@@ -62,14 +90,14 @@ def test_an_image_holds_all_of_ours_that_its_program_imports(
     assert done.returncode == 0, done.stderr
 
 
-def _lay_out(stage: str, folder: Path) -> None:
+def _lay_out(stage: str, service: str, folder: Path) -> None:
     """What the stage `base` and this one copy from the repository, where they copy it to."""
     stages = {
         each.splitlines()[0].rpartition(" AS ")[2]: each
         for each in _DOCKERFILE.read_text("utf-8").split("\nFROM ")[1:]
     }
     for copied in re.findall(r"^COPY (?!--from)(.+)$", stages["base"] + stages[stage], re.MULTILINE):
-        *sources, target = copied.replace("${SERVICE}", "catalog").split()
+        *sources, target = copied.replace("${SERVICE}", service).split()
         for source in sources:
             place = folder / target
             if (ROOT / source).is_dir():
