@@ -203,7 +203,10 @@ def _list_gateway() -> list[Manifest]:
         ],
         "envFrom": [{"configMapRef": {"name": "gateway"}}],
         "env": make_settings("gateway"),
-        "ports": [{"name": "http", "containerPort": _GATEWAY_PORT}],
+        "ports": [
+            {"name": "http", "containerPort": _GATEWAY_PORT},
+            {"name": "metrics", "containerPort": METRICS_PORT},
+        ],
         "resources": {"requests": {"cpu": "200m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
         **make_probes({"tcpSocket": {"port": _GATEWAY_PORT}}),
     }
@@ -219,7 +222,8 @@ def _list_gateway() -> list[Manifest]:
     policy["spec"]["ingress"] = [{"ports": [{"port": _GATEWAY_PORT, "protocol": "TCP"}]}]
     pod = make_pod("gateway", container, secret="proximity-gateway")  # noqa: S106 - the name of one
     # An ingress controller is the one proxy before the gateway, unless the settings say otherwise.
-    defaults = make_object("ConfigMap", "gateway", data={"TRUSTED_PROXIES": "1"})
+    given = {"METRICS_LISTEN": f"0.0.0.0:{METRICS_PORT}", "TRUSTED_PROXIES": "1"}
+    defaults = make_object("ConfigMap", "gateway", data=given)
     return [defaults, *make_deployment("gateway", pod, replicas=2), service, policy, _make_ingress()]
 
 

@@ -17,8 +17,8 @@ from deploy.local.settings import LocalSettings
 from deploy.local.sockets import name_address, name_socket
 from deploy.local.state import ensure_certificate, ensure_secret
 from gateway.config import Certificate, Endpoint, GatewaySettings, UpstreamTls, render_bootstrap
-from gateway.metrics import METRICS_PATH
 from gateway.environment import read_environment
+from gateway.metrics import METRICS_PATH
 from gateway.program import find_envoy
 from gateway.settings import parse_collector
 from services.common.identity.service_keys import make_service_keys

@@ -10,7 +10,7 @@ import yaml
 from deploy.composing import COMPOSE, DEFAULTS, FIXED, GATEWAY
 from deploy.configuration import list_variables
 from gateway.environment import read_environment
-from gateway.settings import parse_collector
+from gateway.settings import Endpoint, parse_collector
 from services.registry import SERVICES, WORKERS
 from tests.contract.compose.judge import find_program, read_project
 
@@ -21,6 +21,7 @@ PASSED = sorted(
 ORIGINS = "https://console.example.org,https://other.example.org"
 COLLECTOR = "http://collector.example.org:4318"
 NUMBERS = {
+    "METRICS_LISTEN": "0.0.0.0:9100",
     "TRUSTED_PROXIES": "2",
     "REQUIRE_HTTPS": "true",
     "REQUESTS_PER_SECOND": "7",
@@ -111,4 +112,5 @@ def test_the_gateway_uses_what_it_gets(
         "requests_per_second": 7,
         "requests_burst": 70,
     }
-    assert used == (expected if is_set else {})
+    metrics = {"metrics": Endpoint("0.0.0.0", 9100)}
+    assert used == ((expected if is_set else {}) | metrics)

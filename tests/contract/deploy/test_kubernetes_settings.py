@@ -16,6 +16,8 @@ from deploy.configuration import list_variables
 from deploy.kubernetes.__main__ import BASE, EXAMPLE, write_settings
 from deploy.kubernetes.settings import FIXED, METRICS_PORT, SETTINGS
 from gateway.environment import read_environment
+from gateway.metrics import METRICS_PATH
+from gateway.settings import Endpoint
 from services.registry import PROCESSES, SERVICES
 
 VARIABLES = {each.name: each for each in list_variables()}
@@ -91,10 +93,12 @@ def test_what_the_manifests_set_themselves_is_there() -> None:
 
 def test_the_gateway_trusts_the_ingress_unless_the_settings_say_otherwise() -> None:
     gateway = CONTAINERS["gateway"]
-    assert read_environment(resolve(gateway, {})) == {"trusted_proxies": 1}
+    metrics = Endpoint("0.0.0.0", METRICS_PORT)
+    assert read_environment(resolve(gateway, {})) == {"trusted_proxies": 1, "metrics": metrics}
     changed = {"TRUSTED_PROXIES": "2", "CORS_ALLOWED_ORIGINS": "https://a.example.org"}
     assert read_environment(resolve(gateway, changed)) == {
         "trusted_proxies": 2,
+        "metrics": metrics,
         "cors_origins": ("https://a.example.org",),
     }
 
@@ -119,15 +123,21 @@ def test_every_process_can_be_scraped() -> None:
     ]
     [rule] = policy["ingress"]
     assert rule["ports"] == [{"port": METRICS_PORT, "protocol": "TCP"}]
-    for process in PROCESSES:
+    for process in (*PROCESSES, GATEWAY):
         assert resolve(CONTAINERS[process], {})["METRICS_LISTEN"] == f"0.0.0.0:{METRICS_PORT}"
         assert {"name": "metrics", "containerPort": METRICS_PORT} in CONTAINERS[process]["ports"]
-    [monitor] = yaml.safe_load_all((COMPONENTS / "monitoring" / "podmonitor.yaml").read_text("utf-8"))
-    assert [each["port"] for each in monitor["spec"]["podMetricsEndpoints"]] == ["metrics"]
-    wanted = monitor["spec"]["selector"]["matchLabels"].items()
-    for each in OBJECTS:
-        if each["kind"] == "Deployment":
-            assert wanted <= each["spec"]["template"]["metadata"]["labels"].items()
+    paths: dict[str, str] = {}
+    for monitor in yaml.safe_load_all((COMPONENTS / "monitoring" / "podmonitor.yaml").read_text("utf-8")):
+        [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+        assert endpoint["port"] == "metrics"
+        selected = monitor["spec"]["selector"]
+        for each in OBJECTS:
+            labels = each["spec"]["template"]["metadata"]["labels"] if each["kind"] == "Deployment" else {}
+            excluded = [value for one in selected.get("matchExpressions", []) for value in one["values"]]
+            is_matched = selected["matchLabels"].items() <= labels.items()
+            if is_matched and labels["app.kubernetes.io/component"] not in excluded:
+                assert paths.setdefault(each["metadata"]["name"], endpoint["path"]) == endpoint["path"]
+    assert paths == dict.fromkeys(PROCESSES, "/metrics") | {GATEWAY: METRICS_PATH}
 
 
 @pytest.mark.parametrize("kind", ["PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"])
