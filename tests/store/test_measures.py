@@ -58,6 +58,28 @@ async def test_backups_that_failed_last_are_counted(db: Database) -> None:
     assert (found.last_failed, found.overdue) == (1, 2)
 
 
+async def test_apps_whose_newest_tested_backup_is_broken_are_counted(db: Database) -> None:
+    made = [
+        ("a", "passed"),
+        ("a", "failed"),
+        ("a", "untested"),
+        ("b", "failed"),
+        ("b", "passed"),
+        ("c", "failed"),
+    ]
+
+    def fill(connection: sa.Connection) -> None:
+        for number, (app, test) in enumerate(made):
+            removed = now() if app == "c" else None
+            values = {"app_id": app, "status": "completed", "test_status": test, "app_removed_at": removed}
+            insert(connection, backups, mark=f"m{number}", **values)
+
+    await db.write(fill)
+    found = await measure_backups(db, overdue=0)
+    assert found.by_test == {"passed": 2, "failed": 3, "untested": 1}
+    assert found.tests_last_failed == 1
+
+
 async def test_messages_that_wait_for_their_consumer_are_counted(nats: str) -> None:
     bus = Bus(nats, name="apps")
     blocked = asyncio.Event()

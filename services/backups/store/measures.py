@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.backups.domain.entities import BackupStatus
+from services.backups.domain.restore_tests import RestoreTestStatus
 from services.backups.store.tables import backups
 from services.common.core.telemetry.states import BackupMeasure
 from services.common.db.database import Database
@@ -18,10 +19,26 @@ _LAST_FAILED = (
     .select_from(backups)
     .where(backups.c.id.in_(_newest), backups.c.status == BackupStatus.FAILED.value)
 )
+_BY_TEST = (
+    sa.select(backups.c.test_status, sa.func.count())
+    .where(backups.c.status == BackupStatus.COMPLETED.value)
+    .group_by(backups.c.test_status)
+)
+_JUDGED = (RestoreTestStatus.PASSED.value, RestoreTestStatus.FAILED.value)
+_newest_tested = (
+    sa.select(sa.func.max(backups.c.id))
+    .where(backups.c.app_removed_at.is_(None), backups.c.test_status.in_(_JUDGED))
+    .group_by(backups.c.app_id)
+)
+_TESTS_LAST_FAILED = (
+    sa.select(sa.func.count())
+    .select_from(backups)
+    .where(backups.c.id.in_(_newest_tested), backups.c.test_status == RestoreTestStatus.FAILED.value)
+)
 
 
 async def measure_backups(db: Database, *, overdue: int) -> BackupMeasure:
-    """Count backups by status, and apps whose newest backup failed, beside those whose backup is overdue.
+    """Count backups by status, apps whose newest backup failed, and restore tests, beside the `overdue` ones.
 
     Raises:
         UnavailableError: the database does not answer.
@@ -32,6 +49,8 @@ async def measure_backups(db: Database, *, overdue: int) -> BackupMeasure:
             by_status={str(row[0]): int(row[1]) for row in connection.execute(_BY_STATUS)},
             last_failed=connection.execute(_LAST_FAILED).scalar_one(),
             overdue=overdue,
+            by_test={str(row[0]): int(row[1]) for row in connection.execute(_BY_TEST)},
+            tests_last_failed=connection.execute(_TESTS_LAST_FAILED).scalar_one(),
         )
 
     return await db.read(read)

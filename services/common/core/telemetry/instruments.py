@@ -27,6 +27,12 @@ OPERATIONS_AGE = Gauge(
 APPS = Gauge("proximity_apps", "Apps by status.", ["status"])
 BACKUPS = Gauge("proximity_backups", "Backups by status.", ["status"])
 BACKUPS_LAST_FAILED = Gauge("proximity_backups_last_failed", "Apps whose newest backup failed.")
+RESTORE_TESTS = Gauge(
+    "proximity_restore_tests", "Completed backups by the status of their restore test.", ["status"]
+)
+RESTORE_TESTS_LAST_FAILED = Gauge(
+    "proximity_restore_tests_last_failed", "Apps of whose tested backups the newest failed its restore test."
+)
 BACKUPS_OVERDUE = Gauge(
     "proximity_backups_overdue", "Apps without a backup in time by the schedule of a policy."
 )

@@ -33,11 +33,15 @@ class BackupMeasure:
     Attributes:
         last_failed: apps whose newest backup failed.
         overdue: apps with a backup that is overdue by the schedule of a policy.
+        by_test: completed backups by the status of their restore test.
+        tests_last_failed: apps of whose tested backups the newest failed its test.
     """
 
     by_status: Mapping[str, int]
     last_failed: int
     overdue: int
+    by_test: Mapping[str, int]
+    tests_last_failed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +97,9 @@ def note_backups(measure: BackupMeasure) -> None:
     _replace(instruments.BACKUPS, {(status,): count for status, count in counts.items()})
     instruments.BACKUPS_LAST_FAILED.set(measure.last_failed)
     instruments.BACKUPS_OVERDUE.set(measure.overdue)
+    tests = {"untested": 0, "running": 0, "passed": 0, "failed": 0, **measure.by_test}
+    _replace(instruments.RESTORE_TESTS, {(status,): count for status, count in tests.items()})
+    instruments.RESTORE_TESTS_LAST_FAILED.set(measure.tests_last_failed)
 
 
 def note_certificate(name: str, expires_at: datetime) -> None:
