@@ -208,7 +208,7 @@ class TestBackup:
         if not state.vmid:
             return state
         await remove_test_container(self.containers, state.ref, owner=state.owner)
-        return replace(state, vmid=0, upid="").add_line(f"container {state.vmid} destroyed")
+        return replace(state, vmid=0, upid="").add_line(f"container {state.vmid} is gone, its id is released")
 
     def _find_grace(self, state: TestBackupState) -> float:
         probe = state.app.probe

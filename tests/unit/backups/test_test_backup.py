@@ -84,7 +84,7 @@ async def test_a_backup_is_restored_started_checked_and_the_container_destroyed(
         "1 containers of Docker run",
         "port 80 answers",
         "2 images and 2 volumes are as they were when the backup was made",
-        "container 9000 destroyed",
+        "container 9000 is gone, its id is released",
     ]
     assert RESTORE_TEST_FAILED not in await shop.list_subjects()
 
