@@ -60,6 +60,11 @@ local function list_methods(operations)
   return names
 end
 
+local function explain_method(method, operations)
+  local allowed = table.concat(list_methods(operations), ", ")
+  return method .. " is not possible here; possible are " .. allowed, allowed
+end
+
 -- Before the field and before the sentence of a refusal of this script, to tell it from the transcoder's words.
 local REFUSED = "!"
 
@@ -182,8 +187,8 @@ function envoy_on_request(handle)
   if not operations then return refuse(handle, 404, "There is nothing at " .. path:gsub("%?.*", "")) end
   local operation = operations[method] or (method == "HEAD" and operations.GET)
   if not operation then
-    local allowed = table.concat(list_methods(operations), ", ")
-    return refuse(handle, 405, method .. " is not possible here; possible are " .. allowed, { ["allow"] = allowed })
+    local sentence, allowed = explain_method(method, operations)
+    return refuse(handle, 405, sentence, { ["allow"] = allowed })
   end
   if operation.array then handle:streamInfo():dynamicMetadata():set("proximity.gateway", "array", true) end
   if operation.body and not check_body(handle, headers) then return end
@@ -302,7 +307,32 @@ local function drop_body(handle)
   handle:headers():replace("content-encoding", "identity")
 end
 
+-- Envoy itself refuses QUERY without a content type, with 400 and before any filter sees the request. The local reply
+-- names the path in this header (`gateway.replies`), so that the answer is that of every other method.
+local REFUSED_PATH = "x-proximity-refused-path"
+local function reshape_query(handle, path)
+  local segments = split_path(path)
+  local operations = is_console(path, segments) and { GET = true } or find_operations(ROUTES, segments, 1)
+  local status, name, sentence, allowed = "404", "NOT_FOUND", "There is nothing at " .. path:gsub("%?.*", ""), nil
+  if operations then
+    status, name = "405", "UNIMPLEMENTED"
+    sentence, allowed = explain_method("QUERY", operations)
+  end
+  local body = handle:body(true)
+  local text = '{"error":' .. quote(sentence) .. ',"code":"' .. name .. '","details":[]}'
+  local length = body and body:setBytes(text)
+  local headers = handle:headers()
+  headers:replace(":status", status)
+  if allowed then headers:replace("allow", allowed) end
+  if length then headers:replace("content-length", tostring(length)) end
+end
+
 local function shape_answer(handle, headers, state)
+  local refused = headers:get(REFUSED_PATH)
+  if refused then
+    headers:remove(REFUSED_PATH)
+    if is_text(refused) then return reshape_query(handle, refused) end
+  end
   local wanted = headers:get("x-http-code")
   if wanted then headers:remove("x-http-code") end
   local kind = headers:get("content-type") or ""

@@ -10,6 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from gateway.ageing import describe_ageing
 from gateway.comments import split_summary
+from gateway.patterns import LINE, SEGMENT
 from gateway.responses import HEADERS, SCHEMAS, render_responses, render_shared_responses
 from gateway.schemas import Schemas
 from gateway.surface import HTTP_BODY, Binding, Method, Surface, list_parameters
@@ -185,6 +186,8 @@ def _render_parameters(
         schema = schemas.render_parameter(field)
         if schema.get("type") == "string":
             schema["minLength"] = max(schema.get("minLength", 0), 1)
+            if schema.get("pattern") == LINE:
+                schema["pattern"] = SEGMENT
         yield _render_parameter(schemas, field, place="path", schema=schema)
     for field in list_parameters(surface, method, binding):
         yield _render_parameter(schemas, field, place="query", schema=schemas.render_parameter(field))

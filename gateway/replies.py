@@ -30,7 +30,7 @@ REPLIES: dict[int, tuple[str, str | None]] = {
 
 def render_local_replies() -> dict[str, Any]:
     """Return Envoy's local_reply_config."""
-    mappers = [_leave_native_calls()]
+    mappers = [_leave_native_calls(), _pass_query_to_script()]
     for status, (code, sentence) in REPLIES.items():
         mappers.append(_map_status("EQ", status, _render_body(code, sentence)))
     mappers.append(_map_status("GE", 500, _render_body("INTERNAL", "Internal error")))
@@ -43,6 +43,16 @@ def _leave_native_calls() -> dict[str, Any]:
     native = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
     rest = {"name": "x-envoy-original-path", "present_match": True, "invert_match": True}
     return {"filter": {"and_filter": {"filters": [{"header_filter": {"header": h}} for h in (native, rest)]}}}
+
+
+def _pass_query_to_script() -> dict[str, Any]:
+    """Envoy refuses QUERY without a content type before the filters: the script answers it as other methods, by its path."""
+    method = {"header_filter": {"header": {"name": ":method", "string_match": {"exact": "QUERY"}}}}
+    body = _render_body("INVALID_ARGUMENT", None)
+    mapper = _map_status("EQ", 400, body)
+    mapper["filter"] = {"and_filter": {"filters": [method, mapper["filter"]]}}
+    path = {"header": {"key": "x-proximity-refused-path", "value": "%REQ(:PATH)%"}}
+    return mapper | {"headers_to_add": [path | {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
 
 
 def _map_status(operator: str, status: int, body: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from proximity.common.v1 import rules_pb2
 
 from gateway.comments import collect_comments
+from gateway.patterns import FORMATS, LINE, LINES, choose_pattern
 from gateway.surface import Surface
 
 Schema = dict[str, Any]
@@ -161,9 +162,12 @@ class Schemas:
         message = field.message_type
         if message is not None and message.GetOptions().map_entry:
             value = self._render_single(message.fields_by_name["value"], is_request=is_request)
+            if is_request and value.get("type") == "string":
+                value["pattern"] = LINES
             if is_request and get_rules(field).null_entries:
                 value["type"] = [value["type"], "null"]
-            return {"type": "object", "additionalProperties": value}
+            names = {"propertyNames": {"pattern": LINE}} if is_request else {}
+            return {"type": "object", **names, "additionalProperties": value}
         single = self._render_single(field, is_request=is_request)
         return {"type": "array", "items": single} if field.is_repeated else single
 
@@ -239,18 +243,27 @@ def _apply_rules(schema: Schema, rules: rules_pb2.Rules) -> None:
 
 
 def _apply_text_rules(schema: Schema, rules: rules_pb2.Rules) -> None:
-    least = max(rules.min_len, int(rules.required))
+    least = max(rules.min_len, int(rules.required or bool(rules.null_refused)))
     if least:
         schema["minLength"] = least
     if rules.HasField("max_len"):
         schema["maxLength"] = rules.max_len
     if rules.pattern:
         schema["pattern"] = f"^(?:{rules.pattern})$"
-    if getattr(rules, "in"):
+    elif getattr(rules, "in"):
         schema["enum"] = list(getattr(rules, "in"))
-    if rules.format and not least:
+    elif not rules.format:
+        schema["pattern"] = choose_pattern(rules)
+    if not rules.format:
+        schema |= {"format": "password"} if rules.secret else {}
+        return
+    formats: list[Schema] = [
+        {"type": "string"} | each for each in FORMATS.get(rules.format, [{"format": rules.format}])
+    ]
+    empty = {"type": "string", "maxLength": 0}  # is no value, and allowed
+    alternatives = formats if least else [*formats, empty]
+    if len(alternatives) == 1:
+        schema |= alternatives[0]
+    else:
         del schema["type"]  # each alternative has it, for generators that read them one by one
-        empty = {"type": "string", "maxLength": 0}  # is no value, and allowed
-        schema["anyOf"] = [{"type": "string", "format": rules.format}, empty]
-    elif rules.format or rules.secret:
-        schema["format"] = rules.format or "password"
+        schema["anyOf"] = alternatives

@@ -15,8 +15,9 @@ from google.protobuf.any_pb2 import Any as Packed
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from gateway.surface import load_surface
+from gateway.surface import Method, load_surface
 from tests.contract.gateway.refusals import HIDDEN, check_error, list_violations, refuse, refuse_stream
+from tests.contract.gateway.requests import fill_path
 from tests.contract.gateway.stub import Backend, Context, get_type
 
 LIST_APPS = "/proximity.apps.v1.AppsService/ListApps"
@@ -243,7 +244,12 @@ def test_health_answers_503_with_the_whole_picture(client: httpx.Client, backend
     assert response.json()["status"] == "unhealthy"
 
 
-def test_an_internal_error_carries_the_trace_id_of_the_log(client: httpx.Client, backend: Backend) -> None:
+@pytest.mark.parametrize(
+    "method", [each for each in load_surface().routed if each.bindings], ids=lambda m: m.name
+)
+def test_an_internal_error_carries_the_trace_id_of_the_log(
+    client: httpx.Client, backend: Backend, method: Method
+) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
 
     async def answer(_request: Any, context: Context) -> None:
@@ -256,9 +262,10 @@ def test_an_internal_error_carries_the_trace_id_of_the_log(client: httpx.Client,
         status = status_pb2.Status(code=13, message=message, details=[packed])
         await context.abort_with_status(rpc_status.to_status(status))
 
-    backend.answers[LIST_APPS] = answer
-    backend.answers[DISCOVER] = refuse_stream(answer)
-    for path in ("/api/apps", "/api/apps/discover"):
-        body = check_error(client.get(path), 500, "INTERNAL")
+    backend.answers[method.path] = refuse_stream(answer) if method.server_streaming else answer
+    for binding in method.bindings:
+        path, _ = fill_path(method, binding)
+        response = client.request(binding.method, path, json={} if binding.body else None)
+        body = check_error(response, 500, "INTERNAL")
         assert body["error"] == "Internal error"
         assert [detail["metadata"] for detail in body["details"]] == [{"trace_id": trace}]

@@ -97,9 +97,30 @@ def test_http_1_0_is_answered(envoy: Envoy, backend: Backend, host: str) -> None
     assert body.startswith(b"{")
 
 
-@pytest.mark.parametrize("method", ["BREW", "TRACE", "PROPFIND", "OPTIONS", "CUSTOM-METHOD"])
+@pytest.mark.parametrize(("method", "binding"), READS)
+def test_http_1_0_reads_whatever_1_1_does(
+    envoy: Envoy, client: httpx.Client, backend: Backend, method: Method, binding: Binding
+) -> None:
+    if method.is_endless:
+        backend.answers[method.path] = answer_event("text/event-stream")
+    path, _ = fill_path(method, binding)
+    answer = exchange(envoy, f"GET {path} HTTP/1.0\r\nauthorization: Bearer {API_TOKEN}\r\n\r\n")
+    head, body = answer.split(b"\r\n\r\n", 1)
+    assert b" 200 OK" in head
+    assert b"transfer-encoding" not in head.lower()
+    assert body == client.get(path).content
+
+
+@pytest.mark.parametrize("method", ["BREW", "TRACE", "PROPFIND", "OPTIONS", "QUERY", "CUSTOM-METHOD"])
 def test_methods_of_no_path_are_told_the_right_ones(client: httpx.Client, method: str) -> None:
     response = client.request(method, "/api/apps/reconcile")
     check_error(response, 405, "UNIMPLEMENTED")
     assert response.headers["allow"] == "POST"
     assert client.request(method, "/api/apps").headers["allow"] == "GET, HEAD, POST"
+    with_body = client.request(method, "/api/apps", json={})
+    check_error(with_body, 405, "UNIMPLEMENTED")
+    assert with_body.json() == client.request(method, "/api/apps").json()
+    check_error(client.request(method, '/api/no"pe'), 404, "NOT_FOUND")
+    check_error(client.request(method, "/api/%FF"), 400, "INVALID_ARGUMENT")
+    assert client.request(method, "/").headers["allow"] == "GET, HEAD"
+    assert "x-proximity-refused-path" not in response.headers
