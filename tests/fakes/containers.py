@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.clients.inventory.inspections import Inspected
 from services.clients.inventory.interface import OnText
 from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.migration import MigrationTargets, TargetNode
@@ -43,6 +44,7 @@ class FakeContainers(FakeRestoreTests):
         conflicts: sentences about addresses that others have too, by container id.
         nodes: what `list_capacity` answers.
         history: what `get_container_metrics` answers.
+        inspected: what `read_inspection` answers, unless it fails with `inspection_fault`.
         targets: what `list_migration_targets` answers.
         output: what a command prints that reads the output of an app.
         hangs: RPC that never answers; `hung` is set then.
@@ -60,6 +62,8 @@ class FakeContainers(FakeRestoreTests):
         self.hangs = ""
         self.silent: set[str] = set()
         self.nodes: list[NodeCapacity] = []
+        self.inspected = Inspected(ports=())
+        self.inspection_fault = ""
         self.targets: tuple[TargetNode, ...] = ()
         self.output: str | None = None
         self.history = MetricHistory("hour", 0, ())
@@ -292,6 +296,14 @@ class FakeContainers(FakeRestoreTests):
 
     async def list_address_conflicts(self, ref: Ref) -> list[str]:
         return self.conflicts.get(ref.vmid, [])
+
+    async def read_inspection(self, ref: Ref) -> Inspected:
+        self.call("read_inspection")
+        if self.containers[ref.vmid].status != "running":
+            raise PreconditionError(f"container {ref.vmid} does not run")
+        if self.inspection_fault:
+            raise PreconditionError(self.inspection_fault)
+        return self.inspected
 
     async def inspect_container(self, ref: Ref) -> int | None:
         return 80

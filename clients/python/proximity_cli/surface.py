@@ -22,6 +22,8 @@ GROUPS = {
 
 RPCS = (
     Rpc("discover", "apps.AppsService.DiscoverContainers", "List containers that can be adopted."),
+    Rpc("inspect", "apps.AppsService.GetDiscoveredContainer", "Look inside a container before it is adopted.",
+        arguments=("host_id", "vmid")),
     Rpc("adopt", "apps.AppsService.AdoptContainer", "Make an app of a container that exists already.",
         arguments=("vmid", "node_name")),
     Rpc("clone", "apps.AppsService.CloneApp", "Copy an app with its data.", arguments=("app_id", "new_hostname")),
@@ -92,6 +94,8 @@ RPCS = (
     Rpc("hosts show", "inventory.HostService.GetHost", "Show a host."),
     Rpc("hosts add", "inventory.HostService.CreateHost", "Add a host.", arguments=("name", "host")),
     Rpc("hosts test", "inventory.HostService.TestHost", "Sign in to a host, and say what lacks."),
+    Rpc("hosts try", "inventory.HostService.TestNewHost", "Test an address and credentials before they are stored.",
+        arguments=("host",)),
     Rpc("hosts change", "inventory.HostService.UpdateHost", "Change a host or its credentials."),
     Rpc("hosts sync", "inventory.HostService.SyncHostNodes", "Read the nodes of a host again."),
     Rpc("hosts delete", "inventory.HostService.DeleteHost", "Forget a host; its containers stay.",

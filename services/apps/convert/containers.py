@@ -6,6 +6,7 @@ from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import App
+from services.apps.usecases.get_discovered_container import ContainerDetails
 from services.apps.usecases.reconcile_apps import Reconciled
 from services.clients.inventory.migration import MigrationTargets
 from services.clients.inventory.values import Container
@@ -81,4 +82,24 @@ def render_targets(app_id: str, found: MigrationTargets) -> pb.ListMigrationTarg
             )
             for one in found.targets
         ],
+    )
+
+
+def render_details(details: ContainerDetails) -> pb.ContainerDetails:
+    """Render a container that no app owns, and what runs in it."""
+    inspected = details.inspected
+    container = render_discovered(details.container)
+    if inspected.address:
+        container.ip_address = inspected.address
+    return pb.ContainerDetails(
+        container=container,
+        ports=[
+            pb.ListeningPort(port=one.port, protocol=one.protocol, process=one.process, http=one.http)
+            for one in inspected.ports
+        ],
+        web_port=inspected.web_port,
+        image=inspected.image or None,
+        os=inspected.os or None,
+        marked_for=details.container.owner or None,
+        not_inspected=details.obstacle,
     )

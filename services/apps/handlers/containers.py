@@ -13,6 +13,7 @@ from services.apps.handlers.base import BaseHandlers, parse_requester
 from services.apps.usecases.adoption import adopt_container, discover_containers
 from services.apps.usecases.destroy_duplicate import destroy_duplicate
 from services.apps.usecases.destroy_orphan import destroy_orphan
+from services.apps.usecases.get_discovered_container import get_discovered_container
 from services.apps.usecases.mark_container import mark_container
 from services.apps.usecases.reconcile_apps import reconcile_apps
 from services.clients.inventory.values import Ref
@@ -28,6 +29,15 @@ class AppContainerHandlers(BaseHandlers):
         host_id = request.host_id if request.HasField("host_id") else None
         for container in await discover_containers(self.dependencies, host_id):
             yield convert.render_discovered(container)
+
+    async def get_discovered_container(
+        self, request: pb.GetDiscoveredContainerRequest, call: Call
+    ) -> pb.ContainerDetails:
+        call.audit_target = f"container {request.vmid} of host {request.host_id}"
+        details = await get_discovered_container(
+            self.dependencies, host_id=request.host_id, vmid=request.vmid
+        )
+        return convert.render_details(details)
 
     async def adopt_container(
         self, request: pb.AdoptContainerRequest, call: Call

@@ -2,6 +2,7 @@
 
 Modules, from the lowest layer to the highest:
     values      frozen values, as inventory reports and accepts them
+    inspections what runs in a container of anybody
     metrics     measurements over time
     migration   places that a container may move to
     errors      refusals that callers tell apart

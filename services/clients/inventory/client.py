@@ -14,6 +14,7 @@ from services.clients.inventory.convert import (
     parse_container,
     parse_defaults,
     parse_history,
+    parse_inspection,
     parse_placement,
     parse_scan,
     parse_targets,
@@ -21,6 +22,7 @@ from services.clients.inventory.convert import (
     render_ref,
     render_wanted,
 )
+from services.clients.inventory.inspections import Inspected
 from services.clients.inventory.interface import OnText
 from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.migration import MigrationTargets
@@ -44,6 +46,7 @@ _DEFAULTS_S = 5.0  # a read of one row
 _PROBE_S = 20.0  # from the service and then from inside the container
 _LIST_S = 60.0  # of every host, with a call a container where addresses are wanted
 _BRIEF_S = 3.0  # a caller that waits no longer than this is not helped by a second attempt
+_INSPECT_S = 25.0  # three commands in the container; the gateway waits 30 s
 _METRICS_S = 10.0  # a person waits; inventory gives a host 8 s
 _DROP_S = 300.0  # Proxmox merges a snapshot of a large disk for minutes
 _EXEC_S = 6 * 3600  # the longest command: docker pull of large images over slow links
@@ -207,6 +210,12 @@ class GrpcContainers(GrpcRestoreTests):
         """See `Containers.inspect_container`."""
         answer = await self._call("InspectContainer", pb.GetContainerRequest(container=render_ref(ref)))
         return int(answer.web_port) if answer.HasField("web_port") else None
+
+    async def read_inspection(self, ref: Ref) -> Inspected:
+        """See `Containers.read_inspection`."""
+        request = pb.GetContainerRequest(container=render_ref(ref))
+        answer = await self._call("InspectContainer", request, timeout=_INSPECT_S, retry=False)
+        return parse_inspection(answer)
 
     async def exec(
         self,

@@ -10,6 +10,7 @@ from proximity.common.v1 import metrics_pb2
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1 import host_pb2
 
+from services.clients.inventory.inspections import Inspected, OpenPort
 from services.clients.inventory.metrics import MetricHistory, MetricSample
 from services.clients.inventory.migration import MigrationTargets, TargetNode
 from services.clients.inventory.values import (
@@ -279,3 +280,14 @@ def parse_targets(answer: pb.ListMigrationTargetsResponse) -> MigrationTargets:
         for one in answer.targets
     )
     return MigrationTargets(answer.node, tuple(targets))
+
+
+def parse_inspection(answer: pb.Inspection) -> Inspected:
+    """Parse what runs in a container."""
+    return Inspected(
+        ports=tuple(OpenPort(one.port, one.protocol, one.process, one.http) for one in answer.ports),
+        web_port=answer.web_port if answer.HasField("web_port") else None,
+        image=answer.image,
+        os=answer.os,
+        address=answer.ip_address,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from services.clients.inventory.inspections import Inspected
 from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.migration import MigrationTargets
 from services.clients.inventory.restore_tests import RestoreTests
@@ -229,6 +230,13 @@ class Containers(Archives, Tasks, RestoreTests, Protocol):
 
     async def inspect_container(self, ref: Ref) -> int | None:
         """Return the port inside that serves the application's page, or None."""
+
+    async def read_inspection(self, ref: Ref) -> Inspected:
+        """Return what runs in a container of anybody, for a person who waits.
+
+        Raises:
+            PreconditionError: it does not run.
+        """
 
     async def exec(
         self,

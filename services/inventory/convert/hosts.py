@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf import json_format
@@ -11,7 +12,16 @@ from proximity.inventory.v1 import container_service_pb2, host_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.common.core.timestamps import render_time
-from services.inventory.domain.entities import Host, NewHost, Node, Secrets, full_token_id
+from services.inventory.domain.entities import (
+    DEFAULT_PORT,
+    DEFAULT_SSH_PORT,
+    DEFAULT_USER,
+    Host,
+    NewHost,
+    Node,
+    Secrets,
+    full_token_id,
+)
 from services.inventory.domain.ssh_addresses import parse_ssh_addresses
 from services.inventory.domain.storages import StorageOnNode
 from services.inventory.usecases.hosts import HostTest
@@ -35,17 +45,25 @@ def parse_new_host(request: pb.CreateHostRequest) -> NewHost:
     Raises:
         InvalidError: its credentials are not complete.
     """
-    user = request.user or "root@pam"
+    return replace(parse_trial(request), name=request.name, is_default=request.is_default)
+
+
+def parse_trial(request: pb.CreateHostRequest | pb.TestNewHostRequest) -> NewHost:
+    """Parse the address and the credentials of a host that is not registered.
+
+    Raises:
+        InvalidError: its credentials are not complete.
+    """
+    user = request.user or DEFAULT_USER
     return NewHost(
-        name=request.name,
+        name=request.host,
         host=request.host,
-        port=request.port or 8006,
+        port=request.port or DEFAULT_PORT,
         user=user,
-        ssh_port=request.ssh_port or 22,
+        ssh_port=request.ssh_port or DEFAULT_SSH_PORT,
         verify_ssl=request.verify_ssl if request.HasField("verify_ssl") else True,
         fingerprint=request.fingerprint,
         token_id=full_token_id(user, request.token_id),
-        is_default=request.is_default,
         ssh_addresses=parse_ssh_addresses(json_format.MessageToDict(request.ssh_addresses)),
         secrets=Secrets(**{name: getattr(request, name) for name in _SECRETS}),
     )

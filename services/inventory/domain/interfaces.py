@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Protocol
@@ -160,8 +162,24 @@ class ProxmoxFleet(Protocol):
     async def open_client(self, host: Host) -> ProxmoxApi:
         """Return a client of its own for a host, to be closed by the caller."""
 
+    def open_trial(self, new: NewHost, *, fingerprint: str) -> AbstractAsyncContextManager[Trial]:
+        """Open connections to a host that is not registered, which are closed afterwards; nothing is stored.
+
+        Args:
+            new: its address and credentials.
+            fingerprint: of its certificate, which it must show; empty: one that is trusted.
+        """
+
     def forget(self, host_id: int) -> None:
         """Close the client of a host that was removed."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A client of a host that is not registered, and access to its containers."""
+
+    client: ProxmoxApi
+    access: ContainerAccess
 
 
 class CandidateReader(Protocol):

@@ -17,7 +17,7 @@ from services.common.rpc.responses.cache import VersionedLruCache
 from services.common.rpc.responses.rendered import Form, Rendered, render
 from services.inventory.convert import hosts as convert
 from services.inventory.convert.metrics import render_history
-from services.inventory.domain.entities import Host, Node
+from services.inventory.domain.entities import DEFAULT_PORT, Host, Node
 from services.inventory.domain.interfaces import (
     ContainerAccess,
     HostStore,
@@ -27,6 +27,7 @@ from services.inventory.domain.interfaces import (
 from services.inventory.domain.metrics import DEFAULT_RANGE
 from services.inventory.usecases import hosts, metrics
 from services.inventory.usecases.storages import list_storages
+from services.inventory.usecases.test_new_host import test_new_host
 
 T = TypeVar("T", Host, Node)
 
@@ -68,6 +69,10 @@ class HostHandlers:
     async def test_host(self, request: pb.TestHostRequest, _call: Call) -> pb.TestHostResponse:
         outcome = await hosts.test_host(self._store, self._fleet, access=self._access, host_id=request.id)
         return convert.render_host_test(outcome)
+
+    async def test_new_host(self, request: pb.TestNewHostRequest, call: Call) -> pb.TestHostResponse:
+        call.audit_target = f"{request.host}:{request.port or DEFAULT_PORT}"
+        return convert.render_host_test(await test_new_host(self._fleet, new=convert.parse_trial(request)))
 
     async def sync_host_nodes(
         self, request: pb.SyncHostNodesRequest, _call: Call

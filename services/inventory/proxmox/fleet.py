@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from services.inventory.domain.access import Access
-from services.inventory.domain.entities import DESTINATION, Host, Secrets
+from services.inventory.domain.entities import DESTINATION, Host, NewHost, Secrets
 from services.inventory.domain.errors import HostInactiveError, HostUnreachableError
-from services.inventory.domain.interfaces import HostStore
+from services.inventory.domain.interfaces import HostStore, Trial
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.nodes import list_endpoints, read_fingerprint
+from services.inventory.proxmox.trials import open_trial
 
 _SHORT_LIVED_THREADS = 2  # a test of a host sends its requests one after the other
 _GRACE_S = 120.0  # a client that was replaced is closed when its requests are over
@@ -70,6 +72,10 @@ class Fleet:
         if any(getattr(now, name) != getattr(host, name) for name in DESTINATION):
             raise HostUnreachableError(f"{host.name} was changed meanwhile", retry_after=1)
         return make_access(host, secrets)
+
+    def open_trial(self, new: NewHost, *, fingerprint: str) -> AbstractAsyncContextManager[Trial]:
+        """See `ProxmoxFleet.open_trial`."""
+        return open_trial(new, fingerprint=fingerprint)
 
     def forget(self, host_id: int) -> None:
         """Close the client of a host that is gone."""

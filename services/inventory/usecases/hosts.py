@@ -32,7 +32,11 @@ _SYNC_TIMEOUT_S = 40.0  # of one host: four calls, each of which Proxmox itself 
 
 @dataclass(frozen=True, kw_only=True)
 class HostTest:
-    """The outcome of a test of a host's address and credentials; None where the test did not come so far."""
+    """The outcome of a test of a host's address and credentials; None where the test did not come so far.
+
+    Attributes:
+        confirm_fingerprint: nobody vouches for the certificate of a host that is not registered.
+    """
 
     message: str
     exec_mode: str
@@ -41,6 +45,7 @@ class HostTest:
     fingerprint: str | None = None
     latency_ms: float | None = None
     missing_privileges: tuple[str, ...] = ()
+    confirm_fingerprint: bool = False
 
 
 async def list_hosts(hosts: HostStore) -> list[Host]:
@@ -127,18 +132,16 @@ async def test_host(
     found: dict[str, Any] = {}
     try:
         async with isolate_host(host, timeout_s=_TEST_TIMEOUT_S):
-            return await _test_client(host, client, access=access, found=found)
+            found["fingerprint"] = await read_fingerprint(host.host, host.port)
+            return await describe_test(client, access=access, found=found)
     except DomainError as error:
         return HostTest(message=error.message, exec_mode=host.exec_mode, **found)
     finally:
         client.close()
 
 
-async def _test_client(
-    host: Host, client: ProxmoxApi, *, access: ContainerAccess, found: dict[str, Any]
-) -> HostTest:
+async def describe_test(client: ProxmoxApi, *, access: ContainerAccess, found: dict[str, Any]) -> HostTest:
     """Test a host; `found` gets each fact as soon as it is known, for the outcome of a test that fails later."""
-    found["fingerprint"] = await read_fingerprint(host.host, host.port)
     await client.get("/version")  # signs in, which the latency must not contain
     began = time.perf_counter()
     version = await read_version(client)

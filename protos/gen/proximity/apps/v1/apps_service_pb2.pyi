@@ -1267,6 +1267,125 @@ class DiscoverContainersRequest(_message.Message):
 Global___DiscoverContainersRequest: _TypeAlias = DiscoverContainersRequest  # noqa: Y015
 
 @_typing.final
+class GetDiscoveredContainerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    VMID_FIELD_NUMBER: _builtins.int
+    host_id: _builtins.int
+    vmid: _builtins.int
+    def __init__(
+        self,
+        *,
+        host_id: _builtins.int = ...,
+        vmid: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host_id", b"host_id", "vmid", b"vmid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDiscoveredContainerRequest: _TypeAlias = GetDiscoveredContainerRequest  # noqa: Y015
+
+@_typing.final
+class ContainerDetails(_message.Message):
+    """A container that no app owns, and what is in it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    WEB_PORT_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    OS_FIELD_NUMBER: _builtins.int
+    MARKED_FOR_FIELD_NUMBER: _builtins.int
+    NOT_INSPECTED_FIELD_NUMBER: _builtins.int
+    web_port: _builtins.int
+    """The port that looks like the application's page: port_to_expose of AdoptContainer."""
+    image: _builtins.str
+    """The image of its first Docker container."""
+    os: _builtins.str
+    """Its system, as Debian GNU/Linux 13 (trixie)."""
+    marked_for: _builtins.str
+    """The platform's mark that it carries: it was copied or restored from the container of that app. Adoption needs
+    replace_mark unless the app was deleted here.
+    """
+    not_inspected: _builtins.str
+    """Why nothing inside was looked at; empty: it was."""
+    @_builtins.property
+    def container(self) -> _app_pb2.DiscoveredContainer: ...
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListeningPort]:
+        """TCP ports that something listens at, without those of loopback."""
+
+    def __init__(
+        self,
+        *,
+        container: _app_pb2.DiscoveredContainer | None = ...,
+        ports: _abc.Iterable[Global___ListeningPort] | None = ...,
+        web_port: _builtins.int | None = ...,
+        image: _builtins.str | None = ...,
+        os: _builtins.str | None = ...,
+        marked_for: _builtins.str | None = ...,
+        not_inspected: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_image", b"_image", "_marked_for", b"_marked_for", "_os", b"_os", "_web_port", b"_web_port", "container", b"container", "image", b"image", "marked_for", b"marked_for", "os", b"os", "web_port", b"web_port"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_image", b"_image", "_marked_for", b"_marked_for", "_os", b"_os", "_web_port", b"_web_port", "container", b"container", "image", b"image", "marked_for", b"marked_for", "not_inspected", b"not_inspected", "os", b"os", "ports", b"ports", "web_port", b"web_port"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__image: _TypeAlias = _typing.Literal["image"]  # noqa: Y015
+    _WhichOneofArgType__image: _TypeAlias = _typing.Literal["_image", b"_image"]  # noqa: Y015
+    _WhichOneofReturnType__marked_for: _TypeAlias = _typing.Literal["marked_for"]  # noqa: Y015
+    _WhichOneofArgType__marked_for: _TypeAlias = _typing.Literal["_marked_for", b"_marked_for"]  # noqa: Y015
+    _WhichOneofReturnType__os: _TypeAlias = _typing.Literal["os"]  # noqa: Y015
+    _WhichOneofArgType__os: _TypeAlias = _typing.Literal["_os", b"_os"]  # noqa: Y015
+    _WhichOneofReturnType__web_port: _TypeAlias = _typing.Literal["web_port"]  # noqa: Y015
+    _WhichOneofArgType__web_port: _TypeAlias = _typing.Literal["_web_port", b"_web_port"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__image) -> _WhichOneofReturnType__image | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__marked_for) -> _WhichOneofReturnType__marked_for | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__os) -> _WhichOneofReturnType__os | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__web_port) -> _WhichOneofReturnType__web_port | None: ...
+
+Global___ContainerDetails: _TypeAlias = ContainerDetails  # noqa: Y015
+
+@_typing.final
+class ListeningPort(_message.Message):
+    """A port that something listens at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    PROCESS_FIELD_NUMBER: _builtins.int
+    HTTP_FIELD_NUMBER: _builtins.int
+    port: _builtins.int
+    protocol: _builtins.str
+    process: _builtins.str
+    """Empty where the container does not say."""
+    http: _builtins.bool
+    """It answers HTTP."""
+    def __init__(
+        self,
+        *,
+        port: _builtins.int = ...,
+        protocol: _builtins.str = ...,
+        process: _builtins.str = ...,
+        http: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["http", b"http", "port", b"port", "process", b"process", "protocol", b"protocol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListeningPort: _TypeAlias = ListeningPort  # noqa: Y015
+
+@_typing.final
 class AdoptContainerRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -115,6 +115,11 @@ class AppsServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.DiscoverContainersRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_app__pb2.DiscoveredContainer.FromString,
                 _registered_method=True)
+        self.GetDiscoveredContainer = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/GetDiscoveredContainer',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetDiscoveredContainerRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ContainerDetails.FromString,
+                _registered_method=True)
         self.AdoptContainer = channel.unary_unary(
                 '/proximity.apps.v1.AppsService/AdoptContainer',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.AdoptContainerRequest.SerializeToString,
@@ -336,6 +341,14 @@ class AppsServiceServicer:
 
     def DiscoverContainers(self, request, context):
         """Containers that no app owns.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDiscoveredContainer(self, request, context):
+        """A look inside a container before it is adopted: which ports answer, what runs there. Nothing is changed. Of a stopped
+        container, and of one into which no commands get, only what Proxmox says.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -584,6 +597,11 @@ def add_AppsServiceServicer_to_server(servicer, server):
                     servicer.DiscoverContainers,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.DiscoverContainersRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_app__pb2.DiscoveredContainer.SerializeToString,
+            ),
+            'GetDiscoveredContainer': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDiscoveredContainer,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetDiscoveredContainerRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.ContainerDetails.SerializeToString,
             ),
             'AdoptContainer': grpc.unary_unary_rpc_method_handler(
                     servicer.AdoptContainer,
@@ -1102,6 +1120,33 @@ class AppsService:
             '/proximity.apps.v1.AppsService/DiscoverContainers',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.DiscoverContainersRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_app__pb2.DiscoveredContainer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDiscoveredContainer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/GetDiscoveredContainer',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetDiscoveredContainerRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.ContainerDetails.FromString,
             options,
             channel_credentials,
             insecure,

@@ -76,6 +76,10 @@ class AppsServiceStub:
     """
     DiscoverContainers: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.DiscoverContainersRequest, _app_pb2.DiscoveredContainer]
     """Containers that no app owns."""
+    GetDiscoveredContainer: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetDiscoveredContainerRequest, _apps_service_pb2.ContainerDetails]
+    """A look inside a container before it is adopted: which ports answer, what runs there. Nothing is changed. Of a stopped
+    container, and of one into which no commands get, only what Proxmox says.
+    """
     AdoptContainer: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.AdoptContainerRequest, _apps_service_pb2.AdoptContainerResponse]
     """Take over a container as it is. What runs in it is not touched."""
     MarkContainer: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.MarkContainerRequest, _app_pb2.App]
@@ -183,6 +187,10 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """
     DiscoverContainers: _aio.UnaryStreamMultiCallable[_apps_service_pb2.DiscoverContainersRequest, _app_pb2.DiscoveredContainer]  # type: ignore[assignment]
     """Containers that no app owns."""
+    GetDiscoveredContainer: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetDiscoveredContainerRequest, _apps_service_pb2.ContainerDetails]  # type: ignore[assignment]
+    """A look inside a container before it is adopted: which ports answer, what runs there. Nothing is changed. Of a stopped
+    container, and of one into which no commands get, only what Proxmox says.
+    """
     AdoptContainer: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.AdoptContainerRequest, _apps_service_pb2.AdoptContainerResponse]  # type: ignore[assignment]
     """Take over a container as it is. What runs in it is not touched."""
     MarkContainer: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.MarkContainerRequest, _app_pb2.App]  # type: ignore[assignment]
@@ -377,6 +385,16 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_app_pb2.DiscoveredContainer], _abc.AsyncIterator[_app_pb2.DiscoveredContainer]]:
         """Containers that no app owns."""
+
+    @_abc_1.abstractmethod
+    def GetDiscoveredContainer(
+        self,
+        request: _apps_service_pb2.GetDiscoveredContainerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.ContainerDetails, _abc.Awaitable[_apps_service_pb2.ContainerDetails]]:
+        """A look inside a container before it is adopted: which ports answer, what runs there. Nothing is changed. Of a stopped
+        container, and of one into which no commands get, only what Proxmox says.
+        """
 
     @_abc_1.abstractmethod
     def AdoptContainer(

@@ -220,6 +220,84 @@ class CreateHostRequest(_message.Message):
 Global___CreateHostRequest: _TypeAlias = CreateHostRequest  # noqa: Y015
 
 @_typing.final
+class TestNewHostRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_SECRET_FIELD_NUMBER: _builtins.int
+    SSH_PORT_FIELD_NUMBER: _builtins.int
+    SSH_KEY_FIELD_NUMBER: _builtins.int
+    VERIFY_SSL_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    SSH_ADDRESSES_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    """Name or address, without scheme and port."""
+    port: _builtins.int
+    """Default 8006."""
+    user: _builtins.str
+    """user@realm; default root@pam. The user may have an @ of its own: name@example.org@realm."""
+    password: _builtins.str
+    """Either the password, or token_id and token_secret."""
+    token_id: _builtins.str
+    """user@realm!name, or only the name."""
+    token_secret: _builtins.str
+    ssh_port: _builtins.int
+    """Default 22."""
+    ssh_key: _builtins.str
+    """Private key in OpenSSH format for root on the nodes."""
+    verify_ssl: _builtins.bool
+    """Default true."""
+    fingerprint: _builtins.str
+    """SHA-256 fingerprint to pin the certificate to, for self-signed ones."""
+    @_builtins.property
+    def ssh_addresses(self) -> _struct_pb2.Struct:
+        """By node, where its SSH server is reached: `host`, `host:port` or `[IPv6]:port`. Needed where the addresses that the
+        cluster names lead nowhere from here.
+        """
+
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        port: _builtins.int | None = ...,
+        user: _builtins.str | None = ...,
+        password: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        token_secret: _builtins.str = ...,
+        ssh_port: _builtins.int | None = ...,
+        ssh_key: _builtins.str = ...,
+        verify_ssl: _builtins.bool | None = ...,
+        fingerprint: _builtins.str = ...,
+        ssh_addresses: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "_ssh_port", b"_ssh_port", "_user", b"_user", "_verify_ssl", b"_verify_ssl", "port", b"port", "ssh_addresses", b"ssh_addresses", "ssh_port", b"ssh_port", "user", b"user", "verify_ssl", b"verify_ssl"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "_ssh_port", b"_ssh_port", "_user", b"_user", "_verify_ssl", b"_verify_ssl", "fingerprint", b"fingerprint", "host", b"host", "password", b"password", "port", b"port", "ssh_addresses", b"ssh_addresses", "ssh_key", b"ssh_key", "ssh_port", b"ssh_port", "token_id", b"token_id", "token_secret", b"token_secret", "user", b"user", "verify_ssl", b"verify_ssl"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__port: _TypeAlias = _typing.Literal["port"]  # noqa: Y015
+    _WhichOneofArgType__port: _TypeAlias = _typing.Literal["_port", b"_port"]  # noqa: Y015
+    _WhichOneofReturnType__ssh_port: _TypeAlias = _typing.Literal["ssh_port"]  # noqa: Y015
+    _WhichOneofArgType__ssh_port: _TypeAlias = _typing.Literal["_ssh_port", b"_ssh_port"]  # noqa: Y015
+    _WhichOneofReturnType__user: _TypeAlias = _typing.Literal["user"]  # noqa: Y015
+    _WhichOneofArgType__user: _TypeAlias = _typing.Literal["_user", b"_user"]  # noqa: Y015
+    _WhichOneofReturnType__verify_ssl: _TypeAlias = _typing.Literal["verify_ssl"]  # noqa: Y015
+    _WhichOneofArgType__verify_ssl: _TypeAlias = _typing.Literal["_verify_ssl", b"_verify_ssl"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__port) -> _WhichOneofReturnType__port | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ssh_port) -> _WhichOneofReturnType__ssh_port | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__user) -> _WhichOneofReturnType__user | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__verify_ssl) -> _WhichOneofReturnType__verify_ssl | None: ...
+
+Global___TestNewHostRequest: _TypeAlias = TestNewHostRequest  # noqa: Y015
+
+@_typing.final
 class GetHostRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -468,6 +546,7 @@ class TestHostResponse(_message.Message):
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     EXEC_MODE_FIELD_NUMBER: _builtins.int
     MISSING_PRIVILEGES_FIELD_NUMBER: _builtins.int
+    CONFIRM_FINGERPRINT_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
     message: _builtins.str
     """What was found, or Proxmox's own reason for refusing."""
@@ -478,6 +557,10 @@ class TestHostResponse(_message.Message):
     """SHA-256 fingerprint of the certificate that the host shows."""
     exec_mode: _builtins.str
     """How commands get into containers: ssh, console or none."""
+    confirm_fingerprint: _builtins.bool
+    """Of TestNewHost: nobody vouches for the certificate. A person has to compare the fingerprint with the one that
+    `pvenode cert info` shows on the server, and to register the host with it.
+    """
     @_builtins.property
     def missing_privileges(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Privileges that are missing for a deployment."""
@@ -492,10 +575,11 @@ class TestHostResponse(_message.Message):
         fingerprint: _builtins.str | None = ...,
         exec_mode: _builtins.str | None = ...,
         missing_privileges: _abc.Iterable[_builtins.str] | None = ...,
+        confirm_fingerprint: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_exec_mode", b"_exec_mode", "_fingerprint", b"_fingerprint", "_latency_ms", b"_latency_ms", "_version", b"_version", "exec_mode", b"exec_mode", "fingerprint", b"fingerprint", "latency_ms", b"latency_ms", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exec_mode", b"_exec_mode", "_fingerprint", b"_fingerprint", "_latency_ms", b"_latency_ms", "_version", b"_version", "exec_mode", b"exec_mode", "fingerprint", b"fingerprint", "latency_ms", b"latency_ms", "message", b"message", "missing_privileges", b"missing_privileges", "success", b"success", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exec_mode", b"_exec_mode", "_fingerprint", b"_fingerprint", "_latency_ms", b"_latency_ms", "_version", b"_version", "confirm_fingerprint", b"confirm_fingerprint", "exec_mode", b"exec_mode", "fingerprint", b"fingerprint", "latency_ms", b"latency_ms", "message", b"message", "missing_privileges", b"missing_privileges", "success", b"success", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exec_mode: _TypeAlias = _typing.Literal["exec_mode"]  # noqa: Y015
     _WhichOneofArgType__exec_mode: _TypeAlias = _typing.Literal["_exec_mode", b"_exec_mode"]  # noqa: Y015

@@ -453,6 +453,11 @@ class HostServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestHostRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestHostResponse.FromString,
                 _registered_method=True)
+        self.TestNewHost = channel.unary_unary(
+                '/proximity.inventory.v1.HostService/TestNewHost',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestNewHostRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestHostResponse.FromString,
+                _registered_method=True)
         self.SyncHostNodes = channel.unary_unary(
                 '/proximity.inventory.v1.HostService/SyncHostNodes',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.SyncHostNodesRequest.SerializeToString,
@@ -522,6 +527,15 @@ class HostServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TestNewHost(self, request, context):
+        """Try an address and credentials before they are registered; nothing is stored. A certificate that is not trusted gets
+        no credentials: the answer has its fingerprint, to be compared with the one that the server shows, and sent with the
+        next test. With verify_ssl false the certificate is taken as it is shown, as CreateHost would.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SyncHostNodes(self, request, context):
         """Read the nodes of a host now.
         """
@@ -582,6 +596,11 @@ def add_HostServiceServicer_to_server(servicer, server):
             'TestHost': grpc.unary_unary_rpc_method_handler(
                     servicer.TestHost,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestHostRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestHostResponse.SerializeToString,
+            ),
+            'TestNewHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestNewHost,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestNewHostRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestHostResponse.SerializeToString,
             ),
             'SyncHostNodes': grpc.unary_unary_rpc_method_handler(
@@ -767,6 +786,33 @@ class HostService:
             target,
             '/proximity.inventory.v1.HostService/TestHost',
             proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestHostRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestHostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestNewHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.HostService/TestNewHost',
+            proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestNewHostRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_inventory__service__pb2.TestHostResponse.FromString,
             options,
             channel_credentials,

@@ -166,6 +166,11 @@ class HostServiceStub:
     """Forget a host. Refused while apps live there; its containers are left alone."""
     TestHost: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.TestHostRequest, _inventory_service_pb2.TestHostResponse]
     """Try to reach a host and sign in, and say what its credentials can do."""
+    TestNewHost: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.TestNewHostRequest, _inventory_service_pb2.TestHostResponse]
+    """Try an address and credentials before they are registered; nothing is stored. A certificate that is not trusted gets
+    no credentials: the answer has its fingerprint, to be compared with the one that the server shows, and sent with the
+    next test. With verify_ssl false the certificate is taken as it is shown, as CreateHost would.
+    """
     SyncHostNodes: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.SyncHostNodesRequest, _inventory_service_pb2.SyncHostNodesResponse]
     """Read the nodes of a host now."""
     ListNodes: _grpc.UnaryStreamMultiCallable[_inventory_service_pb2.ListNodesRequest, _host_pb2.Node]
@@ -196,6 +201,11 @@ class HostServiceAsyncStub(HostServiceStub):
     """Forget a host. Refused while apps live there; its containers are left alone."""
     TestHost: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.TestHostRequest, _inventory_service_pb2.TestHostResponse]  # type: ignore[assignment]
     """Try to reach a host and sign in, and say what its credentials can do."""
+    TestNewHost: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.TestNewHostRequest, _inventory_service_pb2.TestHostResponse]  # type: ignore[assignment]
+    """Try an address and credentials before they are registered; nothing is stored. A certificate that is not trusted gets
+    no credentials: the answer has its fingerprint, to be compared with the one that the server shows, and sent with the
+    next test. With verify_ssl false the certificate is taken as it is shown, as CreateHost would.
+    """
     SyncHostNodes: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.SyncHostNodesRequest, _inventory_service_pb2.SyncHostNodesResponse]  # type: ignore[assignment]
     """Read the nodes of a host now."""
     ListNodes: _aio.UnaryStreamMultiCallable[_inventory_service_pb2.ListNodesRequest, _host_pb2.Node]  # type: ignore[assignment]
@@ -259,6 +269,17 @@ class HostServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_service_pb2.TestHostResponse, _abc.Awaitable[_inventory_service_pb2.TestHostResponse]]:
         """Try to reach a host and sign in, and say what its credentials can do."""
+
+    @_abc_1.abstractmethod
+    def TestNewHost(
+        self,
+        request: _inventory_service_pb2.TestNewHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_service_pb2.TestHostResponse, _abc.Awaitable[_inventory_service_pb2.TestHostResponse]]:
+        """Try an address and credentials before they are registered; nothing is stored. A certificate that is not trusted gets
+        no credentials: the answer has its fingerprint, to be compared with the one that the server shows, and sent with the
+        next test. With verify_ssl false the certificate is taken as it is shown, as CreateHost would.
+        """
 
     @_abc_1.abstractmethod
     def SyncHostNodes(
