@@ -15,7 +15,7 @@ from typing import Any, Self
 import requests
 from websockets.sync.client import ClientConnection, connect
 
-LIMIT_S = 60.0
+LIMIT_S = 300.0
 
 
 class BrowserError(Exception):

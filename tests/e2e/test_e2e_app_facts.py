@@ -12,7 +12,7 @@ import requests
 from deploy.local.api import Api
 from tests.e2e.stack import RunningStack
 
-LIMIT_S = 60.0
+LIMIT_S = 300.0
 
 
 def deploy(api: Api, item: str = "adminer") -> str:

@@ -15,7 +15,7 @@ from deploy.local.api import Api, read_page, write_page
 from tests.e2e.simulators import Simulator
 from tests.e2e.stack import RunningStack
 
-LIMIT_S = 90.0
+LIMIT_S = 300.0
 THING = """\
 id: thing
 name: Thing
@@ -150,7 +150,7 @@ def kill_worker_during(stack: RunningStack, api: Api, app_id: str, *, operation:
     stack.kill_process("apps", "work")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("runtime", ["compose", "oci"])
 def test_an_app_follows_its_item_and_goes_back_by_itself_or_by_hand(
     stack: RunningStack, source: OwnSource, runtime: str

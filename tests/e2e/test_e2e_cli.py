@@ -20,7 +20,7 @@ from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
 
 ROOT = Path(__file__).parents[2]
 PATHS = (ROOT / "clients" / "python", ROOT / "protos" / "gen")
-LIMIT_S = 110.0
+LIMIT_S = 300.0
 
 
 class Terminal:
@@ -64,7 +64,7 @@ def terminal(stack: RunningStack, tmp_path: Path) -> Terminal:
     return terminal
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
     """Deploy, change, back up, restore and delete; the commands of docs/values.md are among them."""
     hostname = f"cli-{uuid.uuid4().hex[:8]}"
@@ -230,7 +230,7 @@ def test_a_password_is_confirmed_on_the_command_line(terminal: Terminal) -> None
     assert after[current]["authenticated_at"] > after[current]["created_at"]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_commands_made_from_their_rpcs(terminal: Terminal) -> None:
     """Resize, copy and look at the work; one line for each step where there is no terminal; every form of output."""
     hostname = f"rpc-{uuid.uuid4().hex[:8]}"

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.stack import RunningStack, find_port, make_environment
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_demonstration_shows_every_scene_and_succeeds(tmp_path: Path) -> None:
     """As an ordinary account, which may not open ports below 1024."""
     ordinary = ["setpriv", "--bounding-set", "-net_bind_service"] if os.geteuid() == 0 else []

@@ -12,7 +12,7 @@ import requests
 
 from tests.e2e.stack import RunningStack
 
-LIMIT_S = 60.0
+LIMIT_S = 300.0
 
 
 def find_nats(stack: RunningStack) -> psutil.Process | None:
@@ -25,7 +25,7 @@ def fill_disk_of(process: psutil.Process) -> None:
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_work_goes_on_and_nats_comes_back_after_its_disk_was_full(stack: RunningStack) -> None:
     api, full = stack.sign_in(), find_nats(stack)
     assert full is not None

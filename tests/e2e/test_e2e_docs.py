@@ -14,7 +14,7 @@ from tests.e2e.stack import PASSWORD, RunningStack
 from tests.pages import ROOT, list_blocks, list_pages, run_commands
 
 PAGES = [page for page in list_pages() if any(block.mark == "run" for block in list_blocks(page))]
-LIMIT_S = 110
+LIMIT_S = 300.0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -22,7 +22,7 @@ from deploy.local.settings import LocalSettings
 from services.common.core.config import read_settings
 from tests.e2e.stack import PASSWORD, STOP_S, USERNAME, RunningStack, find_port, make_environment
 
-LIMIT_S = 90.0
+LIMIT_S = 300.0
 Frame = dict[str, str]
 
 

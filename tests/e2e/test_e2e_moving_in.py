@@ -31,7 +31,7 @@ from tests.store.django_household import PASSWORD as OLD_PASSWORD
 from tests.unit.pvesim.sim import Running, start
 
 T = TypeVar("T")
-LIMIT_S = 240.0  # for whatever the platform does by itself, on a loaded machine
+LIMIT_S = 300.0  # for whatever the platform does by itself, on a loaded machine
 _OF_ATTIC, _OF_ALICE_TWIN = len(STATES), len(STATES) + 2  # numbers of apps
 
 

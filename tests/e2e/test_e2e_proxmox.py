@@ -12,7 +12,7 @@ from deploy.local.api import DemoError
 from tests.e2e.simulators import Simulator
 from tests.e2e.stack import RunningStack
 
-LIMIT_S = 90.0
+LIMIT_S = 300.0
 
 
 def ignore(_: dict[str, Any]) -> None:

@@ -15,9 +15,9 @@ from tests.e2e.stack import RunningStack
 from tests.pages import read_commands
 from tests.unit.pvesim.sim import Running, start
 
-LIMIT_S = 90.0
+LIMIT_S = 300.0
 PAGE = "/_data/page.html"
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ FUZZ = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-LIMIT_S = 20.0
+LIMIT_S = 300.0
 TEXT = st.text(max_size=200)
 PUNCTUATED = st.text(alphabet="abzAZ019:/.,=-_$@{}[]()|'\"\\ \t\n*&!%#?<>~+äß漢\u202e", max_size=120)
 TREES = st.recursive(

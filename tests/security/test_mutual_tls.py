@@ -104,7 +104,7 @@ async def refusal_of(call: Awaitable[object]) -> grpc.StatusCode:
 
 async def test_nobody_connects_without_a_certificate(place: Place) -> None:
     async with grpc.aio.insecure_channel(place.address) as channel:
-        call = stubs.CatalogServiceStub(channel).GetItem(pb.GetItemRequest(app_id="x"), timeout=5)
+        call = stubs.CatalogServiceStub(channel).GetItem(pb.GetItemRequest(app_id="x"), timeout=60)
         assert await refusal_of(call) is grpc.StatusCode.UNAVAILABLE
     authority = (place.folder / "certs" / "ca.crt").read_bytes()
     named = [("grpc.ssl_target_name_override", "catalog")]
@@ -120,7 +120,7 @@ async def test_a_certificate_of_another_authority_opens_nothing(place: Place) ->
     (place.folder / "foreign" / "ca.crt").write_bytes((place.folder / "certs" / "ca.crt").read_bytes())
     async with place.open("apps", certs="foreign") as channel:
         stub = stubs.CatalogInternalServiceStub(channel)
-        call = stub.RenderItem(pb.RenderItemRequest(app_id="x"), metadata=place.sign("apps"), timeout=5)
+        call = stub.RenderItem(pb.RenderItemRequest(app_id="x"), metadata=place.sign("apps"), timeout=60)
         assert await refusal_of(call) is grpc.StatusCode.UNAVAILABLE
 
 
@@ -128,12 +128,12 @@ async def test_a_service_speaks_with_its_own_certificate_only(place: Place) -> N
     request = pb.RenderItemRequest(app_id="x")
     async with place.open("apps") as channel:
         stub = stubs.CatalogInternalServiceStub(channel)
-        answer = await stub.RenderItem(request, metadata=place.sign("apps"), timeout=5)
+        answer = await stub.RenderItem(request, metadata=place.sign("apps"), timeout=60)
         assert answer.name == "apps"
     for thief in ("backups", "gateway"):
         async with place.open(thief) as channel:
             stub = stubs.CatalogInternalServiceStub(channel)
-            call = stub.RenderItem(request, metadata=place.sign("apps"), timeout=5)
+            call = stub.RenderItem(request, metadata=place.sign("apps"), timeout=60)
             assert await refusal_of(call) is grpc.StatusCode.PERMISSION_DENIED
 
 
@@ -141,10 +141,10 @@ async def test_only_the_gateway_speaks_for_users_and_says_where_they_are(place: 
     request, said = pb.GetItemRequest(app_id="x"), (("x-forwarded-for", "203.0.113.9"),)
     async with place.open("gateway") as channel:
         stub = stubs.CatalogServiceStub(channel)
-        answer = await stub.GetItem(request, metadata=sign_user() + said, timeout=5)
+        answer = await stub.GetItem(request, metadata=sign_user() + said, timeout=60)
         assert (answer.name, answer.author) == ("alice", "203.0.113.9")
     async with place.open("apps") as channel:
-        call = stubs.CatalogServiceStub(channel).GetItem(request, metadata=sign_user(), timeout=5)
+        call = stubs.CatalogServiceStub(channel).GetItem(request, metadata=sign_user(), timeout=60)
         assert await refusal_of(call) is grpc.StatusCode.PERMISSION_DENIED
 
 
@@ -155,10 +155,10 @@ async def test_who_answers_must_be_the_service_that_was_called(place: Place) -> 
     try:
         request = pb.RenderItemRequest(app_id="x")
         stub = stubs.CatalogInternalServiceStub
-        answer = await clients.call("catalog", stub, "RenderItem", request, timeout=5)
+        answer = await clients.call("catalog", stub, "RenderItem", request, timeout=60)
         assert answer.name == "apps"
         with pytest.raises(UnavailableError):
-            await clients.call("inventory", stub, "RenderItem", request, timeout=5, retry=False)
+            await clients.call("inventory", stub, "RenderItem", request, timeout=60, retry=False)
     finally:
         await clients.close()
 

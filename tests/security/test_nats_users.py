@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import nats
 import pytest
@@ -31,7 +32,8 @@ from services.common.messaging.streams import REVOCATIONS_BUCKET, find_inbox_pre
 from services.registry import PROCESSES
 from tests.pages import ROOT
 
-LIMIT_S = 20.0
+LIMIT_S = 300.0
+REFUSALS: WeakKeyDictionary[Client, list[str]] = WeakKeyDictionary()  # what NATS refused to a connection
 REFUSED_S = 0.5  # a publication that is not permitted gets no answer
 
 
@@ -57,15 +59,17 @@ class Server:
         """A connection of a user, as `Bus` makes it."""
         url = self.url(user)
         prefix = inbox or find_inbox_prefix([url], user)
-        client = await nats.connect(url, inbox_prefix=prefix, allow_reconnect=False, error_cb=ignore)
+        refusals: list[str] = []
+
+        async def note(error: Exception) -> None:
+            refusals.append(str(error).lower())
+
+        client = await nats.connect(url, inbox_prefix=prefix, allow_reconnect=False, error_cb=note)
+        REFUSALS[client] = refusals
         try:
             yield client
         finally:
             await client.close()
-
-
-async def ignore(_: Exception) -> None:
-    """Refusals come here as well."""
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +97,15 @@ async def make_streams(server: Server) -> None:
 
 
 async def is_stored(client: Client, subject: str, data: bytes = b"x") -> bool:
-    try:
-        await client.jetstream(timeout=REFUSED_S).publish(subject, data, timeout=REFUSED_S)
-    except (NatsError, TimeoutError):
-        return False
-    return True
+    """Publish and wait until NATS has stored the message, or reported that the user may not publish it."""
+    stored = asyncio.ensure_future(client.jetstream().publish(subject, data, timeout=LIMIT_S))
+    refusal = f'"{subject.lower()}"'
+    while not stored.done() and not any(refusal in one for one in REFUSALS[client]):
+        await asyncio.wait({stored}, timeout=0.02)
+    if not stored.done():
+        stored.cancel()
+    await asyncio.wait({stored})
+    return not stored.cancelled() and stored.exception() is None
 
 
 @pytest.mark.parametrize(

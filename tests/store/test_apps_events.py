@@ -19,7 +19,7 @@ from tests.fakes.apps_platform import Platform, platform  # noqa: F401 - a fixtu
 from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
 from tests.store.nats_server import nats  # noqa: F401 - a fixture
 
-LIMIT_S = 20.0
+LIMIT_S = 300.0
 
 
 @pytest.fixture

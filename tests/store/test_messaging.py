@@ -34,7 +34,7 @@ from services.common.messaging.poison import PoisonMessageError, PoisonMessages
 from services.common.messaging.revocation_feed import watch_revocations
 from services.common.messaging.streams import REVOCATIONS_BUCKET, REVOKED
 
-LIMIT_S = 15.0  # within which work goes on when NATS is back
+LIMIT_S = 300.0  # within which work goes on when NATS is back
 JOB = "jobs.test.v1.run"
 
 

@@ -18,7 +18,7 @@ from services.common.rpc.step_up import RECENT_S
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
 
 PHRASE = "a-Long-phrase-77"
-LIMIT_S = 90.0
+LIMIT_S = 300.0
 # Limits count by address; what the cases do here is on nobody else's account.
 ADDRESS = "127.20.0.1"
 RESTING = {"running", "stopped", "error"}

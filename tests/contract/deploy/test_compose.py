@@ -194,7 +194,7 @@ def _make_database(server: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_what_the_file_says_starts_and_answers(
     composition: tuple[Composition, Translator], tmp_path: Path
 ) -> None:

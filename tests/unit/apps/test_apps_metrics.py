@@ -77,8 +77,9 @@ async def test_a_container_that_is_long_gone_holds_nobody_up(
     found = ContainerMetrics(containers)
     await found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO)
     monkeypatch.setattr(metrics, "_FRESH_S", 0.0)
+    monkeypatch.setattr(metrics, "_WAIT_S", 600.0)
     containers.may_answer.clear()
-    async with asyncio.timeout(0.5):  # the host is asked again, and does not answer
+    async with asyncio.timeout(60):  # the host is asked again, and does not answer
         assert await found.find(HOST, VMID + 1, owner=OWNER, changed_at=LONG_AGO) is None
         assert await found.find(HOST, VMID, owner=OWNER, changed_at=LONG_AGO) is not None
     containers.may_answer.set()
@@ -113,8 +114,9 @@ async def test_a_list_asks_each_host_once_and_never_waits_for_one_that_was_read(
     shown = await found.find_all([list_app(VMID), list_app(VMID + 1)])
     assert (shown[OWNER].memory_used, containers.asked) == (7, 1)
     monkeypatch.setattr(metrics, "_FRESH_S", 0.0)
+    monkeypatch.setattr(metrics, "_LIST_WAIT_S", 600.0)
     containers.may_answer.clear()
-    async with asyncio.timeout(0.4):  # the host is silent now: the figures of before are shown
+    async with asyncio.timeout(60):  # the host is silent now: the figures of before are shown
         assert OWNER in await found.find_all([list_app(VMID, changed_at=time.time())])
     containers.may_answer.set()
 

@@ -13,7 +13,7 @@ from services.apps.convert.feed import parse_backup_failed, parse_backup_overdue
 from tests.fakes.apps_service import Service, call
 from tests.fakes.removed_apps import deploy_running
 
-LIMIT_S = 20.0
+LIMIT_S = 300.0
 
 
 async def read_until(stream: AsyncIterator[pb.Event], kind: str) -> list[pb.Event]:

@@ -18,7 +18,7 @@ from services.common.rpc.call import Call
 from tests.fakes.apps_service import Service, call
 from tests.fakes.removed_apps import delete, deploy_running
 
-LIMIT_S = 20.0
+LIMIT_S = 300.0
 
 
 @dataclasses.dataclass(frozen=True)

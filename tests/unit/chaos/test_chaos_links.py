@@ -12,7 +12,7 @@ import pytest
 from tests.chaos.links import Link
 from tests.e2e.stack import find_port
 
-LIMIT_S = 10.0
+LIMIT_S = 300.0
 
 
 class Echo:

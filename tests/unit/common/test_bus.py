@@ -38,6 +38,6 @@ async def test_a_consumer_goes_on_whatever_broke(monkeypatch: pytest.MonkeyPatch
 
     bus.consume("JOBS", "jobs.x", durable="x", handler=handle)
     try:
-        await asyncio.wait_for(bus.again.wait(), 5)
+        await asyncio.wait_for(bus.again.wait(), 60)
     finally:
         await bus.close()

@@ -20,7 +20,7 @@ from deploy.local.process import Spec, Supervised
 from deploy.local.specs import ROOT
 from tests.e2e.stack import wait_until_gone
 
-LIMIT_S = 20.0
+LIMIT_S = 300.0
 
 
 async def wait_until(holds: Callable[[], bool]) -> None:
@@ -38,7 +38,7 @@ async def test_a_process_that_ends_is_started_again(tmp_path: Path) -> None:
     child = Supervised(make_spec("raise SystemExit(3)"), tmp_path, report=said.append)
     child.start()
     await wait_until(lambda: child.restarts >= 2)
-    await child.stop(timeout=5)
+    await child.stop(timeout=60)
     assert said[0] == "child ended with status 3; starting it again in 0.2 s"
     assert "in 0.4 s" in said[1]
 
@@ -48,7 +48,7 @@ async def test_the_reason_is_reported_from_the_second_end_on(tmp_path: Path) -> 
     child = Supervised(make_spec("raise SystemExit('no disk')"), tmp_path, report=said.append)
     child.start()
     await wait_until(lambda: child.restarts >= 2)
-    await child.stop(timeout=5)
+    await child.stop(timeout=60)
     assert "no disk" not in said[0]
     assert said[1].endswith(f"in 0.4 s: no disk; see {tmp_path}/child.log")
 
@@ -61,7 +61,7 @@ async def test_a_killed_process_is_started_again_with_another_pid(tmp_path: Path
     assert first is not None
     os.kill(first, signal.SIGKILL)
     await wait_until(lambda: child.pid not in {None, first})
-    await child.stop(timeout=5)
+    await child.stop(timeout=60)
     assert child.pid is None
 
 
@@ -74,7 +74,7 @@ async def test_what_it_says_is_logged_and_passed_on(tmp_path: Path) -> None:
     )
     child.start()
     await wait_until(lambda: lines == ["ready\n"])
-    await child.stop(timeout=5)
+    await child.stop(timeout=60)
     assert (tmp_path / "child.log").read_text() == "ready\n"
 
 
@@ -100,7 +100,7 @@ async def test_a_program_that_does_not_exist_is_reported(tmp_path: Path) -> None
     child = Supervised(Spec("child", ("/nonexistent",), {}), tmp_path, report=said.append)
     child.start()
     await wait_until(lambda: bool(said))
-    await child.stop(timeout=5)
+    await child.stop(timeout=60)
     assert "No such file" in said[0]
 
 
@@ -181,6 +181,6 @@ async def test_forks_end_with_the_process_that_was_forked_and_are_forked_again(
     assert parent is not None
     os.kill(parent, signal.SIGKILL)
     await wait_until(lambda: child.pid not in {None, first})
-    assert wait_until_gone([first], timeout=5) == []
+    assert wait_until_gone([first], timeout=60) == []
     assert zygote.pid != parent
-    await child.stop(timeout=5)
+    await child.stop(timeout=60)

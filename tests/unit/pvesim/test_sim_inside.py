@@ -47,7 +47,7 @@ async def deploy(sim: Running, vmid: int) -> str:
 
 def fetch(url: str, data: bytes | None = None) -> bytes:
     method = "PUT" if data is not None else "GET"
-    with urlopen(Request(url, data=data, method=method), timeout=5) as response:
+    with urlopen(Request(url, data=data, method=method), timeout=60) as response:
         return bytes(response.read())
 
 
@@ -58,7 +58,7 @@ async def test_an_app_deployed_over_ssh_answers_and_comes_back_after_a_kill(tmp_
         fetch(f"http://{address}:8080/_data/page.html", b"mine")
         wait_until_saved(tmp_path, "containers", "9000", holding="mine")
         os.kill(sim.process.pid, signal.SIGKILL)
-        sim.process.wait(timeout=5)
+        sim.process.wait(timeout=60)
     with start(tmp_path) as sim:
         assert sim.find_address(9000) == address
         assert fetch(f"http://{address}:8080/_data/page.html") == b"mine"
@@ -102,15 +102,15 @@ async def use_console(sim: Running, ticket: dict[str, Any], typed: str, *, until
         session.ws_connect(url, ssl=False, protocols=["binary"], headers=sim.headers) as socket,
     ):
         await socket.send_bytes(f"{ticket['user']}:{ticket['ticket']}\n".encode())
-        assert (await socket.receive(timeout=5)).data == b"OK"
-        while b"# " not in (await socket.receive(timeout=5)).data:
+        assert (await socket.receive(timeout=60)).data == b"OK"
+        while b"# " not in (await socket.receive(timeout=60)).data:
             continue  # what is typed before the prompt is lost
         frame = f"0:{len(typed.encode())}:{typed}".encode()
         await socket.send_bytes(b"1:80:24:2" + frame[:5])
         await socket.send_bytes(frame[5:])
         shown = b""
         while until not in shown:
-            shown += (await socket.receive(timeout=5)).data
+            shown += (await socket.receive(timeout=60)).data
         return shown
 
 

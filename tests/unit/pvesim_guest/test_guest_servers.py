@@ -21,7 +21,7 @@ def free_address() -> str:
 
 
 async def ask(address: str, port: int, text: bytes) -> tuple[int, bytes]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         reader, writer = await asyncio.open_connection(address, port)
         writer.write(text)
         head = await reader.readuntil(b"\r\n\r\n")
