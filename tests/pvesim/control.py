@@ -160,7 +160,7 @@ class Control:
         return await self._done(container.vmid)
 
     async def damage_volume(self, request: web.Request) -> web.Response:
-        """Change an archive on its storage: `{"volid", "readable", "config", "guest"}`.
+        """Change an archive on its storage: `{"volid", "readable", "config", "guest", "verification", "encrypted"}`.
 
         `readable` below 1 truncates it; `guest` is merged into what is inside (null removes).
         """
@@ -169,6 +169,8 @@ class Control:
         for volume in found:
             volume.readable = float(wanted.get("readable", volume.readable))
             volume.config = str(wanted.get("config", volume.config))
+            volume.verification = str(wanted.get("verification", volume.verification))
+            volume.encrypted = str(wanted.get("encrypted", volume.encrypted))
             volume.guest = _merge(volume.guest, wanted.get("guest", {}))
             self._sim.cluster.touch("volumes", volume.key)
         await self._sim.settle()

@@ -173,6 +173,9 @@ class BackupStore(Protocol):
     async def note_presence(self, backup_ids: Collection[int], *, present: bool, error: str = "") -> None:
         """Make completed backups missing, for the reason `error`, or missing ones completed; others stay."""
 
+    async def note_verification(self, backup_id: int, verification: str, *, encrypted: bool) -> None:
+        """Record what a Proxmox Backup Server says of a backup's archive."""
+
     async def list_app_ids(self, *, after: str, limit: int) -> Sequence[str]:
         """List the ids above `after` of apps that have backups and are not known to be deleted."""
 

@@ -1,4 +1,4 @@
-"""Whether the archives of backups are still on their storages."""
+"""Standing of the archives of backups on their storages: whether they are there, and verified."""
 
 from __future__ import annotations
 
@@ -38,6 +38,18 @@ class ArchivePresence(BackupRequests):
         def write(connection: sa.Connection) -> None:
             changed = connection.execute(change.values(**values).returning(backups.c.id)).scalars().all()
             announce_changes(connection, backups.c.id.in_(changed))
+
+        await self._db.write(write)
+        self._on_message()
+
+    async def note_verification(self, backup_id: int, verification: str, *, encrypted: bool) -> None:
+        """See `BackupStore.note_verification`."""
+        values = {"verification": verification, "encrypted": encrypted, "updated_at": now()}
+        change = backups.update().where(backups.c.id == backup_id).values(**values)
+
+        def write(connection: sa.Connection) -> None:
+            connection.execute(change)
+            announce_changes(connection, backups.c.id == backup_id)
 
         await self._db.write(write)
         self._on_message()

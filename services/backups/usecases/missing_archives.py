@@ -1,4 +1,4 @@
-"""Archives that Proxmox pruned, or somebody deleted, without the platform."""
+"""Archives that Proxmox pruned, or somebody deleted, without the platform; and what a Backup Server says of the others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.interfaces import BackupStore
 from services.backups.domain.preconditions import describe_missing
 from services.clients.inventory.interface import Archives
-from services.clients.inventory.values import Ref
+from services.clients.inventory.values import ArchiveListing, Ref
 from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
+
+log = get_logger()
 
 _BATCH = 500  # backups read at a time: about 1 MB
 
@@ -41,9 +44,24 @@ async def _compare(store: BackupStore, archives: Archives, ref: Ref, *, backups:
     back = [one.id for one in backups if one.status is BackupStatus.MISSING and one.volume_id in there]
     if back:
         await store.note_presence(back, present=True)
+    await _note_verifications(store, listing, backups)
     if not listing.complete:
         return 0
     gone = [one for one in backups if one.status is BackupStatus.COMPLETED and one.volume_id not in there]
     for backup in gone:
         await store.note_presence([backup.id], present=False, error=describe_missing(backup.volume_id))
     return len(gone)
+
+
+async def _note_verifications(store: BackupStore, listing: ArchiveListing, backups: Sequence[Backup]) -> None:
+    """Record what the storage says of the archives of backups, where that has changed."""
+    by_volume = {archive.volume_id: archive for archive in listing.archives}
+    for backup in backups:
+        archive = by_volume.get(backup.volume_id)
+        if archive is None:
+            continue
+        now = (archive.verification, archive.encrypted)
+        if now != (backup.verification, backup.encrypted):
+            await store.note_verification(backup.id, archive.verification, encrypted=archive.encrypted)
+            if archive.verification == "failed":
+                log.warning("archive_verification_failed", backup_id=backup.id, archive=backup.volume_id)

@@ -190,7 +190,15 @@ def parse_archives(answer: pb.ListArchivesResponse) -> ArchiveListing:
     """Parse the archives of a container."""
     return ArchiveListing(
         tuple(
-            Archive(one.volume_id, one.storage, one.file_name, int(one.size), one.notes)
+            Archive(
+                one.volume_id,
+                one.storage,
+                one.file_name,
+                int(one.size),
+                one.notes,
+                verification=one.verification,
+                encrypted=one.encrypted,
+            )
             for one in answer.archives
         ),
         answer.complete,

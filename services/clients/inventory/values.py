@@ -101,13 +101,18 @@ class NewArchive:
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive on a storage; `size` in bytes; of the notes perhaps only the first line."""
+    """An archive on a storage; `size` in bytes; of the notes perhaps only the first line.
+
+    `verification` is that of a Proxmox Backup Server: ok, failed or, when it has not verified the archive, empty.
+    """
 
     volume_id: str
     storage: str
     file_name: str
     size: int
     notes: str
+    verification: str = ""
+    encrypted: bool = False
 
     # The file name carries no id of ours: Proxmox chooses it from vmid and time.
     def has_backup_id(self, backup_id: str) -> bool:

@@ -185,6 +185,8 @@ def render_archive(one: ArchiveVolume) -> cs.Archive:
         notes=one.notes,
         node=one.node,
         created_at=render_time(datetime.fromtimestamp(one.created_at, UTC)),
+        verification=one.verification,
+        encrypted=one.encrypted,
     )
 
 

@@ -25,6 +25,8 @@ class ArchiveVolume:
 
     Attributes:
         notes: the first line of them on a file storage, all on a Proxmox Backup Server.
+        verification: of a Proxmox Backup Server: ok or failed; empty: it has not verified the archive.
+        encrypted: with a key of the Proxmox host.
     """
 
     volume_id: str
@@ -35,6 +37,8 @@ class ArchiveVolume:
     protected: bool
     notes: str
     created_at: int
+    verification: str = ""
+    encrypted: bool = False
 
     @property
     def path(self) -> str:
@@ -144,6 +148,13 @@ def _read_vmid(one: dict[str, Any]) -> int:
     return int(one.get("vmid") or (match.group(1) or match.group(2) if match else 0))
 
 
+def _read_verification(one: dict[str, Any]) -> str:
+    """Return the state of the last verification; states of later releases count as none."""
+    found = one.get("verification")
+    state = str(found.get("state") or "") if isinstance(found, dict) else ""
+    return state if state in {"ok", "failed"} else ""
+
+
 def _build_archive(one: dict[str, Any], storage: str, node: str) -> ArchiveVolume:
     return ArchiveVolume(
         volume_id=str(one["volid"]),
@@ -154,6 +165,8 @@ def _build_archive(one: dict[str, Any], storage: str, node: str) -> ArchiveVolum
         protected=bool(int(one.get("protected") or 0)),
         notes=str(one.get("notes") or ""),
         created_at=int(one.get("ctime") or 0),
+        verification=_read_verification(one),
+        encrypted=bool(one.get("encrypted")),
     )
 
 

@@ -73,6 +73,11 @@ def _render(storage: Storage, volume: Volume) -> dict[str, Any]:
             entry["notes"] = notes
         if volume.protected:
             entry["protected"] = 1
+        if volume.verification:
+            upid = f"UPID:pbs:00000F2A:0001E240:00000001:{int(volume.ctime):08X}:verify:{volume.storage}:root@pam:"
+            entry["verification"] = {"state": volume.verification, "upid": upid}
+        if volume.encrypted:
+            entry["encrypted"] = volume.encrypted
     return entry
 
 

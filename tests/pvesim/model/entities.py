@@ -95,6 +95,10 @@ class Volume(Record):
     image: dict[str, Any] | None = None
     filesystem: int = 0
     """Bytes up to which the file system reaches when it did not grow with the volume; 0: all of it."""
+    verification: str = ""
+    """Of a Proxmox Backup Server: ok or failed; empty: never verified."""
+    encrypted: str = ""
+    """Fingerprint of the key, of an archive on a Proxmox Backup Server."""
     readable: float = 1.0
     """Share of an archive that is there, from its beginning: less when it was truncated."""
 

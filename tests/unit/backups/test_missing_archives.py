@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from proximity.backups.v1 import backups_service_pb2 as pb
 
@@ -35,3 +37,19 @@ async def test_an_archive_that_proxmox_pruned_is_noticed_and_one_that_comes_back
     platform.containers.archives = before
     assert await note_missing_archives(platform.store, platform.containers) == 0
     assert (await platform.get(backup_id)).status == "completed"
+
+
+async def test_what_a_backup_server_says_of_archives_is_shown(platform: Platform) -> None:
+    backup_id, other_id = await platform.make_completed(), await platform.make_completed()
+    archives = platform.containers.archives
+    volume_id = next(iter(archives))
+    assert not (await platform.get(backup_id)).HasField("verification")
+    for verification in ("ok", "failed", ""):
+        listing = archives[volume_id].listing
+        assert listing is not None
+        listing = replace(listing, verification=verification, encrypted=verification != "")
+        archives[volume_id] = replace(archives[volume_id], listing=listing)
+        await note_missing_archives(platform.store, platform.containers)
+        found = await platform.get(backup_id)
+        assert (found.verification, found.encrypted) == (verification, verification != "")
+        assert (await platform.get(other_id)).verification == ""

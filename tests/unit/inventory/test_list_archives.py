@@ -54,3 +54,13 @@ async def test_a_host_that_is_unknown_or_silent_is_an_error(inventory: InstantIn
     inventory.proxmox.outage = SilentHosts("pve")
     with pytest.raises(HostUnreachableError):
         await list_archives(inventory.parts.fleet, inventory.host.id)
+
+
+async def test_the_verification_of_a_backup_server_is_read(inventory: InstantInventory) -> None:
+    shop, volume_id = await back_up(inventory)
+    [volume] = [one for one in inventory.proxmox.cluster.volumes.values() if one.volid == volume_id]
+    for state, encrypted in (("", ""), ("ok", ""), ("failed", "01:02"), ("later", "")):
+        volume.verification, volume.encrypted = state, encrypted
+        [one], _ = await list_archives(inventory.parts.fleet, inventory.host.id, vmid=shop.vmid)
+        assert one.verification == (state if state != "later" else "")
+        assert one.encrypted is bool(encrypted)

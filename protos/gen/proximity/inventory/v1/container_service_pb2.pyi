@@ -992,6 +992,8 @@ class Archive(_message.Message):
     NOTES_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
+    VERIFICATION_FIELD_NUMBER: _builtins.int
+    ENCRYPTED_FIELD_NUMBER: _builtins.int
     volume_id: _builtins.str
     """Volume id: backup:backup/vzdump-lxc-9000-2026_01_02-03_04_05.tar.zst."""
     storage: _builtins.str
@@ -1002,6 +1004,9 @@ class Archive(_message.Message):
     protected: _builtins.bool
     notes: _builtins.str
     node: _builtins.str
+    verification: _builtins.str
+    """Of a Proxmox Backup Server: ok or failed; empty: it has not verified the archive, or the storage is another one."""
+    encrypted: _builtins.bool
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -1016,10 +1021,12 @@ class Archive(_message.Message):
         notes: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         node: _builtins.str = ...,
+        verification: _builtins.str = ...,
+        encrypted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "file_name", b"file_name", "node", b"node", "notes", b"notes", "protected", b"protected", "size", b"size", "storage", b"storage", "vmid", b"vmid", "volume_id", b"volume_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "encrypted", b"encrypted", "file_name", b"file_name", "node", b"node", "notes", b"notes", "protected", b"protected", "size", b"size", "storage", b"storage", "verification", b"verification", "vmid", b"vmid", "volume_id", b"volume_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
