@@ -15,7 +15,7 @@ _END = "# End of the settings.\n"
 # What compose.yaml sets itself: addresses inside of its networks, and secrets that are mounted as files.
 FIXED = frozenset(
     {
-        *("LISTEN", "HEALTH_LISTEN", "SERVICE_KEYS_DIR", "TLS_DIR"),
+        *("LISTEN", "HEALTH_LISTEN", "WEBSOCKET_LISTEN", "SERVICE_KEYS_DIR", "TLS_DIR"),
         *("SECRET_KEY", "DATABASE_URL", "NATS_URL", "PROXIMITY_ADMIN_USERNAME", "PROXIMITY_ADMIN_PASSWORD"),
         *(f"{service.upper()}_ADDRESS" for service in SERVICES),
     }

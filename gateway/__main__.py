@@ -156,6 +156,13 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         metavar="SERVICE=ADDRESS",
         help="HOST:PORT or unix:/path of one replica; repeat",
     )
+    add(
+        "--websockets",
+        action="append",
+        default=[],
+        metavar="SERVICE=ADDRESS",
+        help="where a replica serves WebSockets (apps: terminals); repeat",
+    )
     add("--listen", type=Endpoint.parse, default=default.listen, metavar="HOST:PORT")
     add(
         "--admin",
@@ -219,6 +226,7 @@ def _render(options: argparse.Namespace) -> dict[str, object]:
     return render_bootstrap(
         GatewaySettings(
             endpoints=_parse_endpoints(options.endpoint),
+            websockets=_parse_endpoints(options.websockets),
             listen=options.listen,
             admin=options.admin,
             certificate=Certificate(options.tls_cert, options.tls_key) if options.tls_cert else None,

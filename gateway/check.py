@@ -45,6 +45,9 @@ def _check_method(surface: Surface, method: Method) -> Iterator[str]:
     if method.is_array and method.success != 200:
         yield f"{where} answers an array with {method.success}; arrays are 200"
     yield from (f"{where} {fault}" for fault in check_ageing(method))
+    yield from (
+        f"{where}, WebSocket {method.websocket}: {fault}" for fault in _check_websocket(surface, method)
+    )
     for binding in method.bindings:
         place = f"{where}, {binding.method} {binding.path}"
         yield from (f"{place}: {fault}" for fault in _check_binding(method, binding))
@@ -75,6 +78,21 @@ def _check_binding(method: Method, binding: Binding) -> Iterator[str]:
         yield "GET must be free of side effects: idempotency_level = NO_SIDE_EFFECTS"
 
 
+def _check_websocket(surface: Surface, method: Method) -> Iterator[str]:
+    if not method.websocket:
+        return
+    if not (method.client_streaming and method.server_streaming):
+        yield "only a bidirectional stream is carried by a WebSocket"
+    if method.bindings:
+        yield "the RPC has a REST path too"
+    binding = method.websocket_binding
+    if not binding.path.startswith(PREFIX) or binding.path.endswith("/"):
+        yield f"the path must begin with {PREFIX} and not end with /"
+    if len(binding.variables) != 1:
+        yield "the path must have one variable, which names the subject"
+    yield from _check_variables(surface, method, binding)
+
+
 def _check_variables(surface: Surface, method: Method, binding: Binding) -> Iterator[str]:
     for variable in binding.variables:
         field = surface.find_field(method.input, variable)
@@ -90,7 +108,8 @@ def _find_duplicates(surface: Surface) -> Iterator[str]:
     """Two templates that differ only in names of variables are one to the transcoder, which then knows neither."""
     owners: dict[tuple[str, str], str] = {("GET", page): "the documentation" for page in PATHS}
     for method in surface.methods:
-        for binding in method.bindings:
+        websockets = (method.websocket_binding,) if method.websocket else ()
+        for binding in (*method.bindings, *websockets):
             where = f"{method.service}.{method.name}"
             first = owners.setdefault((binding.method, binding.shape), where)
             if first is not where:

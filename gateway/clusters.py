@@ -14,8 +14,27 @@ TYPE = "type.googleapis.com/envoy"
 def render_clusters(settings: GatewaySettings) -> list[dict[str, Any]]:
     """Return a cluster for each service."""
     return [
-        _render_service(name, replicas, settings) for name, replicas in sorted(settings.endpoints.items())
+        *(_render_service(name, replicas, settings) for name, replicas in sorted(settings.endpoints.items())),
+        *(
+            _render_websockets(name, replicas, settings)
+            for name, replicas in sorted(settings.websockets.items())
+        ),
     ]
+
+
+def name_websocket_cluster(service: str) -> str:
+    """Return the name of the cluster of a service's WebSockets."""
+    return f"{service}-websockets"
+
+
+def _render_websockets(name: str, replicas: tuple[Address, ...], settings: GatewaySettings) -> dict[str, Any]:
+    """The same processes on another port, with HTTP/1.1, which upgrades."""
+    cluster = _render_service(name, replicas, settings)
+    cluster |= {"name": name_websocket_cluster(name), "typed_extension_protocol_options": _speak("http")}
+    cluster["load_assignment"]["cluster_name"] = cluster["name"]
+    if settings.upstream_tls:
+        cluster["transport_socket"] = _render_mutual_tls(name, settings.upstream_tls, protocol="http/1.1")
+    return cluster
 
 
 def _render_service(name: str, replicas: tuple[Address, ...], settings: GatewaySettings) -> dict[str, Any]:
@@ -31,7 +50,7 @@ def _render_service(name: str, replicas: tuple[Address, ...], settings: GatewayS
         },
         "per_connection_buffer_limit_bytes": settings.max_response_bytes,
         "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": 30, "keepalive_interval": 10}},
-        "typed_extension_protocol_options": _speak_http2(),
+        "typed_extension_protocol_options": _speak("http2"),
         # Everything that a lost replica had under way is tried again at once.
         "circuit_breakers": {
             "thresholds": [{"max_requests": 10_000, "max_pending_requests": 1024, "max_retries": 1024}]
@@ -83,15 +102,16 @@ def render_certificate(certificate: Certificate) -> dict[str, Any]:
     }
 
 
-def _speak_http2() -> dict[str, Any]:
+def _speak(protocol: str) -> dict[str, Any]:
+    """Options of a cluster that speaks `http2` or `http`, which is HTTP/1.1."""
     options = {
         "@type": f"{TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions",
-        "explicit_http_config": {"http2_protocol_options": {}},
+        "explicit_http_config": {f"{protocol}_protocol_options": {}},
     }
     return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
 
 
-def _render_mutual_tls(name: str, tls: UpstreamTls) -> dict[str, Any]:
+def _render_mutual_tls(name: str, tls: UpstreamTls, *, protocol: str = "h2") -> dict[str, Any]:
     san = {"san_type": "DNS", "matcher": {"exact": name}}
     context = {
         "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
@@ -101,7 +121,7 @@ def _render_mutual_tls(name: str, tls: UpstreamTls) -> dict[str, Any]:
                 "tls_minimum_protocol_version": "TLSv1_3",
                 "tls_maximum_protocol_version": "TLSv1_3",
             },
-            "alpn_protocols": ["h2"],
+            "alpn_protocols": [protocol],
             "tls_certificates": [render_certificate(tls.certificate)],
             "validation_context": {
                 "trusted_ca": {"filename": str(tls.ca)},

@@ -29,6 +29,8 @@ def render_bootstrap(settings: GatewaySettings, surface: Surface | None = None) 
         raise ValueError(
             f"endpoints must name exactly {', '.join(surface.owners)}, not {sorted(settings.endpoints)}"
         )
+    if unknown := set(settings.websockets) - {method.owner for method in surface.websockets}:
+        raise ValueError(f"{', '.join(sorted(unknown))} has no WebSockets")
     if settings.require_https and not settings.certificate:
         raise ValueError("https is required, but there is no certificate")
     metrics = render_metrics(settings.metrics, settings) if settings.metrics else None

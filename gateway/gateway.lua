@@ -138,6 +138,20 @@ local function check_no_body(handle, headers, method)
   return false
 end
 
+-- Browsers send cookies with the WebSockets of any page, and Origin with every one of them: it must be ours.
+local function check_upgrade(handle, headers)
+  local origin = headers:get("origin")
+  local host = origin and (origin:match("^%a[%w+.-]*://([^/?#]+)$") or "")
+  local is_foreign = host and host:lower() ~= (headers:get(":authority") or ""):lower()
+  if is_foreign or (not host and not headers:get("authorization")) then
+    refuse(handle, 403, "")
+    return false
+  end
+  if (headers:get("upgrade") or ""):lower() == "websocket" then return true end
+  refuse(handle, 426, "Here is a WebSocket; send Upgrade: websocket")
+  return false
+end
+
 -- HEAD is answered as GET, and the body dropped on the way back (`drop_body`).
 local function turn_head_into_get(handle, headers, operation)
   headers:replace(":method", "GET")
@@ -197,6 +211,7 @@ function envoy_on_request(handle)
   if not operation.body and not check_no_body(handle, headers, method) then return end
   local field, sentence = check_target(headers, operation, path, segments)
   if field then return refuse(handle, 400, REFUSED .. field .. REFUSED .. sentence) end
+  if operation.websocket and not check_upgrade(handle, headers) then return end
   if method == "HEAD" then turn_head_into_get(handle, headers, operation) end
 end
 

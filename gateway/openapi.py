@@ -32,6 +32,13 @@ named `__Host-proximity-auth-cookie`, `__Host-csrftoken` and `__Secure-proximity
 
 Errors have one shape, whatever part of the system refuses: see `Error`.
 """
+WEBSOCKETS = """\
+WebSockets take the same credentials, and connections of pages of the same origin alone. Binary frames carry what is \
+typed and shown. Text frames are JSON: `{"columns": 80, "rows": 24}` to the service; `{"type": "attached"}`, \
+`{"type": "exit", "status": 0}` and `{"type": "error", "code": "ABORTED", "reason": "APP_BUSY", "error": "..."}` from \
+it. A refusal closes with 4000 plus the HTTP status.
+
+"""
 RECENT_SIGN_IN = """\
 Sessions need a sign-in or step-up (`POST /api/auth/step-up`) within the last 10 minutes; otherwise 401 with the reason \
 `STEP_UP_REQUIRED` in `details`. For API tokens the scopes decide."""
@@ -81,7 +88,7 @@ def render_openapi(surface: Surface, *, version: str = VERSION) -> dict[str, Any
         "info": {
             "title": "Proximity",
             "version": version,
-            "description": DESCRIPTION,
+            "description": _describe(surface, schemas),
             "contact": {"name": "The administrators of this platform"},
         },
         "servers": [{"url": "/"}],
@@ -99,6 +106,15 @@ def render_openapi(surface: Surface, *, version: str = VERSION) -> dict[str, Any
 def _render_tags(surface: Surface, schemas: Schemas) -> Iterator[dict[str, str]]:
     for service in surface.transcoded:
         yield {"name": _get_tag(service), "description": schemas.comments.get(service, "")}
+
+
+def _describe(surface: Surface, schemas: Schemas) -> str:
+    """Return the introduction, with the WebSockets, which OpenAPI has no operations for."""
+    listed = [
+        f"- `GET {method.websocket}`: {schemas.comments[f'{method.service}.{method.name}']}"
+        for method in surface.websockets
+    ]
+    return "\n".join([DESCRIPTION, *([WEBSOCKETS, *listed, ""] if listed else [])])
 
 
 def _get_tag(service: str) -> str:

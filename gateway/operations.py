@@ -25,6 +25,7 @@ def describe_operation(surface: Surface, method: Method, binding: Binding) -> di
         "body": binding.body != "",
         "array": method.is_array,
         "endless": method.is_endless,
+        "websocket": bool(method.websocket),
         "path": dict.fromkeys(binding.variables, True),
         "numbers": numbers,
         "query": {

@@ -15,7 +15,7 @@ REPLIES: dict[int, tuple[str, str | None]] = {
     408: ("DEADLINE_EXCEEDED", "The request did not arrive in time"),
     413: ("INVALID_ARGUMENT", "The request is too large"),
     415: ("INVALID_ARGUMENT", None),
-    426: ("INVALID_ARGUMENT", "This protocol is not supported here"),
+    426: ("INVALID_ARGUMENT", None),
     429: ("RESOURCE_EXHAUSTED", "Too many requests; try again after the time in Retry-After"),
     431: ("INVALID_ARGUMENT", "The request's headers are too large"),
     501: (
@@ -27,10 +27,14 @@ REPLIES: dict[int, tuple[str, str | None]] = {
     504: ("DEADLINE_EXCEEDED", "The service did not answer in time"),
 }
 
+REFUSED_WEBSOCKET = (
+    "There is no WebSocket at this path, or the page is of another origin, whose pages may not open it"
+)
+
 
 def render_local_replies() -> dict[str, Any]:
     """Return Envoy's local_reply_config."""
-    mappers = [_leave_native_calls(), _pass_query_to_script()]
+    mappers = [_leave_native_calls(), _pass_query_to_script(), _map_refused_websocket()]
     for status, (code, sentence) in REPLIES.items():
         mappers.append(_map_status("EQ", status, _render_body(code, sentence)))
     mappers.append(_map_status("GE", 500, _render_body("INTERNAL", "Internal error")))
@@ -53,6 +57,14 @@ def _pass_query_to_script() -> dict[str, Any]:
     mapper["filter"] = {"and_filter": {"filters": [method, mapper["filter"]]}}
     path = {"header": {"key": "x-proximity-refused-path", "value": "%REQ(:PATH)%"}}
     return mapper | {"headers_to_add": [path | {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
+
+
+def _map_refused_websocket() -> dict[str, Any]:
+    """Say why a WebSocket is refused: Envoy itself gives no reason where there is none."""
+    asks = {"name": "sec-websocket-key", "present_match": True}
+    mapper = _map_status("EQ", 403, _render_body("PERMISSION_DENIED", REFUSED_WEBSOCKET))
+    filters = [mapper["filter"], {"header_filter": {"header": asks}}]
+    return mapper | {"filter": {"and_filter": {"filters": filters}}}
 
 
 def _map_status(operator: str, status: int, body: dict[str, Any]) -> dict[str, Any]:

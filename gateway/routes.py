@@ -6,10 +6,11 @@ client. Filters before the transcoder see the route of the REST path, which is t
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from gateway.ageing import render_ageing
-from gateway.clusters import TYPE
+from gateway.clusters import TYPE, name_websocket_cluster
 from gateway.console_routes import render_file_routes, render_screen_routes
 from gateway.pages import render_page_routes
 from gateway.rates import render_rate_limit
@@ -47,6 +48,11 @@ def render_routes(surface: Surface, settings: GatewaySettings, *, name: str) -> 
         "routes": [
             *render_page_routes(surface, settings),
             *render_file_routes(settings),
+            *(
+                _render_websocket(method, settings)
+                for method in surface.websockets
+                if method.owner in settings.websockets
+            ),
             *(_render_method(method, settings) for method in surface.routed),
             *(_render_json_method(method, settings) for method in surface.routed if method.takes_json),
             *(_render_open_service(HEALTH_SERVICE, settings, owner=owner) for owner in surface.owners),
@@ -104,6 +110,22 @@ def _render_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:
         *([_set_header(PRINTED_HEADER, "1", "OVERWRITE_IF_EXISTS_OR_ADD")] if method.is_printed else []),
     ]
     return rendered
+
+
+def _render_websocket(method: Method, settings: GatewaySettings) -> dict[str, Any]:
+    """The route of a WebSocket: nothing is withheld in either direction, and only silence without pings ends it."""
+    pattern = re.sub(r"\\?\{[a-z_]+\\?\}", "[^/]+", re.escape(method.websocket))
+    upgrade = {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}}
+    return {
+        "match": {"safe_regex": {"regex": f"{pattern}/?"}, "headers": [upgrade]},
+        "route": {
+            "cluster": name_websocket_cluster(method.owner),
+            "timeout": "0s",
+            "idle_timeout": f"{settings.stream_idle_timeout_s}s",
+            "upgrade_configs": [{"upgrade_type": "websocket", "enabled": True}],
+        },
+        "typed_per_filter_config": {"envoy.filters.http.buffer": UNBUFFERED},
+    }
 
 
 def _render_json_method(method: Method, settings: GatewaySettings) -> dict[str, Any]:

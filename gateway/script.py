@@ -44,6 +44,10 @@ def _build_tree(surface: Surface, pages: tuple[str, ...]) -> dict[str, Any]:
         for binding in method.bindings:
             operation = {"access": get_door(method), **describe_operation(surface, method, binding)}
             _descend(root, binding.segments).setdefault("ops", {})[binding.method] = operation
+        if method.websocket:
+            binding = method.websocket_binding
+            operation = {"access": get_door(method), **describe_operation(surface, method, binding)}
+            _descend(root, binding.segments).setdefault("ops", {})["GET"] = operation
     for page in pages:
         operation = {"access": "open", "body": False, "array": False}
         _descend(root, tuple(page.strip("/").split("/"))).setdefault("ops", {}).update(

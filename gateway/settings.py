@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -125,11 +125,13 @@ class UpstreamTls:
 class GatewaySettings:
     """One gateway.
 
-    `endpoints` names every replica of every service (auth, inventory, apps, backups, catalog). With `certificate`
-    the same port speaks https as well as http.
+    `endpoints` names every replica of every service (auth, inventory, apps, backups, catalog), `websockets` where the
+    replicas of those that have WebSockets serve them; without an address these are not available. With `certificate` the
+    same port speaks https as well as http.
     """
 
     endpoints: Mapping[str, tuple[Address, ...]]
+    websockets: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
     listen: Endpoint = Endpoint("0.0.0.0", 8000)  # noqa: S104 - the gateway is what the network is meant to reach
     admin: Address = Path(tempfile.gettempdir()) / "proximity-admin.sock"  # mode 600: it can end Envoy
     certificate: Certificate | None = None

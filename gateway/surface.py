@@ -64,6 +64,7 @@ class Method:
     recent_sign_in: bool  # sessions need a sign-in within the last 10 minutes
     media_types: tuple[str, ...]  # of an answer that is no message
     events: str  # full name of the message whose one-of lists the server-sent events
+    websocket: str  # path of the WebSocket that carries it to browsers; empty: none
     example: str  # a request body that works on a fresh platform, as JSON; empty: none declared
     reads: bool  # declared free of side effects
     idempotent: bool
@@ -109,6 +110,11 @@ class Method:
         return self.server_streaming and not self.is_endless
 
     @property
+    def websocket_binding(self) -> Binding:
+        """The WebSocket's path as a binding of GET."""
+        return Binding("GET", self.websocket, "")
+
+    @property
     def is_printed(self) -> bool:
         """Whether the service answers REST with JSON: one that is lost leaves no half of an array then."""
         return self.printed or self.is_array
@@ -125,6 +131,11 @@ class Surface:
     def routed(self) -> tuple[Method, ...]:
         """The RPCs that the gateway lets through, by service and name."""
         return tuple(method for method in self.methods if method.is_routed)
+
+    @cached_property
+    def websockets(self) -> tuple[Method, ...]:
+        """The RPCs that browsers reach by a WebSocket."""
+        return tuple(method for method in self.routed if method.websocket)
 
     @cached_property
     def transcoded(self) -> tuple[str, ...]:
@@ -164,6 +175,12 @@ def list_parameters(surface: Surface, method: Method, binding: Binding) -> list[
     """Return the fields that a request of a binding carries in its query: none where it has a body."""
     if binding.body:
         return []
+    if method.websocket:
+        return [
+            field
+            for field in surface.get_message(method.input).fields
+            if field.name not in binding.variables and field.type != FieldDescriptor.TYPE_BYTES
+        ]
     fields = surface.get_message(method.input).fields
     return [field for field in fields if field.name not in binding.variables and _is_queryable(field)]
 
@@ -206,6 +223,7 @@ def _parse_method(service: str, method: descriptor_pb2.MethodDescriptorProto) ->
         recent_sign_in=rpc.recent_sign_in,
         media_types=tuple(rpc.media_types),
         events=rpc.events,
+        websocket=rpc.websocket,
         example=rpc.example,
         reads=reads,
         idempotent=reads or level == descriptor_pb2.MethodOptions.IDEMPOTENT,

@@ -13,6 +13,7 @@ class RegisteredService:
         name: of its package, its key, its certificate, its database schema and its gRPC package.
         grpc_port: TCP port that the others expect it at unless its address is configured.
         has_worker: a second process executes its operations and consumes its jobs.
+        has_websockets: its server also answers WebSockets, on a port of its own behind the gateway.
         recovery_rank: services are backed up in ascending order: a reference is copied before its target, so that no copy
             names what it does not contain.
     """
@@ -21,17 +22,19 @@ class RegisteredService:
     grpc_port: int
     has_worker: bool
     recovery_rank: int
+    has_websockets: bool = False
 
 
 REGISTRY = (
     RegisteredService("auth", 50051, has_worker=False, recovery_rank=5),
     RegisteredService("inventory", 50052, has_worker=False, recovery_rank=4),
-    RegisteredService("apps", 50053, has_worker=True, recovery_rank=2),
+    RegisteredService("apps", 50053, has_worker=True, recovery_rank=2, has_websockets=True),
     RegisteredService("backups", 50054, has_worker=True, recovery_rank=1),
     RegisteredService("catalog", 50055, has_worker=True, recovery_rank=3),
 )
 SERVICES = tuple(each.name for each in REGISTRY)
 WORKERS = tuple(each.name for each in REGISTRY if each.has_worker)
+WEBSOCKET_SERVICES = tuple(each.name for each in REGISTRY if each.has_websockets)
 PROCESSES = (*SERVICES, *(f"{name}-worker" for name in WORKERS))
 RECOVERY_ORDER = tuple(each.name for each in sorted(REGISTRY, key=lambda each: each.recovery_rank))
 

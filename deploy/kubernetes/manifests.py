@@ -8,7 +8,9 @@ from deploy.kubernetes.parts import (
     GRPC_PORT,
     HEALTH_PORT,
     NAMESPACE,
+    WEBSOCKET_PORT,
     Manifest,
+    admit_gateway,
     allow,
     make_deployment,
     make_labels,
@@ -22,7 +24,7 @@ from deploy.kubernetes.parts import (
 from deploy.kubernetes.settings import METRICS_PORT, make_settings
 from gateway.surface import Surface
 from protos import VERSION
-from services.registry import SERVICES, WORKERS
+from services.registry import SERVICES, WEBSOCKET_SERVICES, WORKERS
 
 _GATEWAY_PORT = 8000
 _NATS = {"app.kubernetes.io/name": "nats"}  # of the nats Helm chart
@@ -102,13 +104,17 @@ def _allow_metrics() -> Manifest:
 
 def _list_service(service: str, callers: dict[str, set[str]]) -> list[Manifest]:
     pod = make_pod(service, _make_container(service, "serve"), secret=f"proximity-{service}")
+    has_websockets = service in WEBSOCKET_SERVICES
     headless = make_object(
         "Service",
         service,
         spec={
             "clusterIP": "None",  # callers see every replica and balance by call, not by connection
             "selector": make_labels(service),
-            "ports": [{"name": "grpc", "port": GRPC_PORT, "appProtocol": "grpc"}],
+            "ports": [
+                {"name": "grpc", "port": GRPC_PORT, "appProtocol": "grpc"},
+                *([{"name": "websockets", "port": WEBSOCKET_PORT}] if has_websockets else []),
+            ],
         },
     )
     reached = _list_reached(service, callers)
@@ -116,7 +122,13 @@ def _list_service(service: str, callers: dict[str, set[str]]) -> list[Manifest]:
     workers = {f"{each}-worker" for each in WORKERS}
     may_call = {"gateway", *callers[service], *(f"{each}-worker" for each in callers[service])}
     found.append(
-        allow(service, callers=may_call & {"gateway", *SERVICES, *workers}, reached=reached, port=GRPC_PORT)
+        allow(
+            service,
+            callers=may_call & {"gateway", *SERVICES, *workers},
+            reached=reached,
+            port=GRPC_PORT,
+            further=[admit_gateway(WEBSOCKET_PORT)] if has_websockets else [],
+        )
     )
     if service in WORKERS:
         worker = f"{service}-worker"
@@ -145,6 +157,9 @@ def _make_container(service: str, command: str) -> Manifest:
     process = service if command == "serve" else f"{service}-worker"
     if command == "serve":
         ports.insert(0, {"name": "grpc", "containerPort": GRPC_PORT})
+    has_websockets = command == "serve" and service in WEBSOCKET_SERVICES
+    if has_websockets:
+        ports.append({"name": "websockets", "containerPort": WEBSOCKET_PORT})
     return {
         "name": service,
         "image": f"proximity-{service}:{VERSION}",
@@ -154,6 +169,7 @@ def _make_container(service: str, command: str) -> Manifest:
             {"name": "NATS_URL_FILE", "value": f"/run/secrets/nats_url_{process}"},
             *(_list_admin() if service == "auth" else []),
             *make_settings(service),
+            *([{"name": "WEBSOCKET_LISTEN", "value": f"0.0.0.0:{WEBSOCKET_PORT}"}] if has_websockets else []),
         ],
         "ports": ports,
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
@@ -193,11 +209,12 @@ def _make_migration(service: str) -> Manifest:
 
 def _list_gateway() -> list[Manifest]:
     endpoints = [f"--endpoint={service}={service}:{GRPC_PORT}" for service in SERVICES]
+    websockets = [f"--websockets={service}={service}:{WEBSOCKET_PORT}" for service in WEBSOCKET_SERVICES]
     container = {
         "name": "gateway",
         "image": f"proximity-gateway:{VERSION}",
         "args": [
-            *("serve", f"--listen=0.0.0.0:{_GATEWAY_PORT}", *endpoints),
+            *("serve", f"--listen=0.0.0.0:{_GATEWAY_PORT}", *endpoints, *websockets),
             *("--upstream-ca=/run/tls/ca.crt", "--upstream-cert=/run/tls/gateway.crt"),
             *("--upstream-key=/run/tls/gateway.key", "--access-log=/dev/stdout"),
         ],
@@ -218,7 +235,12 @@ def _list_gateway() -> list[Manifest]:
             "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
         },
     )
-    policy = allow("gateway", callers=(), reached=[reach(SERVICES, GRPC_PORT)], port=_GATEWAY_PORT)
+    policy = allow(
+        "gateway",
+        callers=(),
+        reached=[reach(SERVICES, GRPC_PORT), reach(WEBSOCKET_SERVICES, WEBSOCKET_PORT)],
+        port=_GATEWAY_PORT,
+    )
     policy["spec"]["ingress"] = [{"ports": [{"port": _GATEWAY_PORT, "protocol": "TCP"}]}]
     pod = make_pod("gateway", container, secret="proximity-gateway")  # noqa: S106 - the name of one
     # An ingress controller is the one proxy before the gateway, unless the settings say otherwise.

@@ -10,6 +10,7 @@ Manifest = dict[str, Any]
 NAMESPACE = "proximity"
 GRPC_PORT = 50051
 HEALTH_PORT = 50052
+WEBSOCKET_PORT = 50053
 USER = 10001
 _LINGER_S = 10
 _NOTICED_S = 5  # until the gateway uses a replica that is back
@@ -158,8 +159,15 @@ def make_deployment(component: str, pod: Manifest, *, replicas: int) -> list[Man
     ]
 
 
-def allow(component: str, *, callers: Iterable[str], reached: Iterable[Manifest], port: int) -> Manifest:
-    """Who may reach a component on `port`, and what it may reach."""
+def allow(
+    component: str,
+    *,
+    callers: Iterable[str],
+    reached: Iterable[Manifest],
+    port: int,
+    further: Iterable[Manifest] = (),
+) -> Manifest:
+    """Who may reach a component on `port`, what else may reach it (`further`), and what it may reach."""
     peers = [{"podSelector": {"matchLabels": make_labels(caller)}} for caller in sorted(callers)]
     ingress = [{"from": peers, "ports": [{"port": port, "protocol": "TCP"}]}] if peers else []
     return make_object(
@@ -169,10 +177,16 @@ def allow(component: str, *, callers: Iterable[str], reached: Iterable[Manifest]
         spec={
             "podSelector": {"matchLabels": make_labels(component)},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": ingress,
+            "ingress": [*ingress, *further],
             "egress": [*reached, _reach_names()],
         },
     )
+
+
+def admit_gateway(port: int) -> Manifest:
+    """Ingress from the gateway on a port."""
+    peer = {"podSelector": {"matchLabels": make_labels("gateway")}}
+    return {"from": [peer], "ports": [{"port": port, "protocol": "TCP"}]}
 
 
 def reach(components: Iterable[str], port: int) -> Manifest:

@@ -44,6 +44,11 @@ def name_socket(state: Path, name: str) -> Path:
     return find_socket_folder(state) / f"{name}.sock"
 
 
+def name_websocket_socket(state: Path, service: str) -> Path:
+    """Return the path of the socket on which a service answers WebSockets."""
+    return name_socket(state, f"{service}-ws")
+
+
 def name_address(state: Path, service: str) -> str:
     """Return the gRPC address of a service."""
     return f"unix:{name_socket(state, service)}"

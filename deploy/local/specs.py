@@ -14,7 +14,7 @@ from typing import Any
 from deploy.certificates import make_certificates
 from deploy.local.process import Spec
 from deploy.local.settings import LocalSettings
-from deploy.local.sockets import name_address, name_socket
+from deploy.local.sockets import name_address, name_socket, name_websocket_socket
 from deploy.local.state import ensure_certificate, ensure_secret
 from gateway.config import Certificate, Endpoint, GatewaySettings, UpstreamTls, render_bootstrap
 from gateway.environment import read_environment
@@ -22,7 +22,7 @@ from gateway.metrics import METRICS_PATH
 from gateway.program import find_envoy
 from gateway.settings import parse_collector
 from services.common.identity.service_keys import make_service_keys
-from services.registry import SERVICES, WORKERS
+from services.registry import SERVICES, WEBSOCKET_SERVICES, WORKERS
 
 _GATEWAY_METRICS = "metrics-gateway"
 PORTS = ("nats", "pvesim", "pvesim-ssh")
@@ -123,6 +123,7 @@ def list_services(
             {
                 **environment,
                 "LISTEN": environment[f"{service.upper()}_ADDRESS"],
+                "WEBSOCKET_LISTEN": _name_websocket_listen(environment, service),
                 **_use_nats(nats_urls, service),
                 **_serve_metrics(service, ports),
             },
@@ -140,6 +141,14 @@ def list_services(
         for name in [f"{service}-worker{f'-{number}' if number > 1 else ''}"]
     ]
     return serving + working
+
+
+def _name_websocket_listen(environment: Mapping[str, str], service: str) -> str:
+    """Return the address of a service's WebSockets, beside its gRPC socket; empty: it has none there."""
+    address = environment[f"{service.upper()}_ADDRESS"]
+    if service not in WEBSOCKET_SERVICES or not address.endswith(f"/{service}.sock"):
+        return ""
+    return f"{address.removesuffix('.sock')}-ws.sock"
 
 
 def _use_nats(urls: Mapping[str, str], process: str) -> dict[str, str]:
@@ -215,6 +224,7 @@ def make_gateway_settings(
     }
     return GatewaySettings(
         endpoints={service: (name_socket(state, service),) for service in SERVICES},
+        websockets={service: (name_websocket_socket(state, service),) for service in WEBSOCKET_SERVICES},
         listen=Endpoint(settings.host, settings.port),
         admin=name_socket(state, "admin"),
         key_socket=str(name_socket(state, "keys")),

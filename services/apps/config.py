@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from services.clients.auth.values import Quota
 from services.common.core.config import setting
-from services.common.core.parsing import parse_int
+from services.common.core.parsing import parse_int, parse_listen_address
 from services.common.operations.limits import OperationSettings
 
 
@@ -32,6 +32,12 @@ class AppsSettings(OperationSettings):
         parse=parse_int(0, 8760),
         doc="How long a container with our mark and without an app must have been seen before an administrator may "
         "have it destroyed.",
+    )
+    websocket_listen: str = setting(
+        "WEBSOCKET_LISTEN",
+        default="",
+        parse=parse_listen_address,
+        doc="host:port or unix:/path where the gateway reaches the WebSockets of terminals; empty: browsers have none.",
     )
     # By default a user gets half of a host of 64 GB and 64 cores at most.
     quota_apps: int | None = setting(

@@ -12,6 +12,7 @@ from services.apps.events.hub import EventHub
 from services.apps.events.stream import Hints, Watcher
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.handlers.app_renderer import AppRenderer
+from services.apps.handlers.terminal import TerminalFrames
 from services.apps.jobs import (
     follow_backup_alerts,
     follow_backups,
@@ -32,11 +33,15 @@ from services.clients.auth.client import GrpcUsers
 from services.clients.backups.client import GrpcBackups
 from services.clients.catalog.client import GrpcCatalog
 from services.clients.inventory.client import GrpcContainers
+from services.clients.inventory.terminals import Terminals
 from services.common.operations.model import Workflow
 from services.common.operations.store import SqlOperationStore
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Background, Service
 from services.common.process.runtime import Runtime, build_runtime
+from services.common.rpc.duplex import make_duplex
+from services.common.rpc.server_context import ServerContext
+from services.common.rpc.websockets import WebSocketServer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,7 @@ class AppsParts:
     backups: GrpcBackups
     workflows: dict[str, Workflow[Any]]
     dependencies: AppDependencies
+    terminals: Terminals
 
 
 def build_parts(settings: AppsSettings) -> AppsParts:
@@ -78,6 +84,7 @@ def build_parts(settings: AppsSettings) -> AppsParts:
         backups=backups,
         workflows=workflows,
         dependencies=dependencies,
+        terminals=containers,
     )
 
 
@@ -96,6 +103,7 @@ async def serve(settings: AppsSettings) -> None:
         watcher=watcher,
         hub=hub,
         metrics=ContainerMetrics(dependencies.containers),
+        terminals=parts.terminals,
     )
     internal = AppsInternalHandlers(dependencies=dependencies, relay=runtime.relay)
     names = pb.DESCRIPTOR.services_by_name
@@ -112,8 +120,31 @@ async def serve(settings: AppsSettings) -> None:
         await measure_apps(parts.store)
 
     await lifecycle.serve(
-        Service(runtime=runtime, handlers=handlers, background=background, measures=(measure,))
+        Service(
+            runtime=runtime,
+            handlers=handlers,
+            background=background,
+            measures=(measure,),
+            make_doors=lambda context: list_doors(settings, public, context),
+        )
     )
+
+
+def list_doors(settings: AppsSettings, handlers: AppsHandlers, context: ServerContext) -> list[Background]:
+    """Return the server of WebSockets, where there is to be one."""
+    if not settings.websocket_listen:
+        return []
+    method = pb.DESCRIPTOR.services_by_name["AppsService"].methods_by_name["AttachTerminal"]
+    server = WebSocketServer(
+        listen=settings.websocket_listen,
+        method=method,
+        duplex=make_duplex(method, handlers.attach_terminal, context=context),
+        dialect=TerminalFrames(),
+        peers=context.peers,
+        service="apps",
+        tls_dir=settings.tls_dir,
+    )
+    return [server.run()]
 
 
 async def work(settings: AppsSettings) -> None:

@@ -31,9 +31,11 @@ from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.occupants import AddressScanner
 from services.inventory.proxmox.ssh import Shells
+from services.inventory.proxmox.terminals import SshOrConsoleTerminals
 from services.inventory.store import (
     SEALED,
     SqlAddressStore,
+    SqlConsoleLeases,
     SqlHostStore,
     SqlSettingsStore,
     SqlVmidStore,
@@ -52,7 +54,8 @@ async def serve(settings: InventorySettings) -> None:
     addresses = SqlAddressStore(runtime.db)
     defaults = SqlSettingsStore(runtime.db)
     fleet = Fleet(hosts)
-    access = SshOrConsoleAccess(Shells(hosts), Consoles())
+    leases = SqlConsoleLeases(runtime.db)
+    access = SshOrConsoleAccess(Shells(hosts), Consoles(leases))
     sync = NodeSync(hosts, fleet, access=access, every_s=settings.sync_seconds)
     checks = HealthChecks(
         "inventory",
@@ -77,6 +80,7 @@ async def serve(settings: InventorySettings) -> None:
             candidates=ProxmoxCandidateReader(hosts, fleet, access=access),
             ports=TcpPortProber(),
             settings=defaults,
+            terminals=SshOrConsoleTerminals(access, leases),
         ),
     }
     background: list[Background] = [

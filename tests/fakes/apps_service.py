@@ -24,6 +24,7 @@ from services.common.messaging.bus import Bus
 from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
 from tests.fakes.apps_platform import Platform
+from tests.fakes.terminals import FakeTerminals
 
 
 @dataclasses.dataclass
@@ -32,6 +33,7 @@ class Service:
     api: AppsHandlers
     internal: AppsInternalHandlers
     updates: CatalogUpdates
+    terminals: FakeTerminals
 
     def set_orphan_grace(self, grace: timedelta) -> None:
         """Set for how long containers must have been seen before they may be destroyed."""
@@ -60,6 +62,7 @@ async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:
     updates = CatalogUpdates(platform.catalog)
     renderer = AppRenderer(platform.store, updates)
     hub = EventHub(platform.store, bus, render_app=renderer.render_app, ping_s=0.2, pulse_s=0.05)
+    terminals = FakeTerminals()
     watching = [asyncio.create_task(each.run()) for each in (watcher, hub)]
     yield Service(
         platform,
@@ -70,9 +73,11 @@ async def service(platform: Platform, db: Database) -> AsyncIterator[Service]:
             watcher=watcher,
             hub=hub,
             metrics=ContainerMetrics(platform.containers),
+            terminals=terminals,
         ),
         AppsInternalHandlers(dependencies=platform.dependencies, relay=relay),
         updates,
+        terminals,
     )
     for task in watching:
         task.cancel()

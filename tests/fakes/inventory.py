@@ -32,7 +32,14 @@ from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.occupants import AddressScanner
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.tasks import Progress
-from services.inventory.store import SqlAddressStore, SqlHostStore, SqlSettingsStore, SqlVmidStore
+from services.inventory.proxmox.terminals import SshOrConsoleTerminals
+from services.inventory.store import (
+    SqlAddressStore,
+    SqlConsoleLeases,
+    SqlHostStore,
+    SqlSettingsStore,
+    SqlVmidStore,
+)
 from services.inventory.usecases import placement
 from services.inventory.usecases.create_container import CreationContext, create_container
 from services.inventory.usecases.power import start_container
@@ -74,6 +81,7 @@ class InventoryParts(Generic[F, A]):
             candidates=self.candidates,
             ports=self.ports,
             settings=self.settings,
+            terminals=SshOrConsoleTerminals(self.access, SqlConsoleLeases(self.db)),
         )
 
     def build_host_handlers(self) -> HostHandlers:
@@ -125,7 +133,7 @@ def build_real_parts(
     return build_parts(
         db,
         Fleet,
-        lambda hosts: SshOrConsoleAccess(Shells(hosts), Consoles()),
+        lambda hosts: SshOrConsoleAccess(Shells(hosts), Consoles(SqlConsoleLeases(db))),
         lowest_vmid=lowest_vmid,
         highest_vmid=highest_vmid,
     )

@@ -19,6 +19,7 @@ class Frames:
 
     def __init__(self) -> None:
         self._held = b""
+        self.size: tuple[int, int] | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Add bytes; yields what was typed, frame by frame."""
@@ -35,7 +36,8 @@ class Frames:
         if self._held.startswith(b"2"):
             self._held = self._held[1:]
             return b""
-        if resize := re.match(rb"1:\d+:\d+:", self._held):
+        if resize := re.match(rb"1:(\d+):(\d+):", self._held):
+            self.size = int(resize[1]), int(resize[2])
             self._held = self._held[resize.end() :]
             return b""
         head = re.match(rb"0:(\d+):", self._held)
@@ -102,6 +104,8 @@ class Consoles:
                 if message.type in {WSMsgType.BINARY, WSMsgType.TEXT}:
                     for typed in frames.feed(_to_bytes(message.data)):
                         await console.feed(typed)
+                    if frames.size is not None:
+                        console.resize(*frames.size)
         finally:
             console.detach(shown.put_nowait)
             sender.cancel()

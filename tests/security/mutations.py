@@ -104,7 +104,7 @@ MUTATIONS = (
         "if False:", f"{RPC}::test_writes_with_a_cookie_need_the_csrf_token"),
     Mutation("foreign origin", GUARD, "origin in self._origins or _find_host(origin) == host.lower()", "True",
         f"{RPC}::test_writes_with_a_cookie_need_the_csrf_token"),
-    Mutation("faults say nothing", "services/common/rpc/server.py",
+    Mutation("faults say nothing", "services/common/rpc/failures.py",
         'f"internal error; the log has more under {trace_id}"', "str(error)",
         f"{RPC}::test_a_fault_of_ours_says_nothing_about_itself"),
     Mutation("certificate fits token", "services/common/rpc/peers.py",

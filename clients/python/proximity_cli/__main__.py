@@ -10,7 +10,19 @@ from typing import Annotated
 import grpc
 import typer
 
-from proximity_cli import accounts, app_output, apps, backups, catalog, hosts, moving, sessions, users, values
+from proximity_cli import (
+    accounts,
+    app_output,
+    apps,
+    backups,
+    catalog,
+    hosts,
+    moving,
+    sessions,
+    shell,
+    users,
+    values,
+)
 from proximity_cli.failures import INTERRUPTED, CliError, explain_error
 from proximity_cli.output import print_error, with_output
 from proximity_cli.rpcs import make_command
@@ -58,7 +70,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(help=HELP)(_read_global_options)
-    for module in (accounts, apps, app_output, values, backups, moving):
+    for module in (accounts, apps, app_output, shell, values, backups, moving):
         module.register(app)
     commands = {**_NAMED, **{rpc.command: make_command(rpc) for rpc in RPCS}}
     groups = {name: typer.Typer(help=text) for name, text in GROUPS.items()}

@@ -149,8 +149,14 @@ class Platform:
                 self.session = self._renew(read_session())
         return (("authorization", f"Bearer {self.session.access}"),)
 
-    def _renew(self, stored: Session) -> Session:
-        if stored.expires_at - time.time() >= _EARLY_S:  # another process was faster
+    def freshen(self, least_s: float) -> None:
+        """Renew a token that ends within `least_s` seconds, before a call that lasts as long as its token."""
+        if self.session.refresh and self.session.expires_at - time.time() < least_s:
+            with lock_session():
+                self.session = self._renew(read_session(), least_s=least_s)
+
+    def _renew(self, stored: Session, *, least_s: float = _EARLY_S) -> Session:
+        if stored.expires_at - time.time() >= least_s:  # another process was faster
             return stored
         return self._refresh(stored)
 

@@ -129,6 +129,7 @@ RPCS = (
 
 # RPCs that commands of modules of their own carry out.
 HAND_WRITTEN = {
+    "apps.AppsService.AttachTerminal": "shell",
     "apps.AppsService.ListApps": "apps",
     "apps.AppsService.GetApp": "show",
     "apps.AppsService.DeployApp": "deploy",

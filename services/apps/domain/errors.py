@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.common.core.errors import (
     BusyError,
+    DeadlineError,
     DomainError,
     DuplicateError,
     ExhaustedError,
@@ -68,6 +69,10 @@ class OrphanGraceError(PreconditionError):
 
 class NotAvailableError(PreconditionError):
     """The platform cannot do this for this app."""
+
+
+class TerminalIdleError(DeadlineError):
+    """Nothing was typed for too long."""
 
 
 class StepFailedError(DomainError):

@@ -16,6 +16,7 @@ from services.apps.handlers.metrics import MetricHandlers
 from services.apps.handlers.operations import OperationHandlers
 from services.apps.handlers.output import OutputHandlers
 from services.apps.handlers.summary import SummaryHandlers
+from services.apps.handlers.terminal import TerminalHandlers
 
 __all__ = ["AppsHandlers", "AppsInternalHandlers"]
 
@@ -30,5 +31,6 @@ class AppsHandlers(
     EventHandlers,
     AppContainerHandlers,
     SummaryHandlers,
+    TerminalHandlers,
 ):
     """AppsService."""

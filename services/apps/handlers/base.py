@@ -15,6 +15,7 @@ from services.apps.usecases.container_metrics import ContainerMetrics
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.new_operation import Accepted
 from services.apps.usecases.output import OutputStreams
+from services.clients.inventory.terminals import Terminals
 from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
 from services.common.rpc.step_up import check_recent_sign_in
@@ -30,6 +31,7 @@ class BaseHandlers:
     watcher: Watcher
     hub: EventHub
     metrics: ContainerMetrics
+    terminals: Terminals
     output_streams: OutputStreams = field(default_factory=OutputStreams)
 
     def _announce(self, call: Call, location: str) -> None:

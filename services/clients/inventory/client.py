@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
@@ -27,6 +28,7 @@ from services.clients.inventory.interface import OnText
 from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.migration import MigrationTargets
 from services.clients.inventory.restore_test_client import GrpcRestoreTests
+from services.clients.inventory.terminals import TerminalKeys, TerminalPiece, TerminalSize
 from services.clients.inventory.values import (
     Container,
     Defaults,
@@ -245,6 +247,24 @@ class GrpcContainers(GrpcRestoreTests):
             if output.HasField("exit_code"):
                 return int(output.exit_code)
         raise UnavailableError(f"the command {argv[0]} was not followed to its end")
+
+    async def attach_terminal(
+        self, ref: Ref, *, owner: str, size: TerminalSize, is_busy: bool, keys: AsyncIterator[TerminalKeys]
+    ) -> AsyncGenerator[TerminalPiece, None]:
+        """See `Terminals.attach_terminal`."""
+
+        async def render() -> AsyncIterator[pb.TerminalRequest]:
+            yield pb.TerminalRequest(
+                container=render_ref(ref), owner=owner, busy=is_busy, columns=size.columns, rows=size.rows
+            )
+            async for each in keys:
+                yield pb.TerminalRequest(data=each.data, columns=each.size.columns, rows=each.size.rows)
+
+        stream = self._clients.duplex("inventory", ContainerServiceStub, "AttachTerminal", render())
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                ended = piece.exit_status if piece.HasField("exit_status") else None
+                yield TerminalPiece(piece.data, piece.mode, ended)
 
     async def push_file(self, ref: Ref, *, owner: str, path: str, content: str, mode: int) -> None:
         """See `Containers.push_file`."""

@@ -60,6 +60,7 @@ class Service:
         runtime: infrastructure that its parts share; the relay of the outbox runs in every process.
         handlers: the object that answers the RPCs of each gRPC service; none in a worker.
         background: coroutines that run for ever, and periodic work.
+        make_doors: makes coroutines that run for ever and pass calls of other transports to handlers of this process.
         audit: where mutating calls are recorded; None: the outbox, on the way to auth.
         measures: what it notes as metrics at an interval, while they are served.
         on_failed_admission: called when a call is refused for its credentials, to set headers.
@@ -68,6 +69,7 @@ class Service:
     runtime: Runtime
     handlers: Mapping[ServiceDescriptor, object] = field(default_factory=dict)
     background: Sequence[Background] = ()
+    make_doors: Callable[[ServerContext], Sequence[Background]] | None = None
     audit: Audit | None = None
     on_failed_admission: Callable[[Call], None] | None = None
     measures: Sequence[Measure] = ()
@@ -110,7 +112,7 @@ async def serve(service: Service) -> None:
         runtime.probe.run(),
         report_condition(runtime, servicer),
         audit.run(),
-        *_list_background(service, *_prune_standard_tables(runtime, answers)),
+        *_list_background(service, *_prune_standard_tables(runtime, answers), *_list_doors(service, context)),
     ]
     try:
         await _run_until_signal(tasks)
@@ -120,6 +122,10 @@ async def serve(service: Service) -> None:
         await close_runtime(runtime)
 
 
+def _list_doors(service: Service, context: ServerContext) -> Sequence[Background]:
+    return service.make_doors(context) if service.make_doors is not None else ()
+
+
 def _prune_standard_tables(runtime: Runtime, answers: IdempotencyStore) -> tuple[Periodic, ...]:
     return (
         Periodic(name="prune_idempotency", interval=_PRUNE, function=answers.prune),
@@ -127,7 +133,7 @@ def _prune_standard_tables(runtime: Runtime, answers: IdempotencyStore) -> tuple
     )
 
 
-def _list_background(service: Service, *standard: Periodic) -> list[Coroutine[Any, Any, None]]:
+def _list_background(service: Service, *standard: Background) -> list[Coroutine[Any, Any, None]]:
     runtime = service.runtime
     schedules = SqlSchedules(runtime.db, runtime.tables.tables[SCHEDULES])
     return [

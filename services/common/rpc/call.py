@@ -30,7 +30,9 @@ class Call:
         peer_name: whom the peer's certificate names; empty without mutual TLS.
         secure_cookies: cookies are Secure also where the client came by http.
         caller: who calls.
+        is_websocket: it came by a WebSocket, with which pages send no header of their own.
         form: how the answer is wanted; a handler that keeps answers renders them so.
+        has_answered: headers of the answer have been sent, so that no more can be.
         request_id: 32 hex digits; the same for every repetition with the same Idempotency-Key, else random. What a
             handler creates takes its ids from it, so that a repetition after a crash finds what the first one made.
         audit_id: of the entry that says that the call was accepted; the same for every repetition too.
@@ -42,7 +44,9 @@ class Call:
     peer_name: str = ""
     caller: Caller = ANONYMOUS
     via_cookie: bool = False
+    is_websocket: bool = False
     form: Form = Form.WIRE
+    has_answered: bool = False
     request_id: str = field(default_factory=lambda: os.urandom(16).hex())
     audit_id: str = field(default_factory=lambda: os.urandom(16).hex())
     http_status: int | None = None

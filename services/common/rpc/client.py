@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -113,6 +113,43 @@ class Clients:
         finally:
             call.cancel()
 
+    async def duplex(
+        self, service: str, stub: type, method: str, messages: AsyncIterator[Any], *, user: User | None = None
+    ) -> AsyncGenerator[Any, None]:
+        """Call a bidirectional RPC: sends `messages` beside the answers that it yields.
+
+        Raises:
+            DomainError: as the other service refused; UnavailableError when it does not answer.
+            Exception: what `messages` raised, which ends the call.
+        """
+        call = getattr(self._stub(service, stub), method)(metadata=self._metadata(service, user))
+        failures: list[BaseException] = []
+
+        async def send() -> None:
+            try:
+                async for message in messages:
+                    await call.write(message)
+                await call.done_writing()
+            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                return  # the call has ended; reading says why
+            except Exception as error:  # noqa: BLE001 - raised below, to the caller
+                failures.append(error)
+                call.cancel()
+
+        sending = asyncio.ensure_future(send())
+        try:
+            async for item in call:
+                yield item
+        except grpc.aio.AioRpcError as error:
+            raise parse_error(error, service=service) from error
+        except asyncio.CancelledError:
+            if failures and not _is_being_cancelled():
+                raise failures[0] from None
+            raise
+        finally:
+            sending.cancel()
+            call.cancel()
+
     async def close(self) -> None:
         """Close every channel."""
         for channel in self._channels.values():
@@ -133,3 +170,9 @@ class Clients:
         identity = ("authorization", f"Bearer {self._signer.sign(service, user=user)}")
         traceparent = current_traceparent()
         return (identity, ("traceparent", traceparent)) if traceparent else (identity,)
+
+
+def _is_being_cancelled() -> bool:
+    """Whether the current task was cancelled from outside; a call that is cancelled here raises the same error."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

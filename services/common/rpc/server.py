@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from functools import partial
 from typing import Any, NoReturn
 
@@ -22,20 +22,14 @@ from proximity.common.v1 import access_pb2
 
 from services.common.core.errors import DomainError, InvalidError, UnauthenticatedError, UnavailableError
 from services.common.core.log import get_logger
-from services.common.core.telemetry.reporting import report_error
-from services.common.core.telemetry.tracing import current_trace_id
 from services.common.db.pending import has_committed
-from services.common.identity.tokens import CredentialsInvalidError, CredentialsMissingError
 from services.common.rpc.call import Call
+from services.common.rpc.duplex import make_duplex, name_action
+from services.common.rpc.failures import convert_failure
 from services.common.rpc.handler_lookup import Bind, ServiceHandlers, snake_case
 from services.common.rpc.interceptors.audit import find_target
 from services.common.rpc.interceptors.authorization import rule_of
-from services.common.rpc.interceptors.deadline import (
-    Deadline,
-    DeadlineExceededError,
-    end_with_server,
-    limit_time,
-)
+from services.common.rpc.interceptors.deadline import Deadline, end_with_server, limit_time
 from services.common.rpc.interceptors.decoding import Given, check_request, read_request
 from services.common.rpc.interceptors.idempotency import RecordedResponse, name_principal, request_id_of
 from services.common.rpc.interceptors.instrumentation import observe_stream, observe_unary
@@ -51,7 +45,7 @@ from services.common.rpc.responses.rendered import (
     wrap_json,
 )
 from services.common.rpc.server_context import ServerContext
-from services.common.rpc.status import InternalError, code_of, name_code, render_failure_frame, render_status
+from services.common.rpc.status import code_of, name_code, render_failure_frame, render_status
 from services.common.rpc.step_up import find_challenge
 from services.common.rpc.stream_limits import HEAD_HEADER, MOST_CALLS, TooManyCallsError, is_endless
 
@@ -123,9 +117,11 @@ class _Rpc:
         self._printed = options.printed or as_array
         self._listens = is_endless(method) and not self._rule.writes
         self.name = f"/{method.containing_service.full_name}/{method.name}"
-        self._action = f"{method.containing_service.full_name.split('.')[1]}.{method.name}"
+        self._action = name_action(method)
         self._audited = self._rule.writes and self._rule.access != access_pb2.ACCESS_INTERNAL
         self._recording: set[asyncio.Task[None]] = set()
+        self._is_duplex = method.client_streaming
+        self._duplex = make_duplex(method, handler, context=context)
         self._response = message_factory.GetMessageClass(method.output_type)
         kind = message_factory.GetMessageClass(method.input_type)
         self._deserialize = partial(read_request, kind)
@@ -133,6 +129,9 @@ class _Rpc:
 
     def bind(self, metadata: Mapping[str, str], *, as_json: bool = False) -> grpc.RpcMethodHandler[Any, Any]:
         """The handler of one call, which was sent with this metadata, typed or with the JSON of REST."""
+        if self._is_duplex:
+            converse = observe_stream(partial(_Rpc._converse, self, metadata), metadata, method=self.name)
+            return grpc.stream_stream_rpc_method_handler(converse, self._deserialize, serialize)
         deserialize: Any = self._deserialize_json if as_json else self._deserialize
         run: Any = partial(_Rpc._stream if self._streams else _Rpc._unary, self, metadata)
         if self._streams:
@@ -152,7 +151,7 @@ class _Rpc:
             call.audit_target = find_target(given)
             self._context.audit.expect(call, action=self._action)
         try:
-            await self._admit(call)
+            await self._context.admit(call, self._rule)
             request = check_request(given)
             with Deadline(limit_time(context.time_remaining())), self._context.calls.handling(call):
                 response = await self._respond(request, call)
@@ -174,27 +173,41 @@ class _Rpc:
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[Message]:
         call = self._new_call(context, metadata)
-        headers_sent = False
         try:
-            await self._admit(call)
+            await self._context.admit(call, self._rule)
             request = check_request(given)
             with self._context.streams.hold(call):
                 items = self._handler(request, call)
                 async for item in end_with_server(items) if self._listens else items:
-                    if not headers_sent:
+                    if not call.has_answered:
                         await self._send_headers(call, context)
-                        headers_sent = True
                     else:
                         await self._context.guard.recheck(call)
                     yield item
                     if HEAD_HEADER in metadata:  # a HEAD request gets the headers alone
                         break
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
-            refusal = self._as_domain_error(error, call)
-            if headers_sent and self._method.output_type.full_name == _RAW_BODY:
+            refusal = convert_failure(error, call)
+            if call.has_answered and self._method.output_type.full_name == _RAW_BODY:
                 # HTTP has said 200 long before and shows no trailers: without this the stream would look complete.
                 yield self._response(data=render_failure_frame(refusal))
             await self._fail(refusal, call, context)
+
+    async def _converse(
+        self,
+        metadata: Mapping[str, str],
+        messages: AsyncIterator[Given],
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[Message]:
+        call = self._new_call(context, metadata)
+        try:
+            async with aclosing(self._duplex.run(call, messages)) as items:
+                async for item in items:
+                    if not call.has_answered:
+                        await self._send_headers(call, context)
+                    yield item
+        except DomainError as refusal:
+            await self._abort(refusal, call, context)
 
     def _new_call(self, context: grpc.aio.ServicerContext[Any, Any], metadata: Mapping[str, str]) -> Call:
         peers, peer = self._context.peers, context.peer()
@@ -205,16 +218,6 @@ class _Rpc:
         call = Call(self.name, metadata, peer=peer, peer_name=name, form=form)
         call.secure_cookies = self._context.secure_cookies
         return call
-
-    async def _admit(self, call: Call) -> None:
-        try:
-            with self._context.calls.admitting(call):
-                await self._context.guard.admit(call, self._rule)
-            self._context.peers.check(call)
-        except (CredentialsMissingError, CredentialsInvalidError):
-            if self._context.on_failed_admission is not None:
-                self._context.on_failed_admission(call)
-            raise
 
     async def _respond(self, request: Message, call: Call) -> Message:
         key = call.metadata.get("idempotency-key", "") if self._creates else ""
@@ -244,38 +247,31 @@ class _Rpc:
     async def _send_headers(self, call: Call, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         status = call.http_status or self._success
         headers = call.headers if status == 200 else [("x-http-code", str(status)), *call.headers]
+        call.has_answered = True
         if headers:
             await context.send_initial_metadata(tuple(headers))
 
     async def _fail(
         self, error: Exception, call: Call, context: grpc.aio.ServicerContext[Any, Any]
     ) -> NoReturn:
-        refusal = self._as_domain_error(error, call)
-        status = render_status(refusal)
+        refusal = convert_failure(error, call)
         if self._audited and not isinstance(refusal, TooManyCallsError):  # a flood would fill the log
             await self._record(call, name_code(code_of(refusal)))
+        await self._abort(refusal, call, context)
+
+    async def _abort(
+        self, refusal: DomainError, call: Call, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> NoReturn:
+        status = render_status(refusal)
         if isinstance(refusal, UnauthenticatedError):
             call.add_header("www-authenticate", find_challenge(refusal))
         if refusal.retry_after is not None:
             call.add_header("retry-after", str(max(1, round(refusal.retry_after))))
-        if call.headers:
+        if call.headers and not call.has_answered:
             await context.send_initial_metadata(tuple(call.headers))
         rich = rpc_status.to_status(status)
         await context.abort(rich.code, rich.details, rich.trailing_metadata)
         raise AssertionError("unreachable")
-
-    def _as_domain_error(self, error: Exception, call: Call) -> DomainError:
-        if isinstance(error, DomainError):
-            return error
-        if isinstance(error, TimeoutError):
-            return DeadlineExceededError("the work took longer than the caller would wait")
-        trace_id = current_trace_id() or uuid.uuid4().hex
-        user = call.caller.user
-        who = (user.id, user.username) if user else None
-        report_error(error, where=self.name, user=who, request_id=call.request_id)
-        log.error("rpc_failed", method=self.name, trace_id=trace_id, request=call.request_id, exc_info=error)
-        sentence = f"internal error; the log has more under {trace_id}"
-        return InternalError(sentence, metadata={"trace_id": trace_id})
 
     def _record_later(self, call: Call, outcome: str) -> asyncio.Task[None]:
         """Record a call in a task of its own, which goes on when the caller hangs up."""

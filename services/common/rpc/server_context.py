@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from services.common.identity.tokens import CredentialsInvalidError, CredentialsMissingError
 from services.common.rpc.call import Call
-from services.common.rpc.interceptors.authorization import Guard
+from services.common.rpc.interceptors.authorization import Guard, Rule
 from services.common.rpc.interceptors.idempotency import IdempotencyStore
 from services.common.rpc.peers import Peers
 from services.common.rpc.stream_limits import Calls, Streams
@@ -61,3 +62,14 @@ class ServerContext:
     secure_cookies: bool = False
     streams: Streams = field(default_factory=Streams)
     calls: Calls = field(default_factory=Calls)
+
+    async def admit(self, call: Call, rule: Rule) -> None:
+        """Fill in the caller of a call, or refuse it: see `Guard.admit` and `Peers.check`."""
+        try:
+            with self.calls.admitting(call):
+                await self.guard.admit(call, rule)
+            self.peers.check(call)
+        except (CredentialsMissingError, CredentialsInvalidError):
+            if self.on_failed_admission is not None:
+                self.on_failed_admission(call)
+            raise

@@ -201,3 +201,11 @@ class TaskStalledError(PreconditionError):
 
 class TaskNotFoundError(NotFoundError):
     """Proxmox knows no such task."""
+
+
+class TerminalBusyError(BusyError):
+    """The shared console of the container is used by an operation or another terminal."""
+
+
+class ConsoleTakenError(WaitingError, BusyError):
+    """A terminal uses the shared console of the container; commands wait until it is closed."""

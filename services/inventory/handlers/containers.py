@@ -21,8 +21,10 @@ from services.inventory.domain.interfaces import (
     PortProber,
     SettingsStore,
 )
+from services.inventory.domain.terminals import TerminalOpener
 from services.inventory.handlers.archives import ArchiveHandlers
 from services.inventory.handlers.container_reads import ContainerReadHandlers
+from services.inventory.handlers.guests import GuestHandlers
 from services.inventory.handlers.restore_tests import RestoreTestHandlers
 from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.usecases import (
@@ -41,7 +43,7 @@ from services.inventory.usecases.move_volume import move_volume
 from services.inventory.usecases.pull_image import pull_image
 
 
-class ContainerHandlers(ArchiveHandlers, ContainerReadHandlers, RestoreTestHandlers):
+class ContainerHandlers(ArchiveHandlers, ContainerReadHandlers, GuestHandlers, RestoreTestHandlers):
     """ContainerService."""
 
     def __init__(
@@ -54,6 +56,7 @@ class ContainerHandlers(ArchiveHandlers, ContainerReadHandlers, RestoreTestHandl
         candidates: CandidateReader,
         ports: PortProber,
         settings: SettingsStore,
+        terminals: TerminalOpener,
     ) -> None:
         self._containers = containers
         self._fleet = containers.fleet
@@ -66,6 +69,7 @@ class ContainerHandlers(ArchiveHandlers, ContainerReadHandlers, RestoreTestHandl
         self._candidates = candidates
         self._ports = ports
         self._settings = settings
+        self._terminals = terminals
 
     async def _start(
         self, use_case: Callable[..., Awaitable[ProxmoxTask]], request: Any, **options: Any
@@ -204,32 +208,6 @@ class ContainerHandlers(ArchiveHandlers, ContainerReadHandlers, RestoreTestHandl
 
     async def stop_task(self, request: cs.WatchTaskRequest, _call: Call) -> empty_pb2.Empty:
         await tasks.stop_task(self._fleet, request.host_id, node=request.node, upid=request.upid)
-        return empty_pb2.Empty()
-
-    async def exec(self, request: cs.ExecRequest, _call: Call) -> AsyncIterator[cs.ExecOutput]:
-        pieces = guests.exec(
-            self._containers,
-            self._access,
-            ref=convert.parse_ref(request.container),
-            owner=request.owner,
-            argv=list(request.argv),
-            stdin=request.stdin,
-            stall_s=request.stall_timeout_s,
-            timeout_s=request.timeout_s,
-        )
-        async for piece in pieces:
-            yield convert.render_output(piece)
-
-    async def push_file(self, request: cs.PushFileRequest, _call: Call) -> empty_pb2.Empty:
-        await guests.push_file(
-            self._containers,
-            self._access,
-            ref=convert.parse_ref(request.container),
-            owner=request.owner,
-            path=request.path,
-            content=request.content,
-            mode=request.mode,
-        )
         return empty_pb2.Empty()
 
     async def probe_port(self, request: cs.ProbePortRequest, _call: Call) -> cs.ProbePortResponse:

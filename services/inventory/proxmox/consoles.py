@@ -11,19 +11,21 @@ import asyncio
 import base64
 import contextlib
 import shlex
-import uuid
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.errors import (
-    ContainerStoppedError,
+    ConsoleTakenError,
     ExecHungError,
-    ExecUnavailableError,
     HostUnreachableError,
     ProxmoxRefusedError,
 )
 from services.inventory.domain.proxmox_api import ProxmoxApi
+from services.inventory.domain.terminals import ConsoleLeases
+from services.inventory.proxmox.console_shell import wake_shell
+from services.inventory.proxmox.scripts import new_token, render_write
 from services.inventory.proxmox.slots import acquire_slot
 from services.inventory.proxmox.terminal import Echo, Screen
 from services.inventory.proxmox.websocket import ConsoleSocket, open_console
@@ -32,13 +34,10 @@ LINE = 800  # bytes of base64 in a line: busybox keeps 1022 bytes of a line, ter
 WINDOW = 3  # lines under way before the shell has confirmed them
 INLINE = 600  # bytes of a command that is typed as it is; longer ones are written to a file first
 _WAKE_S = 120.0  # a command whose caller went away may still run
-# lxc-attach discards what arrives before it has set its terminal, some 20 ms after Proxmox says OK
-_FIRST_REPEAT_S = 0.1
-_LONGEST_REPEAT_S = 1.0  # later a shell is busy, and more input only fills its buffer
 _LINE_S = 20.0  # until the shell has read a line: a container under load reads slowly
 _IDLE_S = 20.0  # how long an attachment stays open for the next command: attaching takes half a second
 _PUSH_WAIT_S = 300.0  # for the command of another caller that uses the console
-_CLEAR_LINE, _INTERRUPT = b"\x15", b"\x03"
+_INTERRUPT = b"\x03"
 
 
 @dataclass
@@ -51,9 +50,14 @@ class _Session:
 
 
 class Consoles:
-    """The consoles of all containers; an attachment stays open for a while after a command."""
+    """The consoles of all containers; an attachment stays open for a while after a command.
 
-    def __init__(self) -> None:
+    Args:
+        leases: of terminals, while which no command is typed; None: there are no terminals.
+    """
+
+    def __init__(self, leases: ConsoleLeases | None = None) -> None:
+        self._leases = leases
         self._sessions: dict[tuple[int, int], _Session] = {}
         # References: asyncio itself holds tasks only weakly.
         self._ending: set[asyncio.Task[None]] = set()
@@ -75,10 +79,13 @@ class Consoles:
             ExecHungError: no output for `stall_s`, or longer than `timeout_s` in all.
             ExecUnavailableError: the console requires a login.
             ContainerStoppedError: the container does not run.
+            ConsoleTakenError: a terminal uses it.
             HostUnreachableError: the connection broke; the command may still run.
         """
         session = self._find_session(client, vmid)
+        await self._check_lease(client, vmid)  # before the wait for the slot, which a terminal here occupies
         async with acquire_slot(session.lock, f"the console of container {vmid}", timeout_s=timeout_s):
+            await self._check_lease(client, vmid)
             socket = await self._attach(session, client, node, vmid=vmid)
             ended = False
             try:
@@ -105,7 +112,9 @@ class Consoles:
             DomainError: as `stream`.
         """
         session = self._find_session(client, vmid)
+        await self._check_lease(client, vmid)
         async with acquire_slot(session.lock, f"the console of container {vmid}", timeout_s=_PUSH_WAIT_S):
+            await self._check_lease(client, vmid)
             socket = await self._attach(session, client, node, vmid=vmid)
             try:
                 staged = await _stage(socket, content)
@@ -123,12 +132,32 @@ class Consoles:
                 f"{path} was not written in container {vmid}: {text.strip()[:300] or f'status {code}'}"
             )
 
+    @asynccontextmanager
+    async def exclude_commands(self, client: ProxmoxApi, vmid: int, *, wait_s: float) -> AsyncIterator[None]:
+        """Let no command of this process use the console of a container while the context lasts.
+
+        Raises:
+            ExecHungError: a command uses it for longer than `wait_s`.
+        """
+        session = self._find_session(client, vmid)
+        async with acquire_slot(session.lock, f"the console of container {vmid}", timeout_s=wait_s):
+            await self._drop(session)
+            yield
+
     async def close(self) -> None:
         """Detach from every container."""
         for session in self._sessions.values():
             await self._drop(session)
         await asyncio.gather(*self._ending)
         self._sessions.clear()
+
+    async def _check_lease(self, client: ProxmoxApi, vmid: int) -> None:
+        if self._leases is not None and await self._leases.is_leased(client.access.host_id, vmid):
+            raise ConsoleTakenError(
+                f"a terminal is open in container {vmid}, whose console it shares with the platform; the work goes "
+                "on when the terminal is closed",
+                retry_after=5,
+            )
 
     def _find_session(self, client: ProxmoxApi, vmid: int) -> _Session:
         return self._sessions.setdefault((client.access.host_id, vmid), _Session())
@@ -139,14 +168,14 @@ class Consoles:
             session.closing.cancel()
         if session.socket is not None:
             try:
-                await _wake(session.socket, vmid, patience_s=_LINE_S)
+                await wake_shell(session.socket, vmid, patience_s=_LINE_S)
             except DomainError:
                 await self._drop(session)
             else:
                 return session.socket
         session.socket = await open_console(client, node, vmid)
         try:
-            await _wake(session.socket, vmid, patience_s=_WAKE_S)
+            await wake_shell(session.socket, vmid, patience_s=_WAKE_S)
         except BaseException:
             await self._drop(session)
             raise
@@ -167,52 +196,6 @@ class Consoles:
         socket, session.socket, session.closing = session.socket, None, None
         if socket is not None:
             await socket.close()
-
-
-def new_token() -> str:
-    """Return a text that no output contains by chance."""
-    return f"px{uuid.uuid4().hex[:16]}"
-
-
-async def _wake(socket: ConsoleSocket, vmid: int, *, patience_s: float) -> None:
-    """Empty the line that somebody may have left, and type a command until the shell runs it.
-
-    A new shell discards its first input, and half a line may be all that reaches it: the command has no quotes, so
-    that no part of it leaves the shell waiting for the other one.
-
-    Raises:
-        ExecHungError: the shell runs nothing within `patience_s`.
-    """
-    token = new_token()
-    line = _CLEAR_LINE + f"unset HISTFILE; printf %s-%s.\\\\n {token} awake\n".encode()
-    screen, loop = Screen(socket), asyncio.get_running_loop()
-    end, delay = loop.time() + patience_s, _FIRST_REPEAT_S
-    while (left := end - loop.time()) > 0:
-        await socket.type(line)
-        if await screen.shows(
-            f"{token}-awake.".encode(),
-            within_s=min(delay, left),
-            given_up=lambda shown: _refuse_obstacle(shown, vmid),
-        ):
-            return
-        delay = min(delay * 2, _LONGEST_REPEAT_S)
-    raise ExecHungError(f"the shell of container {vmid} does not answer: another command runs")
-
-
-def _refuse_obstacle(shown: bytes, vmid: int) -> None:
-    """Refuse to wait for a shell that the terminal shows to be missing."""
-    if b"is not running" in shown:
-        raise ContainerStoppedError(f"container {vmid} does not run")
-    if b"Password:" in shown or b"Login incorrect" in shown:
-        raise login_needed(vmid)
-
-
-def login_needed(vmid: int) -> ExecUnavailableError:
-    """Build the refusal of a container whose console requires a login."""
-    return ExecUnavailableError(
-        f"the console of container {vmid} requires a login; set its console mode to shell "
-        f"(`pct set {vmid} --cmode shell`) and restart it, or give the host SSH credentials"
-    )
 
 
 async def _run(
@@ -275,16 +258,3 @@ async def _await_line(screen: Screen, token: str, number: int | str) -> None:
         await screen.find(f"{token}-{number}.".encode(), patience_s=_LINE_S)
     except TimeoutError:
         raise HostUnreachableError("the console lost what was typed", retry_after=1) from None
-
-
-def render_write(source: str, path: str, *, mode: int, size: int) -> str:
-    """A script that writes a file, whole or not at all: `source` prints its `size` bytes."""
-    folder, beside = path.rpartition("/")[0] or "/", shlex.quote(f"{path}.{new_token()[-8:]}")
-    steps = [
-        f"mkdir -p {shlex.quote(folder)}",
-        f"(umask 077; {source} > {beside})",
-        f'[ "$(($(wc -c < {beside})))" = {size} ]',
-        f"chmod {mode or 0o644:04o} {beside}",
-        f"mv -f {beside} {shlex.quote(path)}",
-    ]
-    return " && ".join(steps) + f"; code=$?; rm -f {beside}; exit $code"

@@ -19,9 +19,11 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
 )
 from services.inventory.domain.proxmox_api import ProxmoxApi
-from services.inventory.proxmox.consoles import Consoles, login_needed, render_write
+from services.inventory.proxmox.console_shell import login_needed
+from services.inventory.proxmox.consoles import Consoles
 from services.inventory.proxmox.nodes import get_members
 from services.inventory.proxmox.privileges import CONSOLE, PULL, list_granted
+from services.inventory.proxmox.scripts import render_write
 from services.inventory.proxmox.ssh import Shells
 
 _PUSH_S = 60.0  # for one file, of some MiB at most
@@ -119,7 +121,7 @@ class SshOrConsoleAccess:
         """
         client, node = view.client, view.node
         limits: dict[str, Any] = {"stdin": stdin, "stall_s": stall_s, "timeout_s": timeout_s}
-        if await self._uses_ssh(view):
+        if await self.uses_ssh(view):
             # `--` ends the options of pct, so that a command may begin with a dash.
             pct = ["pct", "exec", str(view.vmid), "--", *argv]
             pieces = self.shells.stream(client, node, pct, **limits)
@@ -145,7 +147,7 @@ class SshOrConsoleAccess:
             ProxmoxRefusedError: it was not written.
             DomainError: as `stream`.
         """
-        if await self._uses_ssh(view):
+        if await self.uses_ssh(view):
             await self._push_by_pct(view, path, content, mode=mode)
         else:
             await self.consoles.push(view.client, view.node, view.vmid, path=path, content=content, mode=mode)
@@ -175,7 +177,7 @@ class SshOrConsoleAccess:
         await self.consoles.close()
         await self.shells.close()
 
-    async def _uses_ssh(self, view: View) -> bool:
+    async def uses_ssh(self, view: View) -> bool:
         """Whether commands go by SSH; the console of a container that requires a login is not even tried."""
         route = await self.find_route(view.client, view.node)
         is_open = view.config.get("cmode", "tty") == "shell"

@@ -145,6 +145,11 @@ class Shells:
         _check_credentials(client)
         leave(await self._open(client, node))
 
+    async def connect(self, client: ProxmoxApi, node: str) -> asyncssh.SSHClientConnection:
+        """Return a connection of the caller's own, which `leave` closes; raises as `check`."""
+        _check_credentials(client)
+        return await self._open(client, node)
+
     async def close(self) -> None:
         """Close every connection."""
         for shell in self._shells.values():

@@ -93,3 +93,63 @@ class Echo:
 
     def _decode(self, output: bytes, *, final: bool) -> str:
         return self._decoder.decode(output.replace(b"\r\n", b"\n"), final)
+
+
+class ShellOutput:
+    """Extracts the output of an interactive shell that runs inside another one.
+
+    Nothing is withheld but what may be the beginning of the end marker, which starts with an escape character.
+
+    Attributes:
+        exit_status: of the shell; None while it runs.
+        has_begun: whether the marker of its begin was shown.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._begin = f"{token}-begin".encode()
+        self._mark = f"\x1b_{token}-end-".encode()
+        self._end = re.compile(re.escape(self._mark) + rb"(\d+)-")
+        self._open = re.compile(re.escape(self._mark) + rb"\d*$")
+        self._buffer = b""
+        self._ready = b""
+        self.has_begun = False
+        self.exit_status: int | None = None
+
+    @property
+    def has_escape(self) -> bool:
+        """Whether a lone escape character is withheld, of which more may come."""
+        return self._buffer in (b"\x1b", b"\x1b_")
+
+    def feed(self, data: bytes) -> None:
+        """Add what the terminal shows; what comes behind the end belongs to the outer shell."""
+        if self.exit_status is not None:
+            return
+        self._buffer += data
+        if not self.has_begun:
+            _, found, after = self._buffer.partition(self._begin)
+            if not found or b"\n" not in after:
+                self._buffer = self._buffer[-_MOST_BUFFERED:]
+                return
+            self.has_begun, self._buffer = True, after.partition(b"\n")[2]
+        if ended := self._end.search(self._buffer):
+            # Everything behind the marker is the prompt of the outer shell.
+            self._ready, self._buffer = self._ready + self._buffer[: ended.start()], b""
+            self.exit_status = int(ended.group(1))
+            return
+        shown = len(self._buffer) - self._count_withheld()
+        self._ready, self._buffer = self._ready + self._buffer[:shown], self._buffer[shown:]
+
+    def take(self) -> bytes:
+        """Return the output since the last call."""
+        ready, self._ready = self._ready, b""
+        return ready
+
+    def flush(self) -> None:
+        """Release what was withheld: nothing followed it in time."""
+        self._ready, self._buffer = self._ready + self._buffer, b""
+
+    def _count_withheld(self) -> int:
+        if partial := self._open.search(self._buffer):
+            return len(self._buffer) - partial.start()
+        longest = min(len(self._buffer), len(self._mark))
+        return next((n for n in range(longest, 0, -1) if self._buffer.endswith(self._mark[:n])), 0)

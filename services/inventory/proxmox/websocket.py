@@ -58,6 +58,14 @@ class ConsoleSocket:
                 raise self._broken(error) from error
             return message.encode() if isinstance(message, str) else message
 
+    async def resize(self, columns: int, rows: int) -> None:
+        """Set the size of the terminal.
+
+        Raises:
+            HostUnreachableError: the connection broke.
+        """
+        await self._send(b"1:%d:%d:" % (columns, rows))
+
     async def close(self) -> None:
         """Detach; the shell goes on."""
         await self._socket.close()

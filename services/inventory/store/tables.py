@@ -86,6 +86,14 @@ ssh_keys = sa.Table(
     sa.Column("address", sa.String(300), primary_key=True),
     sa.Column("public_key", sa.Text, nullable=False),
 )
+console_leases = sa.Table(
+    "console_leases",
+    metadata,
+    sa.Column("host_id", sa.Integer, sa.ForeignKey("hosts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("vmid", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("holder", sa.String(32), nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+)
 settings = sa.Table(
     "settings",
     metadata,

@@ -11,7 +11,7 @@ from deploy.composing import COMPOSE, DEFAULTS, FIXED, GATEWAY
 from deploy.configuration import list_variables
 from gateway.environment import read_environment
 from gateway.settings import Endpoint, parse_collector
-from services.registry import SERVICES, WORKERS
+from services.registry import SERVICES, WEBSOCKET_SERVICES, WORKERS
 from tests.contract.compose.judge import find_program, read_project
 
 VARIABLES = {each.name: each for each in list_variables()}
@@ -76,7 +76,8 @@ def test_what_the_file_sets_itself_is_there(services: dict[str, Any]) -> None:
     of_auth = {"PROXIMITY_ADMIN_USERNAME", "PROXIMITY_ADMIN_PASSWORD"}
     for service in SERVICES:
         environment = services[service]["environment"]
-        for name in FIXED - of_the_image - (set() if service == "auth" else of_auth):
+        websockets = set() if service in WEBSOCKET_SERVICES else {"WEBSOCKET_LISTEN"}
+        for name in FIXED - of_the_image - websockets - (set() if service == "auth" else of_auth):
             assert environment.get(name) or environment.get(f"{name}_FILE"), f"{service}: {name}"
     assert services["auth"]["environment"]["PROXIMITY_ADMIN_USERNAME"] == "value of PROXIMITY_ADMIN_USERNAME"
     assert services["gateway"]["ports"][0]["published"] == "8123"

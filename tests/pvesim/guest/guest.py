@@ -18,6 +18,7 @@ from tests.pvesim.guest.place import Entrypoint, Place, Service
 from tests.pvesim.guest.proc import make_generated
 from tests.pvesim.guest.software import DEBIAN, SERVICES
 from tests.pvesim.guest.streams import BytesSink, BytesSource, Sink, Source
+from tests.pvesim.guest.tty import Tty
 from tests.pvesim.guest.world import Completed, World
 
 
@@ -287,6 +288,7 @@ class Guest(Machine):
         stderr: Sink,
         world: World,
         raw: str | None = None,
+        terminal: Tty | None = None,
     ) -> int:
         """Like `run`, with streams; returns the exit code."""
         world.record(self.place.key, argv, raw=shlex.join(argv) if raw is None else raw)
@@ -299,6 +301,7 @@ class Guest(Machine):
             stdin,
             stdout,
             stderr,
+            terminal=terminal,
         )
         struck = await self._strike(process)
         if struck is not None:
@@ -311,6 +314,14 @@ class Guest(Machine):
             )
         await world.settle_guest(self)
         return code
+
+    def record_typed(self, world: World, script: str) -> None:
+        """See `Machine.record_typed`."""
+        world.record(self.place.key, ("console",), raw=script)
+
+    async def settle(self, world: World) -> None:
+        """See `Machine.settle`."""
+        await world.settle_guest(self)
 
     async def spawn(self, process: Process) -> int | None:
         """Run a process; what comes by the console is recorded and struck here, as `pct exec` is in `stream`."""

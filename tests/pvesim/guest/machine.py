@@ -5,21 +5,16 @@ import posixpath
 import re
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from tests.pvesim.guest.filesystem import FileSystem, FsError
 from tests.pvesim.guest.streams import Sink, Source
+from tests.pvesim.guest.tty import Tty
 from tests.pvesim.guest.world import World
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_EXECUTABLE = 126
 NOT_KNOWN = 127
-
-
-class Terminal(Protocol):
-    """The terminal that a process may set modes of."""
-
-    echo: bool
 
 
 @dataclass(slots=True)
@@ -34,7 +29,7 @@ class Process:
     stdin: Source
     stdout: Sink
     stderr: Sink
-    terminal: Terminal | None = None
+    terminal: Tty | None = None
     depth: int = 0
 
     @property
@@ -145,6 +140,13 @@ class Machine:
     def login_env(self) -> dict[str, str]:
         """The environment that commands from outside get."""
         return {"PATH": PATH, "HOME": "/root", "USER": "root", "TERM": "linux"}
+
+    def record_typed(self, world: World, script: str) -> None:
+        """Record what was typed at the prompt of an interactive shell."""
+        world.record(self.key, ("console",), raw=script)
+
+    async def settle(self, world: World) -> None:
+        """Tell the API side what a command may have changed."""
 
     def find_registered(self, name: str) -> Registered | None:
         """The built-in command of that name, when what brings it is installed."""

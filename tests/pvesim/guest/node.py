@@ -11,6 +11,7 @@ from tests.pvesim.guest.filesystem import DIRECTORY, Entry, FileSystem, FsError,
 from tests.pvesim.guest.guest import Guest
 from tests.pvesim.guest.machine import PATH, Machine, Process, command
 from tests.pvesim.guest.streams import Sink, Source
+from tests.pvesim.guest.tty import Tty
 from tests.pvesim.guest.world import World
 
 MISSING = 2
@@ -125,11 +126,15 @@ class Node(Machine):
         process.world.record(self.key, process.argv, raw=shlex.join(process.argv))
         return await super().spawn(process)
 
-    async def run_line(self, line: str, *, stdin: Source, stdout: Sink, stderr: Sink) -> int:
+    async def run_line(
+        self, line: str, *, stdin: Source, stdout: Sink, stderr: Sink, terminal: Tty | None = None
+    ) -> int:
         """Run a command line as root's login shell does; returns its exit code."""
         world = self.shell.world
         world.record(self.key, ("bash", "-c", line), raw=line)
-        process = Process(self, world, ["bash", "-c", line], self.login_env(), "/root", stdin, stdout, stderr)
+        process = Process(
+            self, world, ["bash", "-c", line], self.login_env(), "/root", stdin, stdout, stderr, terminal
+        )
         if fault := world.take_fault("command_hang", self.key, subject=line):
             await asyncio.sleep(fault.seconds)
         if fault := world.take_fault("command_fail", self.key, subject=line):
@@ -220,7 +225,12 @@ async def _exec_inside(process: Process, node: Node, words: list[str]) -> int:
         raise PctError("400 not enough arguments\npct exec <vmid> [<extra-args>] [OPTIONS]")
     guest = _get_running(node, plain[0])
     return await guest.stream(
-        argv, stdin=process.stdin, stdout=process.stdout, stderr=process.stderr, world=process.world
+        argv,
+        stdin=process.stdin,
+        stdout=process.stdout,
+        stderr=process.stderr,
+        world=process.world,
+        terminal=process.terminal,
     )
 
 

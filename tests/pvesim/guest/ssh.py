@@ -9,7 +9,8 @@ import asyncssh
 
 from tests.pvesim.guest.node import Node, NodeShell
 from tests.pvesim.guest.sftp import NodeSftp
-from tests.pvesim.guest.streams import CallSink
+from tests.pvesim.guest.streams import CallSink, Source
+from tests.pvesim.guest.tty import Tty
 
 CHUNK = 1 << 16
 INTERRUPTED = 130
@@ -121,6 +122,7 @@ async def serve_ssh(
         process_factory=handle,
         sftp_factory=lambda channel: NodeSftp(channel, machine.fs),
         allow_scp=True,
+        line_editor=False,  # the terminal edits lines
         encoding=None,
         keepalive_interval=30,
     )
@@ -129,20 +131,45 @@ async def serve_ssh(
 
 async def serve_process(node: Node, process: "asyncssh.SSHServerProcess[bytes]") -> None:
     """Run what a client asked for until it ends or the client leaves."""
-    source = SshSource(process.stdin)
+    tty = Tty() if process.term_type is not None else None
+    source: Source = tty or SshSource(process.stdin)
+    stdout, stderr = CallSink(process.stdout.write), CallSink(process.stderr.write)
+    if tty is not None:
+        columns, rows, _, _ = process.term_size
+        tty.resize(columns, rows)
+        tty.attach(process.stdout.write)
+        stdout = stderr = CallSink(tty.show)
     line = process.command
     if line is None:
-        line = (await source.read_all()).decode(errors="surrogateescape")
+        line = "bash" if tty is not None else (await source.read_all()).decode(errors="surrogateescape")
     work = asyncio.ensure_future(
-        node.run_line(
-            line, stdin=source, stdout=CallSink(process.stdout.write), stderr=CallSink(process.stderr.write)
-        ),
+        node.run_line(line, stdin=source, stdout=stdout, stderr=stderr, terminal=tty),
     )
     gone = asyncio.ensure_future(process.channel.wait_closed())
+    typing = asyncio.ensure_future(_type(tty, process, work)) if tty is not None else None
     try:
         await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
         if work.done():
-            process.exit(work.result())
+            process.exit(INTERRUPTED if work.cancelled() else work.result())
     finally:
         work.cancel()
         gone.cancel()
+        if typing is not None:
+            typing.cancel()
+
+
+async def _type(tty: Tty, process: "asyncssh.SSHServerProcess[bytes]", work: "asyncio.Future[int]") -> None:
+    """Hand on what a client types, and the sizes of its terminal."""
+    assert isinstance(work, asyncio.Task)
+    tty.foreground.append(work)  # until a shell reads, an interrupt ends the command itself
+    while True:
+        try:
+            data = await process.stdin.read(CHUNK)
+        except asyncssh.TerminalSizeChanged as change:
+            tty.resize(change.width, change.height)
+            continue
+        except asyncssh.BreakReceived:
+            continue
+        if not data:
+            return
+        await tty.feed(data)

@@ -40,6 +40,7 @@ def test_every_module_that_a_page_runs_is_there(page: Path) -> None:
 @by_page
 def test_every_path_of_the_api_that_a_page_names_is_there(page: Path) -> None:
     known = {(each.method, _shape(each.path)) for method in load_surface().routed for each in method.bindings}
+    known |= {("GET", _shape(method.websocket)) for method in load_surface().websockets}
     for method, path in re.findall(
         r"\b(GET|POST|PUT|PATCH|DELETE) (/api/[^\s`?|)]*)", page.read_text("utf-8")
     ):

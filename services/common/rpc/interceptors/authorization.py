@@ -112,7 +112,9 @@ class Guard:
         if call.caller is ANONYMOUS:
             raise CredentialsMissingError("Authentication credentials were not provided")
         self._check_access(call.caller, rule)
-        if call.via_cookie and rule.writes:
+        if call.via_cookie and call.is_websocket:
+            self.check_page(call)
+        elif call.via_cookie and rule.writes:
             self.check_csrf(call)
         if rule.recent_sign_in:
             check_recent_sign_in(call.caller)
@@ -146,6 +148,20 @@ class Guard:
             raise CsrfRejectedError(
                 "CSRF token missing or incorrect: send the value of the cookie "
                 f"{name_cookie(CSRF_COOKIE, https=call.is_https)} as X-CSRFToken"
+            )
+        self.check_origin(call)
+
+    def check_page(self, call: Call) -> None:
+        """Refuse a WebSocket whose credential is a cookie, unless a page of an accepted origin opens it.
+
+        Browsers send cookies with WebSockets of any page, and Origin with every one of them.
+
+        Raises:
+            OriginRefusedError: there is no Origin, or see `check_origin`.
+        """
+        if not call.metadata.get("origin"):
+            raise OriginRefusedError(
+                "a WebSocket whose credential is a cookie needs an Origin; send the token as Authorization instead"
             )
         self.check_origin(call)
 

@@ -5,6 +5,7 @@ import posixpath
 
 from tests.pvesim.guest.commands.options import split_options
 from tests.pvesim.guest.filesystem import FsError
+from tests.pvesim.guest.interactive import run_interactive
 from tests.pvesim.guest.machine import NOT_KNOWN, Process, command
 from tests.pvesim.guest.shell.interpreter import Shell
 from tests.pvesim.guest.shell.state import State
@@ -39,6 +40,8 @@ async def run_shell(process: Process) -> int:
         options += args.pop(0).lstrip("-")
         if options.endswith("o") and args:
             named.add(args.pop(0))
+    if process.terminal is not None and process.stdin is process.terminal and not args:
+        return await run_interactive(process, make_shell(process, name=process.name, arguments=[]))
     text, args = await _read_script(process, options, args)
     if text is None:
         return process.complain(f"{process.name}: 0: cannot open {args[0]}: No such file", 2)

@@ -170,7 +170,8 @@ async def set_terminal(process: Process) -> int:
             process.terminal.echo = word == "echo"
         elif word == "sane":
             process.terminal.echo = True
-    return process.say("24 80") if process.args == ["size"] else 0
+    size = f"{process.terminal.rows} {process.terminal.columns}"
+    return process.say(size) if process.args == ["size"] else 0
 
 
 @command("tty")

@@ -2259,6 +2259,75 @@ class NodeCapacity(_message.Message):
 Global___NodeCapacity: _TypeAlias = NodeCapacity  # noqa: Y015
 
 @_typing.final
+class TerminalInput(_message.Message):
+    """What a client sends to a terminal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    """In the first message."""
+    data: _builtins.bytes
+    """What was typed, up to 64 KiB in one message."""
+    columns: _builtins.int
+    """Width of the terminal in characters; left out: as before, 80 at first."""
+    rows: _builtins.int
+    """Height of the terminal in lines; left out: as before, 24 at first."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        data: _builtins.bytes = ...,
+        columns: _builtins.int | None = ...,
+        rows: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_columns", b"_columns", "_rows", b"_rows", "columns", b"columns", "rows", b"rows"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_columns", b"_columns", "_rows", b"_rows", "app_id", b"app_id", "columns", b"columns", "data", b"data", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__columns: _TypeAlias = _typing.Literal["columns"]  # noqa: Y015
+    _WhichOneofArgType__columns: _TypeAlias = _typing.Literal["_columns", b"_columns"]  # noqa: Y015
+    _WhichOneofReturnType__rows: _TypeAlias = _typing.Literal["rows"]  # noqa: Y015
+    _WhichOneofArgType__rows: _TypeAlias = _typing.Literal["_rows", b"_rows"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__columns) -> _WhichOneofReturnType__columns | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rows) -> _WhichOneofReturnType__rows | None: ...
+
+Global___TerminalInput: _TypeAlias = TerminalInput  # noqa: Y015
+
+@_typing.final
+class TerminalOutput(_message.Message):
+    """What a terminal shows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    EXIT_STATUS_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """A piece of the output, with the control sequences of the terminal."""
+    exit_status: _builtins.int
+    """The shell has ended with this exit status; the last message."""
+    def __init__(
+        self,
+        *,
+        data: _builtins.bytes = ...,
+        exit_status: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_status", b"_exit_status", "exit_status", b"exit_status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_status", b"_exit_status", "data", b"data", "exit_status", b"exit_status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__exit_status: _TypeAlias = _typing.Literal["exit_status"]  # noqa: Y015
+    _WhichOneofArgType__exit_status: _TypeAlias = _typing.Literal["_exit_status", b"_exit_status"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exit_status) -> _WhichOneofReturnType__exit_status | None: ...
+
+Global___TerminalOutput: _TypeAlias = TerminalOutput  # noqa: Y015
+
+@_typing.final
 class WatchEventsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -131,6 +131,13 @@ class AppsServiceStub:
     """
     StreamEvents: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.StreamEventsRequest, _apps_service_pb2.Event]
     """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
+    AttachTerminal: _grpc.StreamStreamMultiCallable[_apps_service_pb2.TerminalInput, _apps_service_pb2.TerminalOutput]
+    """A shell on a terminal in the container of a running app. The first message names the app and the size of the terminal;
+    the first answer, which has no data, says that the shell runs. Browsers open the WebSocket GET
+    /api/apps/{app_id}/terminal instead, which carries the same. The terminal ends with the credentials, and when nothing
+    was typed for half an hour. Begin and end are in the audit log, what was typed and shown is not. Where Proxmox gives a
+    container one shared console, one terminal is open at a time, none while an operation is under way, and operations wait.
+    """
     ReconcileApps: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ReconcileAppsRequest, _apps_service_pb2.ReconcileAppsResponse]
     """Compare every app with the containers of the hosts that answer, now."""
     DestroyOrphan: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.DestroyOrphanRequest, _apps_service_pb2.AppOperationResponse]
@@ -242,6 +249,13 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """
     StreamEvents: _aio.UnaryStreamMultiCallable[_apps_service_pb2.StreamEventsRequest, _apps_service_pb2.Event]  # type: ignore[assignment]
     """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
+    AttachTerminal: _aio.StreamStreamMultiCallable[_apps_service_pb2.TerminalInput, _apps_service_pb2.TerminalOutput]  # type: ignore[assignment]
+    """A shell on a terminal in the container of a running app. The first message names the app and the size of the terminal;
+    the first answer, which has no data, says that the shell runs. Browsers open the WebSocket GET
+    /api/apps/{app_id}/terminal instead, which carries the same. The terminal ends with the credentials, and when nothing
+    was typed for half an hour. Begin and end are in the audit log, what was typed and shown is not. Where Proxmox gives a
+    container one shared console, one terminal is open at a time, none while an operation is under way, and operations wait.
+    """
     ReconcileApps: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ReconcileAppsRequest, _apps_service_pb2.ReconcileAppsResponse]  # type: ignore[assignment]
     """Compare every app with the containers of the hosts that answer, now."""
     DestroyOrphan: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.DestroyOrphanRequest, _apps_service_pb2.AppOperationResponse]  # type: ignore[assignment]
@@ -548,6 +562,19 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_apps_service_pb2.Event], _abc.AsyncIterator[_apps_service_pb2.Event]]:
         """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
+
+    @_abc_1.abstractmethod
+    def AttachTerminal(
+        self,
+        request_iterator: _MaybeAsyncIterator[_apps_service_pb2.TerminalInput],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_apps_service_pb2.TerminalOutput], _abc.AsyncIterator[_apps_service_pb2.TerminalOutput]]:
+        """A shell on a terminal in the container of a running app. The first message names the app and the size of the terminal;
+        the first answer, which has no data, says that the shell runs. Browsers open the WebSocket GET
+        /api/apps/{app_id}/terminal instead, which carries the same. The terminal ends with the credentials, and when nothing
+        was typed for half an hour. Begin and end are in the audit log, what was typed and shown is not. Where Proxmox gives a
+        container one shared console, one terminal is open at a time, none while an operation is under way, and operations wait.
+        """
 
     @_abc_1.abstractmethod
     def ReconcileApps(

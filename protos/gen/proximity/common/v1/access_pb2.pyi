@@ -75,6 +75,7 @@ class Rpc(_message.Message):
     MEDIA_TYPES_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
     EXAMPLE_FIELD_NUMBER: _builtins.int
+    WEBSOCKET_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success: _builtins.int
@@ -98,6 +99,10 @@ class Rpc(_message.Message):
     example: _builtins.str
     """A request body for the documentation, as JSON, that works on a fresh platform. Left out: the required fields with
     their examples.
+    """
+    websocket: _builtins.str
+    """Path of the WebSocket by which browsers reach a bidirectional stream, /api/apps/{app_id}/terminal: fields of the
+    first message stand in the path or the query.
     """
     @_builtins.property
     def callers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -126,10 +131,11 @@ class Rpc(_message.Message):
         media_types: _abc.Iterable[_builtins.str] | None = ...,
         events: _builtins.str = ...,
         example: _builtins.str = ...,
+        websocket: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "callers", b"callers", "creates", b"creates", "deprecated", b"deprecated", "errors", b"errors", "events", b"events", "example", b"example", "media_types", b"media_types", "printed", b"printed", "recent_sign_in", b"recent_sign_in", "success", b"success", "sunset", b"sunset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "callers", b"callers", "creates", b"creates", "deprecated", b"deprecated", "errors", b"errors", "events", b"events", "example", b"example", "media_types", b"media_types", "printed", b"printed", "recent_sign_in", b"recent_sign_in", "success", b"success", "sunset", b"sunset", "websocket", b"websocket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1904,6 +1904,77 @@ class ExecOutput(_message.Message):
 Global___ExecOutput: _TypeAlias = ExecOutput  # noqa: Y015
 
 @_typing.final
+class TerminalRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTAINER_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    BUSY_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    """In the first message."""
+    busy: _builtins.bool
+    """In the first message: an operation on the container is under way, which a shared console must not disturb."""
+    data: _builtins.bytes
+    """What was typed."""
+    columns: _builtins.int
+    """Size of the terminal in characters; 0: as before."""
+    rows: _builtins.int
+    @_builtins.property
+    def container(self) -> Global___ContainerRef:
+        """In the first message."""
+
+    def __init__(
+        self,
+        *,
+        container: Global___ContainerRef | None = ...,
+        owner: _builtins.str = ...,
+        busy: _builtins.bool = ...,
+        data: _builtins.bytes = ...,
+        columns: _builtins.int = ...,
+        rows: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "columns", b"columns", "container", b"container", "data", b"data", "owner", b"owner", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TerminalRequest: _TypeAlias = TerminalRequest  # noqa: Y015
+
+@_typing.final
+class TerminalResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    EXIT_STATUS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """What the terminal shows."""
+    exit_status: _builtins.int
+    """The shell has ended; the last message."""
+    mode: _builtins.str
+    """In the first message: ssh, or console, where users and the platform share one shell of the container."""
+    def __init__(
+        self,
+        *,
+        data: _builtins.bytes = ...,
+        exit_status: _builtins.int | None = ...,
+        mode: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_status", b"_exit_status", "exit_status", b"exit_status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_status", b"_exit_status", "data", b"data", "exit_status", b"exit_status", "mode", b"mode"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__exit_status: _TypeAlias = _typing.Literal["exit_status"]  # noqa: Y015
+    _WhichOneofArgType__exit_status: _TypeAlias = _typing.Literal["_exit_status", b"_exit_status"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exit_status) -> _WhichOneofReturnType__exit_status | None: ...
+
+Global___TerminalResponse: _TypeAlias = TerminalResponse  # noqa: Y015
+
+@_typing.final
 class PushFileRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

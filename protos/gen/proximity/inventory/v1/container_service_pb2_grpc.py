@@ -247,6 +247,11 @@ class ContainerServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ExecRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ExecOutput.FromString,
                 _registered_method=True)
+        self.AttachTerminal = channel.stream_stream(
+                '/proximity.inventory.v1.ContainerService/AttachTerminal',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.TerminalRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.TerminalResponse.FromString,
+                _registered_method=True)
         self.PushFile = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/PushFile',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.PushFileRequest.SerializeToString,
@@ -574,6 +579,14 @@ class ContainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AttachTerminal(self, request_iterator, context):
+        """A shell on a terminal in a running container of the owner. The first message opens it; the first answer, which has
+        no data, says that it is open. The terminal is closed when the caller leaves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PushFile(self, request, context):
         """Write a file in a container of the owner, whole or not at all, and make its folder.
         """
@@ -816,6 +829,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.Exec,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ExecRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ExecOutput.SerializeToString,
+            ),
+            'AttachTerminal': grpc.stream_stream_rpc_method_handler(
+                    servicer.AttachTerminal,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.TerminalRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.TerminalResponse.SerializeToString,
             ),
             'PushFile': grpc.unary_unary_rpc_method_handler(
                     servicer.PushFile,
@@ -1955,6 +1973,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/Exec',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.ExecRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.ExecOutput.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AttachTerminal(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/proximity.inventory.v1.ContainerService/AttachTerminal',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.TerminalRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.TerminalResponse.FromString,
             options,
             channel_credentials,
             insecure,

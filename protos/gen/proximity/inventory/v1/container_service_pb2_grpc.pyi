@@ -138,6 +138,10 @@ class ContainerServiceStub:
     """Run a command in a container of the owner, without a shell, and stream its output; the last message has the exit
     status.
     """
+    AttachTerminal: _grpc.StreamStreamMultiCallable[_container_service_pb2.TerminalRequest, _container_service_pb2.TerminalResponse]
+    """A shell on a terminal in a running container of the owner. The first message opens it; the first answer, which has
+    no data, says that it is open. The terminal is closed when the caller leaves.
+    """
     PushFile: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.PushFileRequest, _empty_pb2.Empty]
     """Write a file in a container of the owner, whole or not at all, and make its folder."""
     ProbePort: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ProbePortRequest, _container_service_pb2.ProbePortResponse]
@@ -255,6 +259,10 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     Exec: _aio.UnaryStreamMultiCallable[_container_service_pb2.ExecRequest, _container_service_pb2.ExecOutput]  # type: ignore[assignment]
     """Run a command in a container of the owner, without a shell, and stream its output; the last message has the exit
     status.
+    """
+    AttachTerminal: _aio.StreamStreamMultiCallable[_container_service_pb2.TerminalRequest, _container_service_pb2.TerminalResponse]  # type: ignore[assignment]
+    """A shell on a terminal in a running container of the owner. The first message opens it; the first answer, which has
+    no data, says that it is open. The terminal is closed when the caller leaves.
     """
     PushFile: _aio.UnaryUnaryMultiCallable[_container_service_pb2.PushFileRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Write a file in a container of the owner, whole or not at all, and make its folder."""
@@ -616,6 +624,16 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_container_service_pb2.ExecOutput], _abc.AsyncIterator[_container_service_pb2.ExecOutput]]:
         """Run a command in a container of the owner, without a shell, and stream its output; the last message has the exit
         status.
+        """
+
+    @_abc_1.abstractmethod
+    def AttachTerminal(
+        self,
+        request_iterator: _MaybeAsyncIterator[_container_service_pb2.TerminalRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_container_service_pb2.TerminalResponse], _abc.AsyncIterator[_container_service_pb2.TerminalResponse]]:
+        """A shell on a terminal in a running container of the owner. The first message opens it; the first answer, which has
+        no data, says that it is open. The terminal is closed when the caller leaves.
         """
 
     @_abc_1.abstractmethod

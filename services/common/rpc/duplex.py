@@ -1,0 +1,165 @@
+"""Bidirectional streams: the interceptors around their handlers, for gRPC and for bridges from other transports.
+
+A handler is `async def attach_terminal(self, messages, call) -> AsyncIterator[TerminalOutput]`, an async generator that reads
+`messages` beside what it yields. Its first answer says that the stream is open; until then it is refused or waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from proximity.common.v1 import access_pb2
+
+from services.common.core.errors import DomainError, InvalidError, UnavailableError
+from services.common.core.log import get_logger
+from services.common.rpc.call import Call
+from services.common.rpc.failures import convert_failure
+from services.common.rpc.interceptors.authorization import Rule, rule_of
+from services.common.rpc.interceptors.deadline import Deadline
+from services.common.rpc.interceptors.decoding import Given, check_request
+from services.common.rpc.server_context import ServerContext
+from services.common.rpc.status import code_of, name_code
+from services.common.rpc.stream_limits import TooManyCallsError
+
+log = get_logger()
+# Between two checks of the credentials of a stream on which nothing moves: a revocation ends it within that time.
+RECHECK_S = 5.0
+
+M = TypeVar("M")
+Handler = Callable[[AsyncIterator[Any], Call], AsyncIterator[Any]]
+
+
+class Duplex:
+    """One bidirectional RPC: authorization, limits, checks of every message, audit of its begin and its end.
+
+    Args:
+        handler: see the module.
+        rule: the access that the RPC declares.
+        action: name of the audit entries, `apps.AttachTerminal`; empty where calls are not audited.
+        context: of the server.
+    """
+
+    def __init__(self, handler: Handler, *, rule: Rule, action: str, context: ServerContext) -> None:
+        self._handler = handler
+        self._rule = rule
+        self._action = action
+        self._context = context
+        self._recording: set[asyncio.Task[None]] = set()
+
+    async def run(self, call: Call, messages: AsyncIterator[Given]) -> AsyncGenerator[Message, None]:
+        """Answer a call whose messages are `messages`.
+
+        The credentials are checked again with every message in either direction, and while nothing moves. One task has to
+        read all answers, as that task is what the end of the credentials cancels.
+
+        Raises:
+            DomainError: the call is refused, or ended before its time.
+        """
+        opened: float | None = None
+        try:
+            await self._context.admit(call, self._rule)
+            with self._context.streams.hold(call), Deadline(None) as deadline:
+                watch = asyncio.ensure_future(self._watch(call, deadline))
+                try:
+                    items: Any = self._handler(self._read(call, messages, deadline), call)
+                    async with aclosing(items):
+                        async for item in items:
+                            if opened is None:
+                                await self._record(call, "OK")
+                                opened = time.monotonic()
+                            else:
+                                await self._context.guard.recheck(call)
+                            deadline.defer()  # see `end_with_server`
+                            yield item
+                            deadline.resume()
+                finally:
+                    watch.cancel()
+        except Exception as error:
+            refusal = convert_failure(error, call)
+            self._record_end(call, opened, refusal)
+            if refusal is error:
+                raise
+            raise refusal from error
+        except BaseException:  # the caller left
+            self._record_end(call, opened, None)
+            raise
+        self._record_end(call, opened, None)
+
+    async def _read(
+        self, call: Call, messages: AsyncIterator[Given], deadline: Deadline
+    ) -> AsyncIterator[Message]:
+        """Pass on the messages of a caller whose credentials still count; else the stream ends before they are used."""
+        try:
+            async for given in messages:
+                await self._context.guard.recheck(call)
+                yield check_request(given)
+        except DomainError as error:
+            deadline.end(error)
+            await (
+                asyncio.Event().wait()
+            )  # an end of the messages would be another reason, and might come first
+
+    async def _watch(self, call: Call, deadline: Deadline) -> None:
+        while True:
+            await asyncio.sleep(RECHECK_S)
+            try:
+                await self._context.guard.recheck(call)
+            except DomainError as error:
+                deadline.end(error)
+
+    def _record_end(self, call: Call, opened: float | None, refusal: DomainError | None) -> None:
+        """Record the end in a task of its own, which goes on when the caller hangs up."""
+        if opened is None and (refusal is None or isinstance(refusal, TooManyCallsError)):
+            return  # nothing began, or a flood would fill the log
+        if opened is not None:
+            call.audit_target += f", ended after {time.monotonic() - opened:.0f} s"
+        outcome = "OK" if refusal is None else name_code(code_of(refusal))
+        call.audit_id = os.urandom(16).hex()  # the entry of the begin has the one before
+        task = asyncio.ensure_future(self._record_late(call, outcome))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+
+    async def _record_late(self, call: Call, outcome: str) -> None:
+        try:
+            await self._record(call, outcome)
+        except UnavailableError:
+            log.exception("audit_lost", action=self._action, outcome=outcome)
+
+    async def _record(self, call: Call, outcome: str) -> None:
+        """Record a call.
+
+        Raises:
+            UnavailableError: the entry of an accepted call cannot be written, so the call is not accepted.
+        """
+        if self._action:
+            await self._context.audit.record(call, action=self._action, outcome=outcome)
+
+
+def make_duplex(method: MethodDescriptor, handler: Any, *, context: ServerContext) -> Duplex:
+    """Put the interceptors around the handler of a bidirectional RPC."""
+    rule = rule_of(method)
+    is_audited = rule.writes and rule.access != access_pb2.ACCESS_INTERNAL
+    return Duplex(handler, rule=rule, action=name_action(method) if is_audited else "", context=context)
+
+
+def name_action(method: MethodDescriptor) -> str:
+    """Return the name of an RPC's audit entries, `apps.DeployApp`."""
+    return f"{method.containing_service.full_name.split('.')[1]}.{method.name}"
+
+
+async def read_first(messages: AsyncIterator[M]) -> M:
+    """Return the first message of a stream, which names its subject.
+
+    Raises:
+        InvalidError: there is none.
+    """
+    async for message in messages:
+        return message
+    raise InvalidError("the stream has ended before its first message, which names what it is about")
