@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from requests.adapters import HTTPAdapter
 
 TRANSIENT = {
@@ -39,11 +42,12 @@ class Api:
 
     Args:
         url: of the gateway.
+        certificate: of a gateway that speaks https; it alone is trusted, whatever its names.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, certificate: Path | None = None) -> None:
         self._url = f"{url}/api"
-        self._session = requests.Session()
+        self._session = open_session(url, certificate=certificate)
 
     def sign_in(self, username: str, password: str) -> dict[str, Any]:
         """Sign in and return the user.
@@ -207,6 +211,15 @@ def write_page(url: str, text: str) -> None:
         raise DemoError(f"PUT {url}: {error}") from error
     if answer.status_code not in {200, 201, 204}:
         raise DemoError(f"PUT {url} answered {answer.status_code}")
+
+
+def open_session(url: str, *, certificate: Path | None = None) -> requests.Session:
+    """Return a session for a gateway; where it speaks https, the first certificate of the PEM file alone is trusted."""
+    session = requests.Session()
+    if certificate and url.startswith("https://"):
+        trusted = x509.load_pem_x509_certificate(certificate.read_bytes())
+        session.mount("https://", PinnedAdapter(trusted.fingerprint(hashes.SHA256()).hex()))
+    return session
 
 
 class PinnedAdapter(HTTPAdapter):

@@ -44,7 +44,7 @@ class Demo:
     def __init__(self, settings: LocalSettings, console: Console) -> None:
         self._settings = settings
         self._console = console
-        self._api = Api(settings.url)
+        self._api = Api(settings.url, certificate=settings.certificate)
         self._suffix = secrets.token_hex(3)
         self._rows: list[tuple[str, str, float]] = []
         self._app: dict[str, Any] = {}

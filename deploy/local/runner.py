@@ -112,7 +112,9 @@ def _may_sign_in(stack: Stack) -> bool:
     if stack.secrets is None or stack.settings.admin_password:
         return True
     try:
-        Api(stack.settings.url).sign_in(stack.settings.admin_username, stack.secrets.admin_password)
+        Api(stack.settings.url, certificate=stack.settings.certificate).sign_in(
+            stack.settings.admin_username, stack.secrets.admin_password
+        )
     except DemoError:
         return False
     return True
@@ -120,7 +122,7 @@ def _may_sign_in(stack: Stack) -> bool:
 
 def _try_host(stack: Stack) -> str:
     """What the Proxmox host of the settings says, as the first administrator asks."""
-    api = Api(stack.settings.url)
+    api = Api(stack.settings.url, certificate=stack.settings.certificate)
     try:
         api.sign_in(stack.settings.admin_username, stack.secrets.admin_password if stack.secrets else "")
         host = next(one for one in api.read_array("/proxmox/hosts") if one["is_default"])
@@ -132,8 +134,8 @@ def _try_host(stack: Stack) -> str:
 
 def _say_where(stack: Stack, *, others: str, is_admin: bool) -> None:
     settings, secrets = stack.settings, stack.secrets
-    https = settings.url.replace("http://", "https://", 1)
-    _console.print(f"[bold green]Proximity is ready[/] at {settings.url}/api (and {https}/api)")
+    https = "" if settings.require_https else f" (and {settings.url.replace('http://', 'https://', 1)}/api)"
+    _console.print(f"[bold green]Proximity is ready[/] at {settings.url}/api{https}")
     _console.print(f"  web console    {settings.url}/")
     _console.print(f"  documentation  {settings.url}/api/docs")
     if not is_admin:

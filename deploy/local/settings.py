@@ -95,6 +95,9 @@ class LocalSettings:
         parse=parse_int(0, _MOST_PROXIES),
         doc="Reverse proxies before the gateway that append to X-Forwarded-For; 0: clients reach it themselves.",
     )
+    require_https: bool = setting(
+        "REQUIRE_HTTPS", default=False, parse=parse_bool, doc="Answer http with a redirect to https."
+    )
     traces: str = setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         default="",
@@ -122,4 +125,9 @@ class LocalSettings:
     def url(self) -> str:
         """Where the gateway answers on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self.require_https else 'http'}://{host}:{self.port}"
+
+    @property
+    def certificate(self) -> Path:
+        """The gateway's certificate, which it signs itself."""
+        return self.state / "keys" / "gateway.crt"

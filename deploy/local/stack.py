@@ -9,10 +9,12 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import requests
 
+from deploy.local.api import open_session
 from deploy.local.forking import Zygote
 from deploy.local.nats import list_nats_urls, make_nats, make_passwords
 from deploy.local.process import Spec, Supervised, read_last_line
@@ -200,7 +202,9 @@ class Stack:
         deadline = time.monotonic() + _READY_TIMEOUT_S
         health: dict[str, Any] = {}
         while time.monotonic() < deadline:
-            health = await asyncio.to_thread(read_health, self.settings.url)
+            health = await asyncio.to_thread(
+                read_health, self.settings.url, certificate=self.settings.certificate
+            )
             if health.get("status") == "healthy":
                 return
             if host_fault := find_host_fault(health):
@@ -259,10 +263,11 @@ def list_database_faults(health: dict[str, Any]) -> list[str]:
     ]
 
 
-def read_health(url: str) -> dict[str, Any]:
+def read_health(url: str, *, certificate: Path | None = None) -> dict[str, Any]:
     """Ask the gateway how everybody is; what went wrong, under `error`, when it does not answer."""
     try:
-        answer: dict[str, Any] = requests.get(f"{url}/api/health", timeout=5).json()
+        session = open_session(url, certificate=certificate)
+        answer: dict[str, Any] = session.get(f"{url}/api/health", timeout=5).json()
     except (requests.RequestException, ValueError) as error:
         return {"status": "unhealthy", "error": str(error)}
     return answer

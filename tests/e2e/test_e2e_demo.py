@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.e2e.stack import RunningStack, find_port, make_environment
 
@@ -31,7 +32,10 @@ def test_the_demonstration_shows_every_scene_and_succeeds(tmp_path: Path) -> Non
 
 @pytest.mark.timeout(400)
 def test_a_state_of_another_administrator_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    RunningStack(tmp_path / "state").stop()
+    stack = RunningStack(tmp_path / "state", REQUIRE_HTTPS="1")  # it becomes ready by https alone
+    answer = requests.get(f"{stack.url}/api/health", allow_redirects=False, timeout=30)
+    stack.stop()
+    assert answer.headers["location"] == f"https://127.0.0.1:{stack.port}/api/health"
     environment = make_environment(tmp_path / "state", find_port()) | {"COLUMNS": "2000"}
     finished = subprocess.run(
         [sys.executable, "-m", "deploy.local", "demo"],

@@ -12,6 +12,7 @@ from protos import VERSION
 from services.registry import SERVICES
 from tests.images.daemon import DockerError, run_docker
 
+pytestmark = pytest.mark.timeout(2400)  # the first test builds everything
 _LARGEST = 200_000_000  # bytes more than the base
 IMAGES = list_images()
 

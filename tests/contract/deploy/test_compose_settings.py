@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from gateway.environment import read_environment
 from gateway.settings import Endpoint, parse_collector
 from services.registry import SERVICES, WEBSOCKET_SERVICES, WORKERS
 from tests.contract.compose.judge import find_program, read_project
+from tests.contract.deploy.compose import DEVELOPMENT
 
 VARIABLES = {each.name: each for each in list_variables()}
 PASSED = sorted(
@@ -115,3 +118,12 @@ def test_the_gateway_uses_what_it_gets(
     }
     metrics = {"metrics": Endpoint("0.0.0.0", 9100)}
     assert used == ((expected if is_set else {}) | metrics)
+
+
+@pytest.mark.parametrize("files", [(COMPOSE,), (COMPOSE, DEVELOPMENT)], ids=["compose", "with compose.dev"])
+def test_compose_reports_nothing(files: tuple[Path, ...]) -> None:
+    chosen = [word for file in files for word in ("--file", str(file))]
+    profiles = ("--profile", "simulator", "--profile", "metrics")
+    asked = [str(find_program()), *chosen, *profiles, "config", "--quiet"]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
