@@ -68,10 +68,12 @@ def control(stack: RunningStack) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.timeout(WALK_LIMIT_S + 60)
 @pytest.mark.parametrize("walk", WALKS)
 def test_walk(stack: RunningStack, control: str, walk: str) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {
+        "CI": "1",  # plain output
         "CONSOLE_URL": stack.url,
         "CONSOLE_USERNAME": USERNAME,
         "CONSOLE_PASSWORD": PASSWORD,

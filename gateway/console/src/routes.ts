@@ -6,4 +6,6 @@ export const routes: readonly Route[] = [
   { path: "/", section: "home", load: () => import("./screens/apps/Apps.svelte") },
   { path: "/apps", section: "apps", load: () => import("./screens/apps/Apps.svelte") },
   { path: "/apps/:id", section: "apps", load: () => import("./screens/app/App.svelte") },
+  { path: "/store", section: "store", load: () => import("./screens/store/Store.svelte") },
+  { path: "/store/:id", section: "store", load: () => import("./screens/deploy/Deploy.svelte") },
 ];

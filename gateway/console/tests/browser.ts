@@ -9,7 +9,7 @@ export const URL = readVariable("CONSOLE_URL");
 export const USERNAME = readVariable("CONSOLE_USERNAME");
 export const PASSWORD = readVariable("CONSOLE_PASSWORD");
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const LIMIT_MS = 60_000; // of a wait for the platform on a busy machine
+const LIMIT_MS = 40_000; // of a wait for the platform on a busy machine
 
 function readVariable(name: string): string {
   const value = process.env[name];

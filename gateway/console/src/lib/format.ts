@@ -32,7 +32,8 @@ export function formatMegabytes(megabytes: number): string {
 }
 
 export function formatPercent(share: number): string {
-  return `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+  const percent = Math.round(share * 1000) / 10;
+  return `${percent.toFixed(percent < 10 && !Number.isInteger(percent) ? 1 : 0)} %`;
 }
 
 export function formatDateTime(text: string): string {

@@ -1,0 +1,18 @@
+export const words = {
+  title: "Store",
+  search: "Search the store",
+  category: "Category",
+  allCategories: "All categories",
+  source: "Source",
+  allSources: "All sources",
+  order: "Order",
+  byName: "By name",
+  byNew: "Newest first",
+  installed: "Installed",
+  isNew: "New",
+  none: "The catalog is empty",
+  noneText: "An administrator can add a source of apps.",
+  noMatch: "Nothing in the catalog matches",
+  noMatchText: "Try another word or category.",
+  clear: "Show all",
+} as const;

@@ -1,0 +1,123 @@
+import { expect, test } from "vitest";
+import { control, useBrowser, type Tab } from "./browser";
+
+const browser = useBrowser();
+
+async function deploy(tab: Tab, item: string, hostname: string): Promise<void> {
+  const { page } = tab;
+  await tab.signIn("/store");
+  await page.getByLabel("Search the store").fill(item);
+  await page.getByRole("link", { name: new RegExp(item, "i") }).first().click();
+  await page.getByLabel("Host name").fill(hostname);
+  await page.getByRole("heading", { name: "What will be deployed" }).waitFor();
+}
+
+test("an app lives: store, deployment with its steps, credentials, backup, restore, stop, start", async () => {
+  const tab = await browser.open();
+  const { page } = tab;
+  await deploy(tab, "Nextcloud", "life-01");
+  await page.getByText("Place", { exact: true }).waitFor();
+  await tab.look("deploy-light-1280");
+  await page.getByRole("button", { name: "Deploy", exact: true }).click();
+  await page.waitForURL(/\/apps\/nextcloud-/);
+  await page.getByRole("progressbar").waitFor();
+  await page.getByText("Creating the container").waitFor();
+  await tab.look("progress-light-1280");
+  await page.locator(".badge", { hasText: "Running" }).first().waitFor();
+  const address = await page.getByRole("link", { name: "Open" }).getAttribute("href");
+  expect(address).toMatch(/^http:\/\//);
+  expect((await fetch(address ?? "")).ok).toBe(true);
+
+  await page.getByRole("button", { name: "Show password" }).click();
+  const password = page.getByRole("textbox", { name: "Password", exact: true });
+  await password.waitFor();
+  expect(await password.inputValue()).toMatch(/\S{10,}/);
+  await page.getByText("Use over time").waitFor();
+
+  await page.getByRole("tab", { name: "Backups" }).click();
+  await page.getByText("No backups yet").waitFor();
+  await page.getByRole("button", { name: "Back up now" }).click();
+  await page.getByLabel("Notes").fill("before the walk");
+  await page.getByRole("button", { name: "Back up", exact: true }).click();
+  await page.locator("td .badge", { hasText: "Completed" }).waitFor();
+  await tab.look("app-backups-light-1280");
+  await page.getByRole("button", { name: /^Actions for the backup/ }).click();
+  await page.getByRole("menuitem", { name: "Restore over the app…" }).click();
+  const restore = page.getByRole("dialog").getByRole("button", { name: "Restore", exact: true });
+  expect(await restore.isDisabled()).toBe(true);
+  await page.getByLabel("Type life-01 to confirm").fill("life-01");
+  await restore.click();
+  await page.waitForURL(/\/apps\/nextcloud-[0-9a-f]+$/);
+  await page.getByText("Restoring the archive").waitFor();
+  await page.locator(".state .badge", { hasText: "Running" }).waitFor();
+
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.locator(".state .badge", { hasText: "Stopped" }).waitFor();
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.locator(".state .badge", { hasText: "Running" }).waitFor();
+  await page.getByRole("tab", { name: "Log" }).click();
+  await page.getByText("Creating the container").waitFor();
+  await tab.look("app-log-light-1280");
+  await page.getByRole("tab", { name: "History" }).click();
+  await page.getByText("Deploy app").waitFor();
+  await tab.look("app-history-light-1280");
+  await page.getByRole("tab", { name: "Settings" }).click();
+  await page.getByRole("button", { name: "Show MYSQL_PASSWORD" }).click();
+  await page.getByRole("textbox", { name: "MYSQL_PASSWORD" }).waitFor();
+  await tab.look("app-settings-light-1280");
+  tab.expected.push(/400/);
+  await page.getByLabel("Disk").fill("1");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.locator("[aria-invalid=true]").waitFor();
+  await tab.close();
+});
+
+test("the server's sentence stands at the field", async () => {
+  const tab = await browser.open({ viewport: { width: 390, height: 844 }, colorScheme: "dark" });
+  const { page } = tab;
+  tab.expected.push(/400|409/);
+  await deploy(tab, "Adminer", "Not_a_name");
+  await page.getByRole("button", { name: "Deploy", exact: true }).click();
+  const field = page.getByLabel("Host name");
+  await page.locator("[aria-invalid=true]").waitFor();
+  expect(await field.getAttribute("aria-invalid")).toBe("true");
+  const described = await field.getAttribute("aria-describedby");
+  const sentence = await page.locator(`[id="${described?.split(" ").at(-1) ?? ""}"]`).innerText();
+  expect(sentence).toContain("Not_a_name");
+  expect(await field.evaluate((element) => element === document.activeElement)).toBe(true);
+  await tab.look("deploy-dark-390");
+  await tab.close();
+});
+
+test("work goes on where a worker is killed, and a gateway that restarts is found again", async () => {
+  const tab = await browser.open();
+  const { page } = tab;
+  tab.expected.push(/Failed to load resource|ERR_/);
+  await deploy(tab, "Adminer", "life-02");
+  await page.getByRole("button", { name: "Deploy", exact: true }).click();
+  await page.getByText("Creating the container").waitFor();
+  await control("kill/apps-worker");
+  await control("kill/envoy");
+  await page.locator(".state .badge", { hasText: "Running" }).waitFor();
+  await page.getByRole("region", { name: "In progress" }).getByText("Succeeded").waitFor();
+  await tab.close();
+});
+
+test("an access token that is gone is replaced, and the work of another tab is seen", async () => {
+  const tab = await browser.open();
+  const { page } = tab;
+  tab.expected.push(/401/);
+  await tab.signIn("/apps");
+  await page.getByRole("link", { name: "life-02 adminer" }).waitFor();
+  await tab.context.clearCookies({ name: "proximity-auth-cookie" });
+  const other = await tab.context.newPage();
+  await other.goto(page.url());
+  await other.getByRole("link", { name: "life-02 adminer" }).waitFor();
+  await other.getByRole("button", { name: "Stop life-02" }).click();
+  const row = page.getByRole("row", { name: /life-02/ });
+  await row.getByText("Stopped").waitFor();
+  await tab.context.clearCookies({ name: "proximity-auth-cookie" });
+  await row.getByRole("button", { name: "Start life-02" }).click();
+  await other.getByRole("row", { name: /life-02/ }).getByText("Running").waitFor();
+  await tab.close();
+});
