@@ -29,7 +29,8 @@ test.each([
 
 test("times are relative to now", () => {
   const now = Date.parse("2026-11-30T12:00:00Z");
-  expect(formatAgo("2026-11-30T11:59:57Z", now)).toBe("just now");
+  expect(formatAgo("2026-11-30T11:59:17Z", now)).toBe("just now");
+  expect(formatAgo("2026-11-30T12:00:40Z", now)).toBe("in a moment");
   expect(formatAgo("2026-11-30T11:57:00Z", now)).toBe("3 minutes ago");
   expect(formatAgo("2026-12-02T13:00:00Z", now)).toBe("in 2 days");
 });

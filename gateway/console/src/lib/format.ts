@@ -52,7 +52,7 @@ export function formatDate(text: string): string {
 export function formatAgo(text: string, now: number): string {
   const seconds = (Date.parse(text) - now) / 1000;
   const span = SPANS.find(([, length]) => Math.abs(seconds) >= length);
-  if (!span) return Math.abs(seconds) < 10 ? "just now" : seconds < 0 ? "less than a minute ago" : "in less than a minute";
+  if (!span) return seconds > 10 ? "in a moment" : "just now";
   return relative.format(Math.trunc(seconds / span[1]), span[0]);
 }
 

@@ -19,4 +19,5 @@ export const words = {
   noMatchText: "Change the search or the state.",
   clear: "Show all",
   update: "Update",
+  outdated: "With an update",
 } as const;
