@@ -18,6 +18,7 @@ from services.apps.handlers.app_renderer import AppRenderer
 from services.apps.store.tables import outbox
 from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.apps.usecases.container_metrics import ContainerMetrics
+from services.clients.auth.values import Quota
 from services.common.db.database import Database
 from services.common.identity.tokens import Caller, User
 from services.common.messaging.bus import Bus
@@ -25,6 +26,16 @@ from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
 from tests.fakes.apps_platform import Platform
 from tests.fakes.terminals import FakeTerminals
+
+
+@dataclasses.dataclass
+class SameQuota:
+    """One quota for all users; implements `Quotas`."""
+
+    quota: Quota
+
+    async def get_quota(self, user_id: int) -> Quota:
+        return self.quota
 
 
 @dataclasses.dataclass
@@ -38,6 +49,11 @@ class Service:
     def set_orphan_grace(self, grace: timedelta) -> None:
         """Set for how long containers must have been seen before they may be destroyed."""
         dependencies = dataclasses.replace(self.platform.dependencies, orphan_grace=grace)
+        self.api = dataclasses.replace(self.api, dependencies=dependencies)
+
+    def set_quota(self, quota: Quota) -> None:
+        """Give every user a quota."""
+        dependencies = dataclasses.replace(self.platform.dependencies, quotas=SameQuota(quota))
         self.api = dataclasses.replace(self.api, dependencies=dependencies)
 
     async def deploy(self, hostname: str = "web-01", *, user: int = 1, **fields: object) -> pb.App:  # type: ignore[name-defined]

@@ -35,6 +35,7 @@ RPCS = (
     Rpc("change", "apps.AppsService.UpdateApp", "Rename or resize an app, or change its values."),
     Rpc("status", "apps.AppsService.GetAppStatus", "Show the state of an app and its conditions."),
     Rpc("summary", "apps.AppsService.GetSummary", "Show counts of apps and operations, and the capacity of nodes."),
+    Rpc("usage", "apps.AppsService.GetUsage", "Show what one's own apps take together, beside the quota."),
     Rpc("stats", "apps.AppsService.GetAppStats", "Show what an app uses now."),
     Rpc("metrics", "apps.AppsService.GetAppMetrics", "Show what an app used in the last hour, day, week, month or year."),
     Rpc("mark", "apps.AppsService.MarkContainer", "Mark the container of an app anew, after a check."),

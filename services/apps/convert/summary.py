@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.domain.quotas import UsedResources
 from services.apps.domain.summary import Summary
+from services.clients.auth.values import Quota
 from services.clients.inventory.values import NodeCapacity
 from services.common.core.timestamps import render_time
+from services.common.identity.tokens import User
 
 _MOST_IDS = 100  # of apps without a backup: more than a page shows
 
@@ -30,3 +33,13 @@ def render_summary(summary: Summary) -> pb.Summary:
 
 def _render_node(node: NodeCapacity) -> pb.NodeCapacity:
     return pb.NodeCapacity(**{**vars(node), "last_updated": render_time(node.last_updated)})
+
+
+def parse_user(request: pb.GetUsageRequest, caller: User) -> int:
+    """Parse whose usage is requested: users see their own alone."""
+    return request.user_id if request.HasField("user_id") and caller.is_admin else caller.id
+
+
+def render_usage(user_id: int, used: UsedResources, *, quota: Quota) -> pb.Usage:
+    """Render what the apps of a user take together, and may take."""
+    return pb.Usage(user_id=user_id, used=pb.UsageAmounts(**vars(used)), quota=pb.UsageLimits(**vars(quota)))

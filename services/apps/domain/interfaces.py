@@ -179,6 +179,9 @@ class SummaryStore(Protocol):
     async def list_app_ids(self, *, owner: int | None) -> list[str]:
         """List the ids of the apps, the newest first."""
 
+    async def list_counted_configs(self, *, owner: int) -> Sequence[Mapping[str, Any]]:
+        """List the configurations of the apps of an owner that count for a quota."""
+
 
 class AppStore(AppStamps, AppReads, OperationReads, OperationWrites, Sightings, SummaryStore, Protocol):
     """The database, as use cases need it."""

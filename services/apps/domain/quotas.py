@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.apps.domain.errors import QuotaExceededError
@@ -26,17 +27,34 @@ class Unlimited:
         return Quota()
 
 
+@dataclass
+class UsedResources:
+    """Sums over apps: their number, MB of memory, cores and GB of disk."""
+
+    apps: int = 0
+    memory: int = 0
+    cores: int = 0
+    disk: int = 0
+
+
+def sum_usage(configs: Iterable[Mapping[str, Any]]) -> UsedResources:
+    """Sum what apps of these configurations take together, as quotas count it."""
+    used = UsedResources()
+    for config in configs:
+        used.apps += 1
+        used.memory += int(config.get("memory", 0) or 0)
+        used.cores += int(config.get("cores", 0) or 0)
+        used.disk += int(config.get("disk_size", 0) or 0)
+    return used
+
+
 def check_quota(quota: Quota, configs: Iterable[Mapping[str, Any]]) -> None:
     """Refuse what apps of these configurations would take together.
 
     Raises:
         QuotaExceededError: naming what is too much, how much it would be, and how much is allowed.
     """
-    used = {"apps": 0, "memory": 0, "cores": 0, "disk": 0}
-    for config in configs:
-        used["apps"] += 1
-        for name, key in (("memory", "memory"), ("cores", "cores"), ("disk", "disk_size")):
-            used[name] += int(config.get(key, 0) or 0)
+    used = vars(sum_usage(configs))
     for name, limit in vars(quota).items():
         if limit is not None and used[name] > limit:
             unit = _UNITS[name]

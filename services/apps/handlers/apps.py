@@ -35,7 +35,8 @@ class AppHandlers(BaseHandlers):
 
     async def deploy_app(self, request: pb.DeployAppRequest, call: Call) -> app_pb2.App:
         new = convert.parse_new_app(request, request_id=call.request_id, user=call.user)
-        return self._show(await deploy_app(self.dependencies, new, parse_requester(call)), call)
+        requester = parse_requester(call, f"app {new.id}, hostname {new.hostname}")
+        return self._show(await deploy_app(self.dependencies, new, requester), call)
 
     async def get_app(self, request: pb.GetAppRequest, call: Call) -> Rendered[app_pb2.App]:
         call.audit_target = request.app_id

@@ -70,4 +70,7 @@ def parse_requester(call: Call, target: str = "") -> Requester:
         check_recent_sign_in(call.caller)
         call.audit_target = confirmed
 
-    return Requester(call.request_id, call.user.id, call.owner_filter, confirm)
+    def name_target(known: str) -> None:
+        call.audit_target = known
+
+    return Requester(call.request_id, call.user.id, call.owner_filter, confirm, name_target)

@@ -69,11 +69,9 @@ class AppContainerHandlers(BaseHandlers):
 
     async def destroy_orphan(self, request: pb.DestroyOrphanRequest, call: Call) -> pb.AppOperationResponse:
         ref = Ref(request.host_id, request.vmid)
-        # The target of the audit entry is the mark, which is known only now.
         mark = await destroy_orphan(
             self.dependencies, ref, parse_requester(call), grace=self.dependencies.orphan_grace
         )
-        call.audit_target = mark
         self._announce(call, f"/api/apps/{mark}/operations/{call.request_id}")
         return pb.AppOperationResponse(
             success=True,

@@ -6,9 +6,10 @@ from __future__ import annotations
 from google.protobuf import empty_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.convert.summary import render_summary
+from services.apps.convert.summary import parse_user, render_summary, render_usage
 from services.apps.handlers.base import BaseHandlers
 from services.apps.usecases.get_summary import get_summary
+from services.apps.usecases.get_usage import get_usage
 from services.common.rpc.call import Call
 
 
@@ -24,3 +25,8 @@ class SummaryHandlers(BaseHandlers):
             owner_filter=call.owner_filter,
         )
         return render_summary(summary)
+
+    async def get_usage(self, request: pb.GetUsageRequest, call: Call) -> pb.Usage:
+        user_id = parse_user(request, call.user)
+        used, quota = await get_usage(self.dependencies.store, self.dependencies.quotas, user_id=user_id)
+        return render_usage(user_id, used, quota=quota)

@@ -28,6 +28,7 @@ from services.apps.store.feed import add_removal
 from services.apps.store.removed_apps import hand_over_records, keep_record
 from services.apps.store.rows import AppRows
 from services.apps.store.sightings import forget_sightings
+from services.apps.store.summary import read_counted_configs
 from services.apps.store.tables import app_events, apps, operation_tables, outbox, ports
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import restore_version
@@ -257,8 +258,7 @@ def _check_quota(connection: sa.Connection, app_id: str, quota: Quota | None) ->
     # SQLite has one writer at a time; on PostgreSQL, two transactions would not see each other's app.
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_QUOTA_LOCK, owner)))
-    query = sa.select(apps.c.config).where(apps.c.owner_id == owner, apps.c.adopted.is_(False))
-    check_quota(quota, connection.execute(query).scalars())
+    check_quota(quota, read_counted_configs(connection, owner))
 
 
 def _require_resting_source(connection: sa.Connection, begin: NewAppOperation) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -56,6 +58,16 @@ class SummaryReads:
         """List the ids of the apps, the newest first."""
         query = sa.select(apps.c.id).where(*_of(owner)).order_by(apps.c.created_at.desc(), apps.c.id.desc())
         return await self._db.read(lambda connection: list(connection.execute(query).scalars()))
+
+    async def list_counted_configs(self, *, owner: int) -> list[Mapping[str, Any]]:
+        """List the configurations of the apps of an owner that count for a quota: adopted ones were there before."""
+        return await self._db.read(lambda connection: read_counted_configs(connection, owner))
+
+
+def read_counted_configs(connection: sa.Connection, owner: int) -> list[Mapping[str, Any]]:
+    """Read the configurations of the apps of an owner that count for a quota, within a transaction."""
+    query = sa.select(apps.c.config).where(apps.c.owner_id == owner, apps.c.adopted.is_(False))
+    return list(connection.execute(query).scalars())
 
 
 def _of(owner: int | None) -> list[sa.ColumnElement[bool]]:

@@ -77,6 +77,7 @@ async def adopt_container(
         raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")
     app = _describe_adopted(container, requester, kind=kind or "custom", port=port, owner_id=new_owner)
     await _check_mark(dependencies, container, app, replace_mark=replace_mark)
+    requester.name_target(f"app {app.id}, container {ref.vmid}, host {ref.host_id}")
     # Before the app is added, as the unique index allows one app for each VMID of a host.
     await _take_from_holder(dependencies, container, app.id)
     state = {"vmid": ref.vmid, "port": port, "replaced_mark": container.owner}

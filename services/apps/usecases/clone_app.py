@@ -60,6 +60,7 @@ async def copy_app(
     for _ in range(PORT_ATTEMPTS):
         port = await dependencies.store.choose_port(source.host_id)
         app = _describe_copy(source, requester, hostname=hostname, port=port)
+        requester.name_target(f"app {source.id}, app {app.id}")
         begin = build_creation(dependencies, app, kind, requester=requester, **state)
         if await dependencies.store.add_app(app, dataclasses.replace(begin, quota=quota)):
             return app
@@ -84,6 +85,8 @@ def _describe_copy(source: App, requester: Requester, *, hostname: str, port: in
         address="",
         rendering=rendering,
         adopted=False,
+        last_backup=None,
+        has_rollback=False,
         # What runs in an adopted container is not managed, nor is its copy: without Docker steps.
         runtime="oci" if source.adopted else source.runtime,
         error="",

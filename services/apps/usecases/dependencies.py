@@ -47,9 +47,11 @@ class Requester:
         owner_filter: the user whose apps alone the requester may see; None: every app.
         confirm: refuses a user whose sign-in is too long ago for what cannot be taken back, and writes down what
             was confirmed.
+        name_target: names the target of the audit entry, where only the use case knows it; before anything is written.
     """
 
     operation_id: str
     user_id: int | None
     owner_filter: int | None = None
     confirm: Callable[[str], None] = _confirm_nothing
+    name_target: Callable[[str], None] = _confirm_nothing

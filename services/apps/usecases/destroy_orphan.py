@@ -50,6 +50,8 @@ async def destroy_orphan(
         raise ContainerNotFoundError(f"container {ref.vmid} is gone")
     mark = sighting.seen.subject
     await _require_orphan(dependencies.store, mark, container)
+    # Before the write, whose transaction has the audit entry.
+    requester.name_target(f"app {mark}, container {ref.vmid}, host {ref.host_id}")
     await dependencies.store.begin_destruction(
         mark, begin_destruction(dependencies, container, requester, kind=KIND, mark=mark)
     )

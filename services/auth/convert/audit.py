@@ -9,7 +9,8 @@ from proximity.auth.v1 import auth_service_pb2 as pb
 from proximity.auth.v1 import events_pb2, user_pb2
 
 from services.auth.convert.fields import parse_time
-from services.auth.domain.entities import AuditEntry, NewAuditEntry, Page
+from services.auth.domain.audit import list_targets
+from services.auth.domain.entities import AuditEntry, AuditFilter, NewAuditEntry, Page
 from services.common.core.timestamps import render_time
 from services.common.rpc.addresses import parse_address
 
@@ -26,6 +27,16 @@ def parse_audit_record(record: events_pb2.AuditRecorded) -> NewAuditEntry:
         target=record.target[:500],
         address=parse_address(record.address),
         outcome=record.outcome[:40],
+    )
+
+
+def parse_audit_filter(request: pb.ListAuditEntriesRequest) -> AuditFilter:
+    """Parse which entries are requested."""
+    return AuditFilter(
+        user=request.user,
+        action=request.action,
+        target=request.target.strip(),
+        since=parse_time(request.since, "since") if request.HasField("since") else None,
     )
 
 
@@ -48,4 +59,5 @@ def _render_audit_entry(entry: AuditEntry) -> user_pb2.AuditEntry:
         address=entry.address,
         outcome=entry.outcome,
         hash=entry.hash,
+        targets=[user_pb2.AuditTarget(kind=kind, id=name) for kind, name in list_targets(entry.target)],
     )

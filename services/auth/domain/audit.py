@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC
 
 from services.auth.domain.entities import AuditEntry, NewAuditEntry
 from services.auth.domain.errors import AuditBrokenError
 
+_KINDS = {"API token": "token"}
+_NAMED = re.compile(
+    r"\b(?P<kind>app|backup|operation|source|host|container|item|hostname|user|session|API token|policy|name) "
+    r"(?P<id>[^\s,:()]+)"
+)
+_APP = re.compile(r"[a-z0-9][a-z0-9.-]*-[0-9a-f]{8}(?![^\s,:()])")
 FIRST_HASH = "0" * 64  # stands for the hash before the first entry
 
 
@@ -48,3 +55,16 @@ def verify_chain(
         if entry.hash != previous:
             raise AuditBrokenError(f"entry {number} or one before it was changed")
     return previous, number
+
+
+def list_targets(text: str) -> list[tuple[str, str]]:
+    """Return kind and id of everything that the target of an entry names, each once, in its order.
+
+    The text is part of the hash chain, so that it stays as it is; services write it as `app web-1a2b3c4d, backup 7`, or as
+    the id of an app alone.
+    """
+    found = [(_KINDS.get(match["kind"], match["kind"]), match["id"]) for match in _NAMED.finditer(text)]
+    alone = _APP.match(text)
+    if alone is not None and ("app", alone[0]) not in found:
+        found.insert(0, ("app", alone[0]))
+    return list(dict.fromkeys(found))

@@ -117,6 +117,23 @@ class AuditEntry(NewAuditEntry):
     hash: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class AuditFilter:
+    """Filter of the audit log; what is empty or None selects every entry.
+
+    Attributes:
+        user: name, exact.
+        action: exact.
+        target: words that stand in the target of an entry: an id, or kind and id.
+        since: the earliest time.
+    """
+
+    user: str = ""
+    action: str = ""
+    target: str = ""
+    since: datetime | None = None
+
+
 @dataclass(frozen=True)
 class Page:
     """A part of a list: `number` from 1, `size` entries at most."""

@@ -20,7 +20,7 @@ from services.auth.domain.credentials import (
     SigningKey,
     UserSession,
 )
-from services.auth.domain.entities import Account, AccountChanges, AuditEntry, NewAccount, Page
+from services.auth.domain.entities import Account, AccountChanges, AuditEntry, AuditFilter, NewAccount, Page
 from services.auth.domain.limits import Limit
 
 
@@ -246,7 +246,5 @@ class SigningKeyStore(Protocol):
 class AuditStore(Protocol):
     """The audit log."""
 
-    async def list_entries(
-        self, page: Page, *, user: str = "", action: str = ""
-    ) -> tuple[list[AuditEntry], int]:
-        """List entries, newest first, and return the total; of one user or action where one is named."""
+    async def list_entries(self, page: Page, *, wanted: AuditFilter) -> tuple[list[AuditEntry], int]:
+        """Return a page of the entries that a filter selects, newest first, and how many there are."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from proximity.auth.v1 import auth_service_pb2 as pb
 
-from services.auth.convert.audit import render_audit_entries
+from services.auth.convert.audit import parse_audit_filter, render_audit_entries
 from services.auth.convert.fields import parse_page
 from services.auth.domain.interfaces import AuditStore
 from services.auth.usecases.audit_entries import list_audit_entries
@@ -24,8 +24,7 @@ class AuditEntryHandlers:
     ) -> pb.ListAuditEntriesResponse:
         """List the audit log."""
         page = parse_page(request)
-        entries, total = await list_audit_entries(
-            self.audit, user=request.user, action=request.action, page=page
-        )
+        wanted = parse_audit_filter(request)
+        entries, total = await list_audit_entries(self.audit, wanted=wanted, page=page)
         call.add_page_links(page=page.number, per_page=page.size, total=total)
         return render_audit_entries(entries, total, page=page)

@@ -14,6 +14,7 @@ from services.auth.domain.audit import FIRST_HASH, hash_entry, verify_chain
 from services.auth.domain.entities import (
     Account,
     AuditEntry,
+    AuditFilter,
     NewAuditEntry,
     Page,
 )
@@ -24,6 +25,7 @@ from services.common.core.clock import Clock, now
 from services.common.db.database import Database
 
 PRUNED = "auth.AuditPruned"
+_PUNCTUATION = ",:()"  # between the words of a target
 _BATCH = 1000  # entries that a verification reads at once: some hundred kilobytes
 _HEAD, _BASE = 1, 2  # the rows of audit_head: the last entry, and the last that was pruned
 _MOST_PRUNED = 10_000  # entries in one transaction, which blocks other writers for some tenths of a second
@@ -85,15 +87,17 @@ class SqlAuditStore:
         """Append an entry to the chain; a `message_id` that it has already is ignored."""
         await self._db.write(lambda connection: append_entry(connection, new))
 
-    async def list_entries(
-        self, page: Page, *, user: str = "", action: str = ""
-    ) -> tuple[list[AuditEntry], int]:
+    async def list_entries(self, page: Page, *, wanted: AuditFilter) -> tuple[list[AuditEntry], int]:
         """See `AuditStore.list_entries`."""
         condition: sa.ColumnElement[bool] = sa.true()
-        if user:
-            condition &= audit_entries.c.username == user
-        if action:
-            condition &= audit_entries.c.action == action
+        if wanted.user:
+            condition &= audit_entries.c.username == wanted.user
+        if wanted.action:
+            condition &= audit_entries.c.action == wanted.action
+        if wanted.target:
+            condition &= _has_words(wanted.target)
+        if wanted.since is not None:
+            condition &= audit_entries.c.timestamp >= wanted.since
         query = sa.select(audit_entries).where(condition).order_by(audit_entries.c.id.desc())
         count = sa.select(sa.func.count()).select_from(audit_entries).where(condition)
 
@@ -176,6 +180,17 @@ class SqlAuditStore:
         )
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return [_build_entry(row) for row in rows]
+
+
+def _has_words(words: str) -> sa.ColumnElement[bool]:
+    """Condition that the target of an entry has these words as a whole, between spaces or punctuation."""
+    target: sa.ColumnElement[str] = audit_entries.c.target
+    for mark in _PUNCTUATION:
+        target = sa.func.replace(target, mark, " ")
+        words = words.replace(mark, " ")
+    escaped = words.replace("/", "//").replace("%", "/%").replace("_", "/_")
+    spaced = sa.literal(" ", sa.String).concat(target).concat(sa.literal(" ", sa.String))
+    return spaced.like(f"% {escaped} %", escape="/")
 
 
 def _build_pruning(number: int, digest: str, *, moment: datetime) -> NewAuditEntry:

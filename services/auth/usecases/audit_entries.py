@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from services.auth.domain.entities import AuditEntry, Page
+from services.auth.domain.entities import AuditEntry, AuditFilter, Page
 from services.auth.domain.interfaces import AuditStore
 
 
 async def list_audit_entries(
-    audit: AuditStore, *, user: str, action: str, page: Page
+    audit: AuditStore, *, wanted: AuditFilter, page: Page
 ) -> tuple[list[AuditEntry], int]:
-    """List entries, newest first, and return the total; of one user or action where one is named."""
-    return await audit.list_entries(page, user=user, action=action)
+    """List the entries that a filter selects, newest first, and return how many there are."""
+    return await audit.list_entries(page, wanted=wanted)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.domain.entities import NewAppOperation
 from services.apps.domain.errors import (
     AppBusyError,
     AppNotFoundError,
@@ -76,3 +77,25 @@ async def test_what_became_an_apps_again_is_no_orphan(service: Service) -> None:
     containers[9500] = dataclasses.replace(containers[9500], owner=app.id)
     with pytest.raises(ContainerManagedError, match=app.id):
         await service.api.destroy_orphan(pb.DestroyOrphanRequest(host_id=1, vmid=9500), admin)
+
+
+async def test_the_audit_entry_names_the_mark_before_anything_is_written(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.deploy()
+    await service.platform.run()
+    service.set_orphan_grace(timedelta(0))
+    containers, admin = service.platform.containers.containers, call(staff=True)
+    containers[9500] = dataclasses.replace(containers[9000], vmid=9500, owner="gone-12345678")
+    for _ in range(2):
+        await service.api.reconcile_apps(pb.ReconcileAppsRequest(), admin)
+    targets: list[str] = []
+    begin = service.platform.store.begin_destruction
+
+    async def note_target(subject: str, operation: NewAppOperation) -> None:
+        targets.append(admin.audit_target)
+        await begin(subject, operation)
+
+    monkeypatch.setattr(service.platform.store, "begin_destruction", note_target)
+    await service.api.destroy_orphan(pb.DestroyOrphanRequest(host_id=1, vmid=9500), admin)
+    assert targets == ["app gone-12345678, container 9500, host 1"]

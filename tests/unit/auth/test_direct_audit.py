@@ -6,7 +6,7 @@ from pathlib import Path
 
 from proximity.auth.v1 import auth_service_pb2 as pb
 
-from services.auth.domain.entities import Page
+from services.auth.domain.entities import AuditFilter, Page
 from services.auth.handlers.direct_audit import DirectAudit
 from services.common.rpc.call import Call
 from tests.fakes.auth_server import PASSWORD, bearer, make_settings, refused, run
@@ -40,7 +40,7 @@ async def test_what_a_call_changes_and_its_audit_entry_commit_together(state: Pa
         quota = pb.UpdateUserRequest(id=alice.user.id, is_staff=True)
         await client.public.UpdateUser(quota, **as_root)
         await client.public.DeleteUser(pb.DeleteUserRequest(id=alice.user.id), **as_root)
-        entries, _ = await client.auth.stores.audit.list_entries(Page(1, 100))
+        entries, _ = await client.auth.stores.audit.list_entries(Page(1, 100), wanted=AuditFilter())
         assert [(one.action.partition(".")[2], one.username, one.outcome) for one in reversed(entries)] == [
             ("RegisterUser", "root", "OK"),
             ("RegisterUser", "alice", "OK"),

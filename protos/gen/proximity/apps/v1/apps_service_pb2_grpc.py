@@ -195,6 +195,11 @@ class AppsServiceStub:
                 request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.Summary.FromString,
                 _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/GetUsage',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetUsageRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.Usage.FromString,
+                _registered_method=True)
         self.WatchEvents = channel.unary_stream(
                 '/proximity.apps.v1.AppsService/WatchEvents',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.WatchEventsRequest.SerializeToString,
@@ -472,6 +477,14 @@ class AppsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUsage(self, request, context):
+        """What the caller's apps take together, beside the quota; adopted apps count for neither. Administrators may name
+        another user.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchEvents(self, request, context):
         """Everything that happens to what the caller may see, as server-sent events: apps, their logs, operations and backups, of
         the caller's own apps, and for administrators of all. The first event is `connected`: lists that are read after it,
@@ -693,6 +706,11 @@ def add_AppsServiceServicer_to_server(servicer, server):
                     servicer.GetSummary,
                     request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.Summary.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetUsageRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.Usage.SerializeToString,
             ),
             'WatchEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchEvents,
@@ -1573,6 +1591,33 @@ class AppsService:
             '/proximity.apps.v1.AppsService/GetSummary',
             google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.Summary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/GetUsage',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetUsageRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.Usage.FromString,
             options,
             channel_credentials,
             insecure,

@@ -123,6 +123,10 @@ class AppsServiceStub:
     """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
     GetSummary: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _apps_service_pb2.Summary]
     """The state of everything that the caller may see at a glance: apps, operations, backups and the capacity of nodes."""
+    GetUsage: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetUsageRequest, _apps_service_pb2.Usage]
+    """What the caller's apps take together, beside the quota; adopted apps count for neither. Administrators may name
+    another user.
+    """
     WatchEvents: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.WatchEventsRequest, _httpbody_pb2.HttpBody]
     """Everything that happens to what the caller may see, as server-sent events: apps, their logs, operations and backups, of
     the caller's own apps, and for administrators of all. The first event is `connected`: lists that are read after it,
@@ -241,6 +245,10 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """The same as a typed stream, for gRPC clients. An event without content is a sign of life."""
     GetSummary: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _apps_service_pb2.Summary]  # type: ignore[assignment]
     """The state of everything that the caller may see at a glance: apps, operations, backups and the capacity of nodes."""
+    GetUsage: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetUsageRequest, _apps_service_pb2.Usage]  # type: ignore[assignment]
+    """What the caller's apps take together, beside the quota; adopted apps count for neither. Administrators may name
+    another user.
+    """
     WatchEvents: _aio.UnaryStreamMultiCallable[_apps_service_pb2.WatchEventsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Everything that happens to what the caller may see, as server-sent events: apps, their logs, operations and backups, of
     the caller's own apps, and for administrators of all. The first event is `connected`: lists that are read after it,
@@ -542,6 +550,16 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.Summary, _abc.Awaitable[_apps_service_pb2.Summary]]:
         """The state of everything that the caller may see at a glance: apps, operations, backups and the capacity of nodes."""
+
+    @_abc_1.abstractmethod
+    def GetUsage(
+        self,
+        request: _apps_service_pb2.GetUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.Usage, _abc.Awaitable[_apps_service_pb2.Usage]]:
+        """What the caller's apps take together, beside the quota; adopted apps count for neither. Administrators may name
+        another user.
+        """
 
     @_abc_1.abstractmethod
     def WatchEvents(

@@ -759,12 +759,20 @@ class ListAuditEntriesRequest(_message.Message):
     PER_PAGE_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
     ACTION_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
     page: _builtins.int
     per_page: _builtins.int
     user: _builtins.str
     """Username, exact."""
     action: _builtins.str
     """Action, exact: apps.DeployApp."""
+    target: _builtins.str
+    """Only entries whose target has these words: an id (web-1a2b3c4d), or kind and id (backup 7)."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Only what was done at this time or later."""
+
     def __init__(
         self,
         *,
@@ -772,19 +780,25 @@ class ListAuditEntriesRequest(_message.Message):
         per_page: _builtins.int | None = ...,
         user: _builtins.str = ...,
         action: _builtins.str = ...,
+        target: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "page", b"page", "per_page", b"per_page"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "_since", b"_since", "page", b"page", "per_page", b"per_page", "since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "action", b"action", "page", b"page", "per_page", b"per_page", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "_since", b"_since", "action", b"action", "page", b"page", "per_page", b"per_page", "since", b"since", "target", b"target", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__page: _TypeAlias = _typing.Literal["page"]  # noqa: Y015
     _WhichOneofArgType__page: _TypeAlias = _typing.Literal["_page", b"_page"]  # noqa: Y015
     _WhichOneofReturnType__per_page: _TypeAlias = _typing.Literal["per_page"]  # noqa: Y015
     _WhichOneofArgType__per_page: _TypeAlias = _typing.Literal["_per_page", b"_per_page"]  # noqa: Y015
+    _WhichOneofReturnType__since: _TypeAlias = _typing.Literal["since"]  # noqa: Y015
+    _WhichOneofArgType__since: _TypeAlias = _typing.Literal["_since", b"_since"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__page) -> _WhichOneofReturnType__page | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__per_page) -> _WhichOneofReturnType__per_page | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__since) -> _WhichOneofReturnType__since | None: ...
 
 Global___ListAuditEntriesRequest: _TypeAlias = ListAuditEntriesRequest  # noqa: Y015
 

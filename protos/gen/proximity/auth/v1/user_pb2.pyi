@@ -362,6 +362,7 @@ class AuditEntry(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     HASH_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     user_id: _builtins.int
     username: _builtins.str
@@ -377,6 +378,10 @@ class AuditEntry(_message.Message):
     """Links the entry to the one before it, SHA-256 in hex."""
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditTarget]:
+        """The ids that target names."""
+
     def __init__(
         self,
         *,
@@ -389,16 +394,42 @@ class AuditEntry(_message.Message):
         address: _builtins.str = ...,
         outcome: _builtins.str = ...,
         hash: _builtins.str = ...,
+        targets: _abc.Iterable[Global___AuditTarget] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_user_id", b"_user_id", "timestamp", b"timestamp", "user_id", b"user_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_user_id", b"_user_id", "action", b"action", "address", b"address", "hash", b"hash", "id", b"id", "outcome", b"outcome", "target", b"target", "timestamp", b"timestamp", "user_id", b"user_id", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_user_id", b"_user_id", "action", b"action", "address", b"address", "hash", b"hash", "id", b"id", "outcome", b"outcome", "target", b"target", "targets", b"targets", "timestamp", b"timestamp", "user_id", b"user_id", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__user_id: _TypeAlias = _typing.Literal["user_id"]  # noqa: Y015
     _WhichOneofArgType__user_id: _TypeAlias = _typing.Literal["_user_id", b"_user_id"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__user_id) -> _WhichOneofReturnType__user_id | None: ...
 
 Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015
+
+@_typing.final
+class AuditTarget(_message.Message):
+    """Something that a call was about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """app, backup, operation, host, container, user, session, token, source, item and so on."""
+    id: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditTarget: _TypeAlias = AuditTarget  # noqa: Y015
 
 @_typing.final
 class Jwk(_message.Message):
