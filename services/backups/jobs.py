@@ -11,6 +11,7 @@ from proximity.auth.v1 import events_pb2 as auth_events_pb2
 from services.backups.domain.interfaces import BackupStore
 from services.backups.domain.policy_store import Policies
 from services.backups.usecases.context import BackupDependencies
+from services.backups.usecases.external_archives import note_external_archives, sample_storages
 from services.backups.usecases.missing_archives import note_missing_archives
 from services.backups.usecases.removed_apps import delete_requested_backups, note_removed_apps
 from services.backups.usecases.restore_tests import remove_stale_tests, start_due_tests
@@ -19,6 +20,7 @@ from services.backups.usecases.scheduled_backups import (
     remove_superfluous_backups,
     start_due_backups,
 )
+from services.backups.usecases.second_storages import start_due_copies
 from services.clients.apps.interface import Apps
 from services.clients.inventory.interface import Containers
 from services.common.core.clock import now
@@ -89,6 +91,19 @@ def plan_comparison(store: BackupStore, containers: Containers) -> Periodic:
     return Periodic(name="comparison", interval=timedelta(minutes=10), function=compare)
 
 
+def plan_storage_reading(dependencies: BackupDependencies) -> Periodic:
+    """Plan the reading of external archives and of how full storages are: two requests for each host."""
+
+    async def read() -> None:
+        current = now()
+        external = await note_external_archives(dependencies)
+        log.info(
+            "storages_read", external=external, storages=await sample_storages(dependencies, now=current)
+        )
+
+    return Periodic(name="storage_reading", interval=timedelta(minutes=30), function=read)
+
+
 def plan_scheduled_backups(dependencies: BackupDependencies) -> Periodic:
     """Plan the work of policies: due backups, and the announcement of overdue ones."""
 
@@ -96,6 +111,8 @@ def plan_scheduled_backups(dependencies: BackupDependencies) -> Periodic:
         current = now()
         if begun := await start_due_backups(dependencies, now=current):
             log.info("scheduled_backups_begun", count=begun)
+        if copied := await start_due_copies(dependencies, now=current):
+            log.info("copies_begun", count=copied)
         await announce_overdue_backups(dependencies, now=current)
 
     return Periodic(name="policies", interval=timedelta(seconds=30), function=run)

@@ -18,11 +18,13 @@ from services.backups.jobs import (
     plan_restore_tests,
     plan_retention,
     plan_scheduled_backups,
+    plan_storage_reading,
 )
 from services.backups.store import (
     SqlBackupStore,
     SqlPolicyStore,
     SqlRestoreTestStore,
+    SqlStorageStore,
     build_operation_store,
     operation_queue,
 )
@@ -95,6 +97,7 @@ def build_parts(settings: BackupsSettings) -> BackupsParts:
             policies=policies,
             users=GrpcUsers(runtime.clients),
             tests=SqlRestoreTestStore(runtime.db, workflows, on_message=runtime.relay.wake),
+            storages=SqlStorageStore(runtime.db),
             test_options=options,
         ),
         workflows=workflows,
@@ -135,6 +138,7 @@ async def work(settings: BackupsSettings) -> None:
         plan_comparison(parts.store, parts.dependencies.containers),
         plan_scheduled_backups(parts.dependencies),
         plan_retention(parts.dependencies),
+        plan_storage_reading(parts.dependencies),
         *plan_restore_tests(parts.dependencies),
     ]
     await lifecycle.work(Service(runtime=runtime, background=background))

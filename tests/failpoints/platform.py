@@ -28,7 +28,7 @@ from services.apps.workflows import plan_with
 from services.apps.workflows.steps.tools import Tools
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.server import build_workflows as build_backup_workflows
-from services.backups.store import SqlBackupStore, SqlPolicyStore, SqlRestoreTestStore
+from services.backups.store import SqlBackupStore, SqlPolicyStore, SqlRestoreTestStore, SqlStorageStore
 from services.backups.store import tables as backup_tables
 from services.backups.store.changes import apply_change, write_line
 from services.backups.usecases.context import BackupDependencies
@@ -264,6 +264,7 @@ async def open_platform(
         backups,
         remote_apps,
         containers,
+        storages=SqlStorageStore(databases["backups"]),
         policies=SqlPolicyStore(databases["backups"]),
         users=FakeUsers(OWNER.id),
         tests=SqlRestoreTestStore(databases["backups"], backup_workflows),

@@ -19,6 +19,7 @@ from services.clients.inventory.values import (
     Task,
     TaskProgress,
 )
+from services.common.core.clock import now
 from services.common.core.errors import (
     BusyError,
     DomainError,
@@ -149,7 +150,8 @@ class FakeArchives:
 
     def add_archive(self, vmid: int, volume_id: str, *, notes: str = "") -> None:
         """Have an archive of a container."""
-        listing = Archive(volume_id, "local", volume_id.rpartition("/")[2], self.archive_size, notes)
+        name = volume_id.rpartition("/")[2]
+        listing = Archive(volume_id, "local", name, self.archive_size, notes, vmid=vmid, created_at=now())
         self.archives[volume_id] = dataclasses.replace(self.pack(vmid), listing=listing)
 
     async def restore_container(
@@ -196,7 +198,7 @@ class FakeArchives:
     async def list_archives(self, ref: Ref) -> ArchiveListing:
         listings = [one.listing for one in self.archives.values() if one.listing is not None]
         return ArchiveListing(
-            tuple(one for one in listings if f"-{ref.vmid}-" in one.volume_id), self.complete
+            tuple(one for one in listings if not ref.vmid or f"-{ref.vmid}-" in one.volume_id), self.complete
         )
 
     async def list_backup_storages(self, host_id: int) -> Sequence[BackupStorage]:

@@ -60,6 +60,8 @@ RPCS = (
         columns=("id", "status", "size", "backup_type", "file_name", "notes"), limit=100),
     Rpc("backups show", "backups.BackupsService.GetBackup", "Show a backup."),
     Rpc("backups stats", "backups.BackupsService.GetBackupStats", "Show how many backups an app has, and their size."),
+    Rpc("backups statistics", "backups.BackupsService.GetBackupStatistics",
+        "Show backups by app, policy and storage, and when a storage is full."),
     Rpc("backups change", "backups.BackupsService.UpdateBackup", "Change the notes of a backup, or protect it."),
     Rpc("backups test", "backups.BackupsService.TestBackup", "Test whether a backup can be restored."),
     Rpc("backups delete", "backups.BackupsService.DeleteBackup", "Delete a backup with its archive.",

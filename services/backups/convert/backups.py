@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
+from typing import Any
 
 from proximity.backups.v1 import backup_pb2
 from proximity.backups.v1 import backups_service_pb2 as pb
@@ -46,11 +48,12 @@ def parse_key(
 
 def parse_filter(request: pb.ListAllBackupsRequest, call: Call) -> BackupFilter:
     """Parse a filter, limited to the backups that the caller may see."""
-    return BackupFilter(
-        owner_id=call.owner_filter,
-        app_id=request.app_id if request.HasField("app_id") else None,
-        status=request.status if request.HasField("status") else None,
-    )
+    given: dict[str, Any] = {field.name: value for field, value in request.ListFields()}
+    owner_id = given.get("owner") if call.owner_filter is None else call.owner_filter
+    names = ("app_id", "status", "policy_id", "storage", "host_id", "app_removed", "protected")
+    values = {name: given[name] for name in names if name in given}
+    since = request.since.ToDatetime(UTC) if request.HasField("since") else None
+    return BackupFilter(owner_id=owner_id, since=since, **values)
 
 
 def parse_page(
@@ -102,6 +105,11 @@ def render_backup(backup: Backup) -> backup_pb2.Backup:
         app_name=backup.app_name,
         app_removed_at=render_time(backup.app_removed_at),
         policy_id=backup.policy_id,
+        copy_of=backup.copy_of,
+        copies=[
+            backup_pb2.BackupCopy(id=one.id, storage_name=one.storage, status=one.status.value)
+            for one in backup.copies
+        ],
         restore_test=_render_test(backup.restore_test),
         verification=backup.verification or None,
         encrypted=backup.encrypted,

@@ -38,6 +38,15 @@ class BackupOrder:
     notes: str = ""
 
 
+@dataclass(frozen=True)
+class BackupCopy:
+    """A backup on the second storage of a policy."""
+
+    id: int
+    storage: str
+    status: BackupStatus
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backup:
     """A backup of an app.
@@ -52,6 +61,8 @@ class Backup:
         waiting_for: what holds its making up; empty: nothing.
         app_removed_at: when the app was deleted; the backup outlives it.
         app_name: of the app when the backup was made; empty for those of earlier releases.
+        copy_of: the backup after which it was made on the second storage of a policy; None: it is no copy.
+        copies: the backups that were made so after this one, where they were read.
         policy_id: the policy that requested it, which may have been deleted; None: a person did.
         restore_test: the newest one.
         recorded: the app as it was then; None: an earlier release made the backup.
@@ -84,6 +95,8 @@ class Backup:
     app_removed_at: datetime | None = None
     app_name: str = ""
     policy_id: int | None = None
+    copy_of: int | None = None
+    copies: tuple[BackupCopy, ...] = ()
     restore_test: RestoreTest = field(default_factory=RestoreTest)
     recorded: RecordedApp | None = None
     verification: str = ""
@@ -107,6 +120,12 @@ class BackupFilter:
     owner_id: int | None = None
     app_id: str | None = None
     status: str | None = None
+    policy_id: int | None = None
+    storage: str | None = None
+    host_id: int | None = None
+    app_removed: bool | None = None
+    since: datetime | None = None
+    protected: bool | None = None
 
 
 @dataclass(frozen=True)

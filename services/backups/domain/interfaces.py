@@ -22,7 +22,8 @@ from services.common.operations.view import Operation
 class NewBackup:
     """A backup to be made of an app, by the operation `operation_id`, for the user `requested_by`.
 
-    `policy_id` names the policy whose schedule requested it; None: a person or another operation did.
+    `policy_id` names the policy whose schedule requested it; None: a person or another operation did. `copy_of` is the
+    backup after which it is made on a second storage.
     """
 
     operation_id: str
@@ -30,6 +31,7 @@ class NewBackup:
     order: BackupOrder
     requested_by: int
     policy_id: int | None = None
+    copy_of: int | None = None
 
 
 @dataclass(frozen=True)

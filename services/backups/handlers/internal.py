@@ -56,5 +56,7 @@ class BackupsInternalHandlers:
 
     async def count_backups(self, request: pb.CountBackupsRequest, _: Call) -> pb.CountBackupsResponse:
         return convert.render_counts(
-            await backups.count_backups(self._store, request.app_ids, operation_ids=request.operation_ids)
+            await backups.count_backups(
+                self._dependencies, request.app_ids, operation_ids=request.operation_ids
+            )
         )

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from google.protobuf import empty_pb2
+from proximity.backups.v1 import backups_service_pb2 as service_pb
 from proximity.backups.v1 import policy_pb2 as pb
 
 from services.backups.convert import policies as convert
 from services.backups.convert.backups import parse_requester
+from services.backups.convert.statistics import render_statistics
 from services.backups.usecases import policies
 from services.backups.usecases.context import BackupDependencies
+from services.backups.usecases.get_backup_statistics import get_backup_statistics
 from services.backups.usecases.preview_backup_policy import preview_backup_policy
 from services.common.core.clock import now
 from services.common.rpc.call import Call
@@ -69,6 +72,11 @@ class PolicyHandlers:
             self._dependencies, parse_requester(call), policy_id=request.policy_id, now=now()
         )
         return convert.render_preview(preview)
+
+    async def get_backup_statistics(self, _: empty_pb2.Empty, call: Call) -> service_pb.BackupStatistics:
+        return render_statistics(
+            await get_backup_statistics(self._dependencies, parse_requester(call), now=now())
+        )
 
     async def get_backup_policy_limits(self, _: empty_pb2.Empty, __: Call) -> pb.BackupPolicyLimits:
         return convert.render_limits(await policies.get_backup_policy_limits(self._dependencies.policies))

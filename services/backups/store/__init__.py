@@ -3,12 +3,14 @@
 from services.backups.store.changes import build_operation_store, operation_queue
 from services.backups.store.policies import SqlPolicyStore
 from services.backups.store.restore_tests import SqlRestoreTestStore
+from services.backups.store.storages import SqlStorageStore
 from services.backups.store.writes import SqlBackupStore
 
 __all__ = [
     "SqlBackupStore",
     "SqlPolicyStore",
     "SqlRestoreTestStore",
+    "SqlStorageStore",
     "build_operation_store",
     "operation_queue",
 ]

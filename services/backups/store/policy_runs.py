@@ -106,7 +106,8 @@ class SqlPolicyRuns:
         """See `PolicyRuns.list_covered`."""
         key = (backups.c.policy_id, backups.c.app_id)
         good = backups.c.status.in_([status.value for status in GOOD])
-        where = (backups.c.policy_id.is_not(None), backups.c.completed_at.is_not(None), good)
+        is_first = backups.c.copy_of.is_(None)  # a copy on a second storage is no run
+        where = (backups.c.policy_id.is_not(None), backups.c.completed_at.is_not(None), good, is_first)
         newest = sa.func.max(backups.c.created_at, type_=backups.c.created_at.type)
         query = sa.select(*key, newest).where(*where).group_by(*key)
         rows = await self._db.read(lambda connection: connection.execute(query).all())

@@ -19,7 +19,7 @@ from services.backups.domain.entities import (
 )
 from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey
-from services.backups.store.rows import backup_of_row, find_operation, read_backup, where_app
+from services.backups.store.rows import attach_copies, backup_of_row, find_operation, read_backup, where_app
 from services.backups.store.tables import backups, tables
 from services.common.db.database import Database, UtcDateTime
 from services.common.db.queries import Query
@@ -49,8 +49,7 @@ class BackupReads:
         self, wanted: BackupFilter, *, offset: int, limit: int
     ) -> tuple[int, list[Backup]]:
         """See `BackupStore.list_all_backups`."""
-        columns = {"owner_id": wanted.owner_id, "app_id": wanted.app_id, "status": wanted.status}
-        where = [backups.c[name] == value for name, value in columns.items() if value is not None]
+        where = _where_wanted(wanted)
         return await self._db.read(lambda connection: _read_page(connection, where, offset, limit))
 
     async def count_backups(
@@ -78,7 +77,12 @@ class BackupReads:
 
     async def get_backup(self, key: BackupKey) -> Backup:
         """See `BackupStore.get_backup`."""
-        return await self._db.read(lambda connection: read_backup(connection, key))
+
+        def read(connection: sa.Connection) -> Backup:
+            (backup,) = attach_copies(connection, [read_backup(connection, key)])
+            return backup
+
+        return await self._db.read(read)
 
     async def get_stats(self, app_id: str, *, owner_id: int | None) -> BackupStats:
         """See `BackupStore.get_stats`."""
@@ -170,7 +174,19 @@ def _read_page(
     query = sa.select(backups).where(*where).order_by(backups.c.id.desc()).offset(offset).limit(limit)
     count = sa.select(sa.func.count()).select_from(backups).where(*where)
     total = int(connection.execute(count).scalar_one())
-    return total, [backup_of_row(row) for row in connection.execute(query)]
+    return total, attach_copies(connection, [backup_of_row(row) for row in connection.execute(query)])
+
+
+def _where_wanted(wanted: BackupFilter) -> list[sa.ColumnElement[bool]]:
+    names = ("owner_id", "app_id", "status", "policy_id", "storage", "host_id", "protected")
+    values = {name: getattr(wanted, name) for name in names}
+    where: list[sa.ColumnElement[bool]] = [
+        backups.c[name] == value for name, value in values.items() if value is not None
+    ]
+    if wanted.app_removed is not None:
+        is_there = backups.c.app_removed_at.is_(None)
+        where.append(~is_there if wanted.app_removed else is_there)
+    return where if wanted.since is None else [*where, backups.c.created_at >= wanted.since]
 
 
 def _where_app(is_owned: bool) -> list[sa.ColumnElement[bool]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.backups.domain.entities import Backup, BackupOrder, BackupStatus
+from services.backups.domain.entities import Backup, BackupCopy, BackupOrder, BackupStatus
 from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey, NewBackup
 from services.backups.domain.restore_tests import RecordedApp, RestoreTest, RestoreTestStatus
@@ -61,6 +63,7 @@ def render_new(new: NewBackup, current: datetime, *, expected_s: int | None) -> 
     return {
         "expected_s": expected_s,
         "policy_id": new.policy_id,
+        "copy_of": new.copy_of,
         "app_id": new.app.app_id,
         "app_name": new.app.name[:100],
         "owner_id": new.app.owner_id,
@@ -136,6 +139,7 @@ def backup_of_row(row: sa.Row[Any]) -> Backup:
         app_removed_at=row.app_removed_at,
         app_name=row.app_name,
         policy_id=row.policy_id,
+        copy_of=row.copy_of,
         restore_test=_parse_test(row.test_status, row.test or {}),
         recorded=RecordedApp.from_json(row.recorded),
         verification=row.verification,
@@ -166,3 +170,16 @@ def _parse_test(status: str, details: Mapping[str, Any]) -> RestoreTest:
         log=tuple(details.get("log") or ()),
         **{name: datetime.fromisoformat(text) for name, text in times.items()},
     )
+
+
+def attach_copies(connection: sa.Connection, found: Sequence[Backup]) -> list[Backup]:
+    """Return backups with their copies on second storages, from one query."""
+    ids = [one.id for one in found if one.policy_id is not None and one.copy_of is None]
+    if not ids:
+        return list(found)
+    query = sa.select(backups).where(backups.c.copy_of.in_(ids)).order_by(backups.c.id)
+    copies: dict[int, list[BackupCopy]] = defaultdict(list)
+    for row in connection.execute(query):
+        storage = row.storage or row.wanted_storage
+        copies[row.copy_of].append(BackupCopy(row.id, storage, BackupStatus(row.status)))
+    return [replace(one, copies=tuple(copies.get(one.id, ()))) for one in found]

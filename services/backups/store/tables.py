@@ -47,6 +47,7 @@ backups = sa.Table(
     sa.Column("waiting_for", sa.Text, nullable=False, server_default=""),
     sa.Column("delete_requested", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("policy_id", sa.Integer),
+    sa.Column("copy_of", sa.Integer),
     sa.Column("recorded", sa.JSON),
     sa.Column("test_status", sa.String(20), nullable=False, server_default="untested"),
     sa.Column("test", sa.JSON),
@@ -55,6 +56,7 @@ backups = sa.Table(
     sa.Index("backups_of_app", "app_id", "id"),
     sa.Index("backups_of_owner", "owner_id", "id"),
     sa.Index("backups_of_policy", "policy_id", "app_id", "id"),
+    sa.Index("copies_of_backup", "copy_of"),
     sqlite_autoincrement=True,
 )
 policies = sa.Table(
@@ -104,4 +106,23 @@ policy_runs = sa.Table(
     sa.Column("last_slot", UtcDateTime),
     sa.Column("overdue_slot", UtcDateTime),
     sa.Column("waiting_for", sa.Text, nullable=False, server_default=""),
+)
+external_archives = sa.Table(
+    "external_archives",
+    metadata,
+    sa.Column("app_id", sa.String(120), primary_key=True),
+    sa.Column("volume_id", sa.String(400), nullable=False),
+    sa.Column("storage", sa.String(100), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+storage_samples = sa.Table(
+    "storage_samples",
+    metadata,
+    sa.Column("host_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("storage", sa.String(100), primary_key=True),
+    sa.Column("node", sa.String(100), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("used", sa.BigInteger, nullable=False),
+    sa.Column("total", sa.BigInteger, nullable=False),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.backups.domain.entities import Backup, BackupCount, BackupFilter, BackupStats
 from services.backups.domain.interfaces import BackupKey, BackupStore
@@ -95,7 +96,17 @@ async def delete_backup(store: BackupStore, requester: BackupRequester, *, key: 
 
 
 async def count_backups(
-    store: BackupStore, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()
+    dependencies: BackupDependencies, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()
 ) -> Sequence[BackupCount]:
-    """Count the backups of each of some apps, and find those of some operations; apps without any are left out."""
-    return await store.count_backups(app_ids, operation_ids=operation_ids)
+    """Count the backups of each of some apps, and find those of some operations; apps without any are left out.
+
+    An app that has only an external archive counts with no backup of the platform.
+    """
+    counts = {
+        one.app_id: one
+        for one in await dependencies.store.count_backups(app_ids, operation_ids=operation_ids)
+    }
+    for app_id, archive in (await dependencies.storages.list_external(app_ids)).items():
+        known = counts.get(app_id, BackupCount(app_id, 0, 0, 0))
+        counts[app_id] = replace(known, external_at=archive.created_at, external_storage=archive.storage)
+    return list(counts.values())

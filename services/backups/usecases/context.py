@@ -8,6 +8,7 @@ from services.backups.domain.interfaces import BackupStore
 from services.backups.domain.policy_store import PolicyStore
 from services.backups.domain.restore_test_store import RestoreTestStore
 from services.backups.domain.restore_tests import RestoreTestOptions
+from services.backups.domain.storage_store import StorageStore
 from services.clients.apps.interface import Apps
 from services.clients.auth.interface import Users
 from services.clients.inventory.interface import Containers
@@ -24,6 +25,7 @@ class BackupDependencies:
     policies: PolicyStore
     users: Users
     tests: RestoreTestStore
+    storages: StorageStore
     test_options: RestoreTestOptions = field(default_factory=RestoreTestOptions)
 
 

@@ -80,7 +80,22 @@ async def preview_backup_policy(
 
 
 def mark_backups(policy: BackupPolicy, backups: Sequence[Backup]) -> dict[int, Mark]:
-    """Mark the completed backups of one app by the retention of the policy that made them, by id."""
+    """Mark the completed backups of one app by the retention of the policy that made them, by id.
+
+    Those on the second storage are marked by themselves, as each storage is to have what the policy keeps.
+    """
+    return {
+        each: mark for part in split_copies(backups) for each, mark in _mark_storage(policy, part).items()
+    }
+
+
+def split_copies(backups: Sequence[Backup]) -> tuple[list[Backup], list[Backup]]:
+    """Return the backups on the first storage and those on the second one, in their order."""
+    first = [one for one in backups if one.copy_of is None]
+    return first, [one for one in backups if one.copy_of is not None]
+
+
+def _mark_storage(policy: BackupPolicy, backups: Sequence[Backup]) -> dict[int, Mark]:
     archives = [
         StoredArchive(
             id=one.id,
@@ -116,7 +131,7 @@ def _preview_app(
     policy: BackupPolicy, app_id: str, *, run: PolicyRun, backups: Sequence[Backup], now: datetime
 ) -> AppPreview:
     marks = mark_backups(policy, backups)
-    good = [one.created_at for one in backups if one.is_good]
+    good = [one.created_at for one in backups if one.is_good and one.copy_of is None]
     return AppPreview(
         app_id=app_id,
         keeps=tuple(sorted(one for one, mark in marks.items() if mark is not Mark.REMOVE)),

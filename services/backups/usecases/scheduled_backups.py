@@ -21,7 +21,7 @@ from services.backups.domain.retention import Mark
 from services.backups.domain.schedules import find_due_slot
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.create_backup import lock_and_start
-from services.backups.usecases.preview_backup_policy import find_overdue, mark_backups
+from services.backups.usecases.preview_backup_policy import find_overdue, mark_backups, split_copies
 from services.clients.apps.values import AppHold
 from services.clients.inventory.values import RunningBackup
 from services.common.core.errors import BusyError, DomainError, NotFoundError, UnavailableError
@@ -73,7 +73,7 @@ async def list_covered_apps(dependencies: BackupDependencies, *, now: datetime) 
 
 
 @dataclass
-class _Nodes:
+class Nodes:
     """Nodes (`host/node`) and what holds a backup on them up; empty: nothing."""
 
     dependencies: BackupDependencies
@@ -95,15 +95,24 @@ class _Nodes:
         return self.obstacles[node]
 
 
+async def list_nodes(dependencies: BackupDependencies) -> Nodes:
+    """Return the nodes, with those on which the platform makes a backup."""
+    return Nodes(
+        dependencies,
+        {
+            node: f"waiting for another backup of the platform on node {node.partition('/')[2]}"
+            for node in await dependencies.policies.list_busy_nodes()
+        },
+    )
+
+
 async def start_due_backups(dependencies: BackupDependencies, *, now: datetime) -> int:
     """Begin the backups whose slot has come, at most one on each node, and return how many.
 
     An app that is busy, or whose node makes another backup, also one of somebody else, is looked at again at the next call, until
     half of the time to the next slot has passed.
     """
-    count, nodes = 0, _Nodes(dependencies)
-    for node in await dependencies.policies.list_busy_nodes():
-        nodes.obstacles[node] = f"waiting for another backup of the platform on node {node.partition('/')[2]}"
+    count, nodes = 0, await list_nodes(dependencies)
     for one in await list_covered_apps(dependencies, now=now):
         schedule = one.policy.settings.parse_schedule()
         slot = find_due_slot(schedule, one.app.app_id, after=one.run.find_start(one.policy), now=now)
@@ -112,7 +121,7 @@ async def start_due_backups(dependencies: BackupDependencies, *, now: datetime) 
                 await dependencies.policies.note_waiting(*one.key, reason="")
             continue
         try:
-            reason = await _find_obstacle(one, nodes)
+            reason = await find_obstacle(one, nodes)
             if not reason:
                 await _start_backup(dependencies, one, slot=slot)
                 nodes.obstacles[render_node(one.app)] = (
@@ -163,11 +172,13 @@ async def announce_overdue_backups(dependencies: BackupDependencies, *, now: dat
 
 def find_superfluous(policy: BackupPolicy, backups: Sequence[Backup], *, now: datetime) -> list[Backup]:
     """Find the backups of one app, newest first, that its policy removes now."""
-    if not _may_remove(policy, backups):
-        return []
-    marks = mark_backups(policy, backups)
-    surplus = [one for one in backups if marks.get(one.id) is Mark.REMOVE]
-    return [*surplus, *_list_old_failures(backups, now=now)]
+    found: list[Backup] = []
+    for part in split_copies(backups):
+        if _may_remove(policy, part):
+            marks = mark_backups(policy, part)
+            found += [one for one in part if marks.get(one.id) is Mark.REMOVE]
+            found += _list_old_failures(part, now=now)
+    return found
 
 
 def render_node(app: AppHold) -> str:
@@ -181,7 +192,7 @@ def describe_foreign(running: RunningBackup) -> str:
     return f"waiting for another backup on node {running.node}: {running.user or 'somebody'} backs up {guest}"
 
 
-async def _find_obstacle(one: CoveredApp, nodes: _Nodes) -> str:
+async def find_obstacle(one: CoveredApp, nodes: Nodes) -> str:
     """Return why the backup of an app that is due does not begin now; empty: nothing holds it up."""
     check_backupable(one.app)
     if one.app.status not in _FREE:

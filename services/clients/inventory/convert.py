@@ -198,6 +198,8 @@ def parse_archives(answer: pb.ListArchivesResponse) -> ArchiveListing:
                 one.notes,
                 verification=one.verification,
                 encrypted=one.encrypted,
+                vmid=one.vmid,
+                created_at=one.created_at.ToDatetime(UTC) if one.HasField("created_at") else None,
             )
             for one in answer.archives
         ),

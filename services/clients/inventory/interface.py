@@ -75,7 +75,7 @@ class Archives(Protocol):
         """
 
     async def list_archives(self, ref: Ref) -> ArchiveListing:
-        """List the archives of a container."""
+        """List the archives of a container, or with the vmid 0 those of all containers of the host."""
 
     async def list_backup_storages(self, host_id: int) -> Sequence[BackupStorage]:
         """List the storages of a host by node, with those that do not take backups.

@@ -113,11 +113,18 @@ class Archive:
     notes: str
     verification: str = ""
     encrypted: bool = False
+    vmid: int = 0
+    created_at: datetime | None = None
 
     # The file name carries no id of ours: Proxmox chooses it from vmid and time.
     def has_backup_id(self, backup_id: str) -> bool:
         """Whether a line of its notes names the backup with this id."""
         return f"proximity-backup: {backup_id}" in self.notes.splitlines()
+
+    @property
+    def is_external(self) -> bool:
+        """Whether its notes do not name a backup of the platform."""
+        return not any(line.startswith("proximity-backup: ") for line in self.notes.splitlines())
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,13 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.jobs import BackupJobs
 from services.backups.server import build_workflows
-from services.backups.store import SqlBackupStore, SqlPolicyStore, SqlRestoreTestStore, build_operation_store
+from services.backups.store import (
+    SqlBackupStore,
+    SqlPolicyStore,
+    SqlRestoreTestStore,
+    SqlStorageStore,
+    build_operation_store,
+)
 from services.backups.store.announcements import BACKUP_CHANGED
 from services.backups.store.tables import operations, outbox
 from services.backups.usecases.context import BackupDependencies
@@ -185,6 +191,7 @@ def build_platform(db: Database) -> Platform:
         store,
         apps,
         containers,
+        storages=SqlStorageStore(db),
         policies=SqlPolicyStore(db),
         tests=SqlRestoreTestStore(db, workflows),
         users=FakeUsers(OWNER.id, STRANGER.id, ADMIN.id),

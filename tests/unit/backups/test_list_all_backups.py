@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.backups.v1 import backups_service_pb2 as pb
 
+from services.backups.usecases.scheduled_backups import start_due_backups
+from services.common.core.clock import now
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import ADMIN, OTHER_APP, OWNER, STRANGER, Platform, call_of
+from tests.unit.backups.policy_clock import age_policies, find_slot
 
 
 async def test_backups_over_all_apps_are_filtered_and_paged(platform: Platform) -> None:
@@ -38,3 +43,34 @@ async def test_a_user_without_backups_sees_none_of_others(platform: Platform) ->
     await platform.make_completed()
     assert await platform.list_all(STRANGER) == []
     assert await platform.list_all(STRANGER, app_id=APP.app_id) == []
+
+
+async def test_backups_are_found_by_each_filter(platform: Platform) -> None:
+    manual = await platform.make_completed()
+    policy = await platform.add_policy()
+    await age_policies(platform)
+    await start_due_backups(platform.dependencies, now=find_slot(policy))
+    await platform.run_all()
+    scheduled = max(await platform.list_all(ADMIN))
+    await platform.protect(manual)
+
+    async def find(**fields: object) -> list[int]:
+        request = pb.ListAllBackupsRequest(**fields)  # type: ignore[arg-type]
+        answer = await platform.api.list_all_backups(request, call_of(ADMIN))
+        return [one.id for one in answer.backups]
+
+    assert await find(policy_id=policy.id) == [scheduled]
+    assert await find(protected=True) == [manual]
+    assert await find(storage="local") == [scheduled, manual]
+    assert await find(storage="nas") == await find(host_id=9) == []
+    assert await find(owner=OWNER.id) == [scheduled, manual]
+    assert await find(owner=STRANGER.id) == []
+    later = Timestamp()
+    later.FromDatetime(now() + timedelta(hours=1))
+    assert await find(since=later) == []
+    assert await find(app_removed=True) == []
+    await platform.remove_app()
+    assert await find(app_removed=True) == [scheduled, manual]
+    assert await find(app_removed=False) == []
+    mine = await platform.api.list_all_backups(pb.ListAllBackupsRequest(owner=OWNER.id), call_of(STRANGER))
+    assert list(mine.backups) == [], "users see their own backups alone"

@@ -12,10 +12,10 @@ import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -55,6 +55,8 @@ class Backup(_message.Message):
     RESTORE_TEST_FIELD_NUMBER: _builtins.int
     VERIFICATION_FIELD_NUMBER: _builtins.int
     ENCRYPTED_FIELD_NUMBER: _builtins.int
+    COPY_OF_FIELD_NUMBER: _builtins.int
+    COPIES_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     application_id: _builtins.str
     file_name: _builtins.str
@@ -95,6 +97,8 @@ class Backup(_message.Message):
     """Of an archive on a Proxmox Backup Server that the server has verified: ok or failed; absent: it has not."""
     encrypted: _builtins.bool
     """Whether the archive is encrypted. The key is on the Proxmox host; without it the archive cannot be restored."""
+    copy_of: _builtins.int
+    """Made on the second storage of a policy, after the backup with this id; absent: it is no such copy."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -114,6 +118,10 @@ class Backup(_message.Message):
     @_builtins.property
     def restore_test(self) -> Global___RestoreTest:
         """The newest restore test of it."""
+
+    @_builtins.property
+    def copies(self) -> _containers.RepeatedCompositeFieldContainer[Global___BackupCopy]:
+        """Where copies of it are: backups that were made on the second storage of its policy."""
 
     def __init__(
         self,
@@ -148,15 +156,19 @@ class Backup(_message.Message):
         restore_test: Global___RestoreTest | None = ...,
         verification: _builtins.str | None = ...,
         encrypted: _builtins.bool = ...,
+        copy_of: _builtins.int | None = ...,
+        copies: _abc.Iterable[Global___BackupCopy] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_verification", b"_verification", "_waiting_for", b"_waiting_for", "app_removed_at", b"app_removed_at", "completed_at", b"completed_at", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "policy_id", b"policy_id", "progress", b"progress", "restore_test", b"restore_test", "updated_at", b"updated_at", "verification", b"verification", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_copy_of", b"_copy_of", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_verification", b"_verification", "_waiting_for", b"_waiting_for", "app_removed_at", b"app_removed_at", "completed_at", b"completed_at", "copy_of", b"copy_of", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "policy_id", b"policy_id", "progress", b"progress", "restore_test", b"restore_test", "updated_at", b"updated_at", "verification", b"verification", "waiting_for", b"waiting_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_verification", b"_verification", "_waiting_for", b"_waiting_for", "app_name", b"app_name", "app_removed_at", b"app_removed_at", "application_id", b"application_id", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "encrypted", b"encrypted", "error_message", b"error_message", "expected_s", b"expected_s", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "left_out", b"left_out", "notes", b"notes", "policy_id", b"policy_id", "progress", b"progress", "protected", b"protected", "restore_test", b"restore_test", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at", "verification", b"verification", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_copy_of", b"_copy_of", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_verification", b"_verification", "_waiting_for", b"_waiting_for", "app_name", b"app_name", "app_removed_at", b"app_removed_at", "application_id", b"application_id", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "copies", b"copies", "copy_of", b"copy_of", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "encrypted", b"encrypted", "error_message", b"error_message", "expected_s", b"expected_s", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "left_out", b"left_out", "notes", b"notes", "policy_id", b"policy_id", "progress", b"progress", "protected", b"protected", "restore_test", b"restore_test", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at", "verification", b"verification", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__app_removed_at: _TypeAlias = _typing.Literal["app_removed_at"]  # noqa: Y015
     _WhichOneofArgType__app_removed_at: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at"]  # noqa: Y015
     _WhichOneofReturnType__completed_at: _TypeAlias = _typing.Literal["completed_at"]  # noqa: Y015
     _WhichOneofArgType__completed_at: _TypeAlias = _typing.Literal["_completed_at", b"_completed_at"]  # noqa: Y015
+    _WhichOneofReturnType__copy_of: _TypeAlias = _typing.Literal["copy_of"]  # noqa: Y015
+    _WhichOneofArgType__copy_of: _TypeAlias = _typing.Literal["_copy_of", b"_copy_of"]  # noqa: Y015
     _WhichOneofReturnType__determinate: _TypeAlias = _typing.Literal["determinate"]  # noqa: Y015
     _WhichOneofArgType__determinate: _TypeAlias = _typing.Literal["_determinate", b"_determinate"]  # noqa: Y015
     _WhichOneofReturnType__elapsed_s: _TypeAlias = _typing.Literal["elapsed_s"]  # noqa: Y015
@@ -178,6 +190,8 @@ class Backup(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__completed_at) -> _WhichOneofReturnType__completed_at | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__copy_of) -> _WhichOneofReturnType__copy_of | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__determinate) -> _WhichOneofReturnType__determinate | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__elapsed_s) -> _WhichOneofReturnType__elapsed_s | None: ...
@@ -195,6 +209,34 @@ class Backup(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__waiting_for) -> _WhichOneofReturnType__waiting_for | None: ...
 
 Global___Backup: _TypeAlias = Backup  # noqa: Y015
+
+@_typing.final
+class BackupCopy(_message.Message):
+    """A backup on a second storage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    STORAGE_NAME_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    storage_name: _builtins.str
+    status: _builtins.str
+    """As of any backup."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        storage_name: _builtins.str = ...,
+        status: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "status", b"status", "storage_name", b"storage_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupCopy: _TypeAlias = BackupCopy  # noqa: Y015
 
 @_typing.final
 class RestoreTest(_message.Message):

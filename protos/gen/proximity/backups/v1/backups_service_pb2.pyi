@@ -29,11 +29,32 @@ class ListAllBackupsRequest(_message.Message):
     PER_PAGE_FIELD_NUMBER: _builtins.int
     APP_ID_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    POLICY_ID_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    APP_REMOVED_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    PROTECTED_FIELD_NUMBER: _builtins.int
     page: _builtins.int
     per_page: _builtins.int
     app_id: _builtins.str
     """Only those of this app."""
     status: _builtins.str
+    policy_id: _builtins.int
+    """Only those that a policy requested."""
+    storage: _builtins.str
+    """Only those on this storage."""
+    host_id: _builtins.int
+    owner: _builtins.int
+    """Only those of this user; for administrators."""
+    app_removed: _builtins.bool
+    """true: only those of apps that were deleted; false: only those of apps that are there."""
+    protected: _builtins.bool
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Only those that were requested at this time or later."""
+
     def __init__(
         self,
         *,
@@ -41,27 +62,62 @@ class ListAllBackupsRequest(_message.Message):
         per_page: _builtins.int | None = ...,
         app_id: _builtins.str | None = ...,
         status: _builtins.str | None = ...,
+        policy_id: _builtins.int | None = ...,
+        storage: _builtins.str | None = ...,
+        host_id: _builtins.int | None = ...,
+        owner: _builtins.int | None = ...,
+        app_removed: _builtins.bool | None = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        protected: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_page", b"_page", "_per_page", b"_per_page", "_status", b"_status", "app_id", b"app_id", "page", b"page", "per_page", b"per_page", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_app_removed", b"_app_removed", "_host_id", b"_host_id", "_owner", b"_owner", "_page", b"_page", "_per_page", b"_per_page", "_policy_id", b"_policy_id", "_protected", b"_protected", "_since", b"_since", "_status", b"_status", "_storage", b"_storage", "app_id", b"app_id", "app_removed", b"app_removed", "host_id", b"host_id", "owner", b"owner", "page", b"page", "per_page", b"per_page", "policy_id", b"policy_id", "protected", b"protected", "since", b"since", "status", b"status", "storage", b"storage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_page", b"_page", "_per_page", b"_per_page", "_status", b"_status", "app_id", b"app_id", "page", b"page", "per_page", b"per_page", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_app_removed", b"_app_removed", "_host_id", b"_host_id", "_owner", b"_owner", "_page", b"_page", "_per_page", b"_per_page", "_policy_id", b"_policy_id", "_protected", b"_protected", "_since", b"_since", "_status", b"_status", "_storage", b"_storage", "app_id", b"app_id", "app_removed", b"app_removed", "host_id", b"host_id", "owner", b"owner", "page", b"page", "per_page", b"per_page", "policy_id", b"policy_id", "protected", b"protected", "since", b"since", "status", b"status", "storage", b"storage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__app_id: _TypeAlias = _typing.Literal["app_id"]  # noqa: Y015
     _WhichOneofArgType__app_id: _TypeAlias = _typing.Literal["_app_id", b"_app_id"]  # noqa: Y015
+    _WhichOneofReturnType__app_removed: _TypeAlias = _typing.Literal["app_removed"]  # noqa: Y015
+    _WhichOneofArgType__app_removed: _TypeAlias = _typing.Literal["_app_removed", b"_app_removed"]  # noqa: Y015
+    _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
+    _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
+    _WhichOneofReturnType__owner: _TypeAlias = _typing.Literal["owner"]  # noqa: Y015
+    _WhichOneofArgType__owner: _TypeAlias = _typing.Literal["_owner", b"_owner"]  # noqa: Y015
     _WhichOneofReturnType__page: _TypeAlias = _typing.Literal["page"]  # noqa: Y015
     _WhichOneofArgType__page: _TypeAlias = _typing.Literal["_page", b"_page"]  # noqa: Y015
     _WhichOneofReturnType__per_page: _TypeAlias = _typing.Literal["per_page"]  # noqa: Y015
     _WhichOneofArgType__per_page: _TypeAlias = _typing.Literal["_per_page", b"_per_page"]  # noqa: Y015
+    _WhichOneofReturnType__policy_id: _TypeAlias = _typing.Literal["policy_id"]  # noqa: Y015
+    _WhichOneofArgType__policy_id: _TypeAlias = _typing.Literal["_policy_id", b"_policy_id"]  # noqa: Y015
+    _WhichOneofReturnType__protected: _TypeAlias = _typing.Literal["protected"]  # noqa: Y015
+    _WhichOneofArgType__protected: _TypeAlias = _typing.Literal["_protected", b"_protected"]  # noqa: Y015
+    _WhichOneofReturnType__since: _TypeAlias = _typing.Literal["since"]  # noqa: Y015
+    _WhichOneofArgType__since: _TypeAlias = _typing.Literal["_since", b"_since"]  # noqa: Y015
     _WhichOneofReturnType__status: _TypeAlias = _typing.Literal["status"]  # noqa: Y015
     _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
+    _WhichOneofReturnType__storage: _TypeAlias = _typing.Literal["storage"]  # noqa: Y015
+    _WhichOneofArgType__storage: _TypeAlias = _typing.Literal["_storage", b"_storage"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__app_id) -> _WhichOneofReturnType__app_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__app_removed) -> _WhichOneofReturnType__app_removed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__host_id) -> _WhichOneofReturnType__host_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__owner) -> _WhichOneofReturnType__owner | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__page) -> _WhichOneofReturnType__page | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__per_page) -> _WhichOneofReturnType__per_page | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__policy_id) -> _WhichOneofReturnType__policy_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__protected) -> _WhichOneofReturnType__protected | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__since) -> _WhichOneofReturnType__since | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__status) -> _WhichOneofReturnType__status | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__storage) -> _WhichOneofReturnType__storage | None: ...
 
 Global___ListAllBackupsRequest: _TypeAlias = ListAllBackupsRequest  # noqa: Y015
 
@@ -93,6 +149,203 @@ class ListAllBackupsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListAllBackupsResponse: _TypeAlias = ListAllBackupsResponse  # noqa: Y015
+
+@_typing.final
+class BackupTotals(_message.Message):
+    """Numbers, sizes and times of some backups."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPLETED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    AVERAGE_SIZE_FIELD_NUMBER: _builtins.int
+    AVERAGE_DURATION_S_FIELD_NUMBER: _builtins.int
+    NEWEST_AT_FIELD_NUMBER: _builtins.int
+    completed: _builtins.int
+    """Those that can be restored."""
+    failed: _builtins.int
+    total_size: _builtins.float
+    """Bytes, of the completed ones."""
+    average_size: _builtins.float
+    average_duration_s: _builtins.float
+    """Seconds that a completed one took; absent where there is none."""
+    @_builtins.property
+    def newest_at(self) -> _timestamp_pb2.Timestamp:
+        """When the newest completed one was requested; absent where there is none."""
+
+    def __init__(
+        self,
+        *,
+        completed: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        total_size: _builtins.float = ...,
+        average_size: _builtins.float = ...,
+        average_duration_s: _builtins.float | None = ...,
+        newest_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_average_duration_s", b"_average_duration_s", "_newest_at", b"_newest_at", "average_duration_s", b"average_duration_s", "newest_at", b"newest_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_duration_s", b"_average_duration_s", "_newest_at", b"_newest_at", "average_duration_s", b"average_duration_s", "average_size", b"average_size", "completed", b"completed", "failed", b"failed", "newest_at", b"newest_at", "total_size", b"total_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__average_duration_s: _TypeAlias = _typing.Literal["average_duration_s"]  # noqa: Y015
+    _WhichOneofArgType__average_duration_s: _TypeAlias = _typing.Literal["_average_duration_s", b"_average_duration_s"]  # noqa: Y015
+    _WhichOneofReturnType__newest_at: _TypeAlias = _typing.Literal["newest_at"]  # noqa: Y015
+    _WhichOneofArgType__newest_at: _TypeAlias = _typing.Literal["_newest_at", b"_newest_at"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__average_duration_s) -> _WhichOneofReturnType__average_duration_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__newest_at) -> _WhichOneofReturnType__newest_at | None: ...
+
+Global___BackupTotals: _TypeAlias = BackupTotals  # noqa: Y015
+
+@_typing.final
+class BackupStatistics(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALL_FIELD_NUMBER: _builtins.int
+    APPS_FIELD_NUMBER: _builtins.int
+    POLICIES_FIELD_NUMBER: _builtins.int
+    STORAGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def all(self) -> Global___BackupTotals: ...
+    @_builtins.property
+    def apps(self) -> _containers.RepeatedCompositeFieldContainer[Global___AppBackupStatistics]:
+        """Also of apps that were deleted."""
+
+    @_builtins.property
+    def policies(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyBackupStatistics]:
+        """Of policies that exist."""
+
+    @_builtins.property
+    def storages(self) -> _containers.RepeatedCompositeFieldContainer[Global___StorageBackupStatistics]: ...
+    def __init__(
+        self,
+        *,
+        all: Global___BackupTotals | None = ...,
+        apps: _abc.Iterable[Global___AppBackupStatistics] | None = ...,
+        policies: _abc.Iterable[Global___PolicyBackupStatistics] | None = ...,
+        storages: _abc.Iterable[Global___StorageBackupStatistics] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["all", b"all"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "apps", b"apps", "policies", b"policies", "storages", b"storages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupStatistics: _TypeAlias = BackupStatistics  # noqa: Y015
+
+@_typing.final
+class AppBackupStatistics(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    APP_NAME_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    app_name: _builtins.str
+    @_builtins.property
+    def totals(self) -> Global___BackupTotals: ...
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        app_name: _builtins.str = ...,
+        totals: Global___BackupTotals | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["totals", b"totals"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "app_name", b"app_name", "totals", b"totals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppBackupStatistics: _TypeAlias = AppBackupStatistics  # noqa: Y015
+
+@_typing.final
+class PolicyBackupStatistics(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLICY_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    policy_id: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def totals(self) -> Global___BackupTotals: ...
+    def __init__(
+        self,
+        *,
+        policy_id: _builtins.int = ...,
+        name: _builtins.str = ...,
+        totals: Global___BackupTotals | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["totals", b"totals"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "policy_id", b"policy_id", "totals", b"totals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyBackupStatistics: _TypeAlias = PolicyBackupStatistics  # noqa: Y015
+
+@_typing.final
+class StorageBackupStatistics(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    TOTALS_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    GROWTH_PER_DAY_FIELD_NUMBER: _builtins.int
+    FULL_ON_FIELD_NUMBER: _builtins.int
+    host_id: _builtins.int
+    storage: _builtins.str
+    node: _builtins.str
+    """Of a storage that each node has for itself; empty for a shared one."""
+    used: _builtins.float
+    """Bytes, of everything on it, as it was read last; absent where it was not."""
+    total: _builtins.float
+    growth_per_day: _builtins.float
+    """Bytes by which it grew a day within the last 30 days; absent before it is known for three days."""
+    full_on: _builtins.str
+    """The day on which it is full if it grows on like that; absent where it does not grow, or not within ten years."""
+    @_builtins.property
+    def totals(self) -> Global___BackupTotals: ...
+    def __init__(
+        self,
+        *,
+        host_id: _builtins.int = ...,
+        storage: _builtins.str = ...,
+        node: _builtins.str = ...,
+        totals: Global___BackupTotals | None = ...,
+        used: _builtins.float | None = ...,
+        total: _builtins.float | None = ...,
+        growth_per_day: _builtins.float | None = ...,
+        full_on: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_full_on", b"_full_on", "_growth_per_day", b"_growth_per_day", "_total", b"_total", "_used", b"_used", "full_on", b"full_on", "growth_per_day", b"growth_per_day", "total", b"total", "totals", b"totals", "used", b"used"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_full_on", b"_full_on", "_growth_per_day", b"_growth_per_day", "_total", b"_total", "_used", b"_used", "full_on", b"full_on", "growth_per_day", b"growth_per_day", "host_id", b"host_id", "node", b"node", "storage", b"storage", "total", b"total", "totals", b"totals", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__full_on: _TypeAlias = _typing.Literal["full_on"]  # noqa: Y015
+    _WhichOneofArgType__full_on: _TypeAlias = _typing.Literal["_full_on", b"_full_on"]  # noqa: Y015
+    _WhichOneofReturnType__growth_per_day: _TypeAlias = _typing.Literal["growth_per_day"]  # noqa: Y015
+    _WhichOneofArgType__growth_per_day: _TypeAlias = _typing.Literal["_growth_per_day", b"_growth_per_day"]  # noqa: Y015
+    _WhichOneofReturnType__total: _TypeAlias = _typing.Literal["total"]  # noqa: Y015
+    _WhichOneofArgType__total: _TypeAlias = _typing.Literal["_total", b"_total"]  # noqa: Y015
+    _WhichOneofReturnType__used: _TypeAlias = _typing.Literal["used"]  # noqa: Y015
+    _WhichOneofArgType__used: _TypeAlias = _typing.Literal["_used", b"_used"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__full_on) -> _WhichOneofReturnType__full_on | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__growth_per_day) -> _WhichOneofReturnType__growth_per_day | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total) -> _WhichOneofReturnType__total | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__used) -> _WhichOneofReturnType__used | None: ...
+
+Global___StorageBackupStatistics: _TypeAlias = StorageBackupStatistics  # noqa: Y015
 
 @_typing.final
 class ListBackupsRequest(_message.Message):

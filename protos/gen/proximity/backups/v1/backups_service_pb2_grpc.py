@@ -45,6 +45,11 @@ class BackupsServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsResponse.FromString,
                 _registered_method=True)
+        self.GetBackupStatistics = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/GetBackupStatistics',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.BackupStatistics.FromString,
+                _registered_method=True)
         self.ListBackups = channel.unary_unary(
                 '/proximity.backups.v1.BackupsService/ListBackups',
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListBackupsRequest.SerializeToString,
@@ -144,6 +149,14 @@ class BackupsServiceServicer:
 
     def ListAllBackups(self, request, context):
         """The caller's backups over all apps, newest first, also of apps that were deleted; administrators see all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBackupStatistics(self, request, context):
+        """Numbers, sizes and times of the caller's backups by app, policy and storage, and when a storage is full as it grows
+        now; administrators see those of all users.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -289,6 +302,11 @@ def add_BackupsServiceServicer_to_server(servicer, server):
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsResponse.SerializeToString,
             ),
+            'GetBackupStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBackupStatistics,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.BackupStatistics.SerializeToString,
+            ),
             'ListBackups': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBackups,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListBackupsRequest.FromString,
@@ -409,6 +427,33 @@ class BackupsService:
             '/proximity.backups.v1.BackupsService/ListAllBackups',
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsRequest.SerializeToString,
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.ListAllBackupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBackupStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/GetBackupStatistics',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.BackupStatistics.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,10 @@ class BackupsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BackupsServiceAsyncStub: ...
     ListAllBackups: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.ListAllBackupsRequest, _backups_service_pb2.ListAllBackupsResponse]
     """The caller's backups over all apps, newest first, also of apps that were deleted; administrators see all."""
+    GetBackupStatistics: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _backups_service_pb2.BackupStatistics]
+    """Numbers, sizes and times of the caller's backups by app, policy and storage, and when a storage is full as it grows
+    now; administrators see those of all users.
+    """
     ListBackups: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.ListBackupsRequest, _backups_service_pb2.ListBackupsResponse]
     """The backups of an app, newest first; also those of an app that was deleted."""
     CreateBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.CreateBackupRequest, _backups_service_pb2.CreateBackupResponse]
@@ -97,6 +101,10 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListAllBackups: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.ListAllBackupsRequest, _backups_service_pb2.ListAllBackupsResponse]  # type: ignore[assignment]
     """The caller's backups over all apps, newest first, also of apps that were deleted; administrators see all."""
+    GetBackupStatistics: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _backups_service_pb2.BackupStatistics]  # type: ignore[assignment]
+    """Numbers, sizes and times of the caller's backups by app, policy and storage, and when a storage is full as it grows
+    now; administrators see those of all users.
+    """
     ListBackups: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.ListBackupsRequest, _backups_service_pb2.ListBackupsResponse]  # type: ignore[assignment]
     """The backups of an app, newest first; also those of an app that was deleted."""
     CreateBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.CreateBackupRequest, _backups_service_pb2.CreateBackupResponse]  # type: ignore[assignment]
@@ -156,6 +164,16 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_backups_service_pb2.ListAllBackupsResponse, _abc.Awaitable[_backups_service_pb2.ListAllBackupsResponse]]:
         """The caller's backups over all apps, newest first, also of apps that were deleted; administrators see all."""
+
+    @_abc_1.abstractmethod
+    def GetBackupStatistics(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.BackupStatistics, _abc.Awaitable[_backups_service_pb2.BackupStatistics]]:
+        """Numbers, sizes and times of the caller's backups by app, policy and storage, and when a storage is full as it grows
+        now; administrators see those of all users.
+        """
 
     @_abc_1.abstractmethod
     def ListBackups(
