@@ -81,6 +81,9 @@ def restore(
     app_id: AppId,
     backup_id: Annotated[int, typer.Argument(help="Number of the backup.")],
     to: Annotated[str | None, typer.Option(help="Restore beside, as a new app with this hostname.")] = None,
+    safety_backup: Annotated[
+        bool, typer.Option(help="Back the app up as it is before it is overwritten.")
+    ] = True,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     no_wait: NoWait = False,
 ) -> None:
@@ -88,7 +91,9 @@ def restore(
     if not yes and not to:
         typer.confirm(f"Overwrite all data of {app_id} with backup {backup_id}?", abort=True)
     platform = connect()
-    request = pb.RestoreBackupRequest(app_id=app_id, backup_id=backup_id, new_hostname=to)
+    request = pb.RestoreBackupRequest(
+        app_id=app_id, backup_id=backup_id, new_hostname=to, safety_backup=safety_backup
+    )
     answer = platform.create(platform.backups.RestoreBackup, request)
     if no_wait:
         return present(answer, lambda: print_done(answer.message))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from services.backups.domain.restore_tests import RecordedApp, RestoreTestStatus
 
@@ -71,6 +73,26 @@ class CompleteBackup:
     size: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class AddBackup:
+    """A completed backup that another operation made; `began_at` in epoch seconds, `recorded` as JSON."""
+
+    app_id: str
+    app_name: str
+    owner_id: int
+    host_id: int
+    vmid: int
+    mark: str
+    notes: str
+    volume_id: str
+    file_name: str
+    storage: str
+    size: int
+    began_at: float
+    left_out: tuple[str, ...] = ()
+    recorded: Mapping[str, Any] | None = None
+
+
 @dataclass(frozen=True)
 class FailBackup:
     """The backup could not be made."""
@@ -126,6 +148,7 @@ BackupChange = (
     | RecordApp
     | NoteTestLog
     | EndTest
+    | AddBackup
     | CompleteBackup
     | FailBackup
     | EndRestore

@@ -105,8 +105,11 @@ class BackupStore(Protocol):
         app: AppHold,
         requested_by: int,
         lose_volumes: Collection[str] = (),
+        safety: bool = False,
     ) -> Backup:
         """Mark a completed backup restoring and add the operation; nothing more for a known operation id.
+
+        With `safety`, the app is backed up as it is first.
 
         Raises:
             BackupNotFoundError: there is none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from google.protobuf.message import Message as ProtoMessage
 from proximity.backups.v1 import events_pb2
 
 from services.backups.domain.changes import (
+    AddBackup,
     CompleteBackup,
     EndRestore,
     EndTest,
@@ -68,6 +70,10 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
                 backup_id=change.backup_id, app_id=change.app_id, archive=change.volume_id, size=change.size
             )
             _announce(connection, BACKUP_COMPLETED, completed)
+        case AddBackup():
+            backup_id = _add_backup(connection, change)
+            announce_changes(connection, backups.c.id == backup_id)
+            return
         case FailBackup():
             values = {"status": BackupStatus.FAILED.value, "error": change.error}
             failed = events_pb2.BackupFailed(
@@ -96,6 +102,38 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
         .values({"updated_at": current, "waiting_for": "", **values})
     )
     _announce_change(connection, change)
+
+
+def _add_backup(connection: sa.Connection, change: AddBackup) -> int:
+    """Add a completed backup, and announce it."""
+    values = {
+        name: getattr(change, name)
+        for name in (
+            *("app_id", "app_name", "owner_id", "host_id", "vmid", "mark", "notes"),
+            *("volume_id", "file_name", "storage", "size", "recorded"),
+        )
+    }
+    current = now()
+    new = backups.insert().values(
+        **values,
+        backup_type="snapshot",
+        compression="zstd",
+        wanted_storage="",
+        status=BackupStatus.COMPLETED.value,
+        error="",
+        protected=False,
+        progress=100,
+        left_out=list(change.left_out),
+        created_at=datetime.fromtimestamp(change.began_at, UTC) if change.began_at else current,
+        updated_at=current,
+        completed_at=current,
+    )
+    backup_id = int(connection.execute(new.returning(backups.c.id)).scalar_one())
+    completed = events_pb2.BackupCompleted(
+        backup_id=backup_id, app_id=change.app_id, archive=change.volume_id, size=change.size
+    )
+    _announce(connection, BACKUP_COMPLETED, completed)
+    return backup_id
 
 
 def _render_note(

@@ -132,6 +132,7 @@ class SqlBackupStore(ArchivePresence):
         app: AppHold,
         requested_by: int,
         lose_volumes: Collection[str] = (),
+        safety: bool = False,
     ) -> Backup:
         """See `BackupStore.begin_restore`."""
         node = f"{app.host_id}/{app.node}"
@@ -149,6 +150,7 @@ class SqlBackupStore(ArchivePresence):
                 made_by=backup.mark,
                 storage=app.storage,
                 lose_volumes=tuple(lose_volumes),
+                safety=safety,
             )
 
         return await self._begin_reading(key, request, make_state)

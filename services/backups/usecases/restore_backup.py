@@ -37,8 +37,11 @@ async def restore_backup(
     key: BackupKey,
     new_hostname: str | None = None,
     lose_volumes: Collection[str] = (),
+    safety: bool = True,
 ) -> Restore:
     """Begin to restore a backup over its app or, with a new hostname, as a new app beside it.
+
+    With `safety`, a restore over the app makes a backup of it as it is first.
 
     Raises:
         BackupNotFoundError: there is none of this owner.
@@ -52,7 +55,7 @@ async def restore_backup(
     """
     if new_hostname is not None:
         return await _restore_beside(dependencies, requester, key=key, new_hostname=new_hostname)
-    return await _restore_over(dependencies, requester, key=key, lose_volumes=lose_volumes)
+    return await _restore_over(dependencies, requester, key=key, lose_volumes=lose_volumes, safety=safety)
 
 
 async def _restore_over(
@@ -61,6 +64,7 @@ async def _restore_over(
     *,
     key: BackupKey,
     lose_volumes: Collection[str],
+    safety: bool,
 ) -> Restore:
     """Mark the backup restoring, lock the app, and let a worker begin.
 
@@ -85,6 +89,7 @@ async def _restore_over(
         app=app,
         requested_by=requester.user.id,
         lose_volumes=lose_volumes,
+        safety=safety,
     )
     await lock_and_start(
         dependencies,

@@ -132,7 +132,7 @@ class CreateBackup:
         Where the container was stopped for the archive, Proxmox may have died over it: then it is started again.
         """
         if state.backup_type == "stop" and state.was_running:
-            await self._end_dump(state)
+            await self.end_dump(state)
             started = await start_again(self.containers, state.ref, owner=state.app_id)
             return replace(state, left_stopped=not started)
         if state.upid:
@@ -142,7 +142,8 @@ class CreateBackup:
                 log.warning("dump_not_stopped", backup_id=state.backup_id, error=error.message)
         return state
 
-    async def _end_dump(self, state: CreateBackupState) -> None:
+    async def end_dump(self, state: CreateBackupState) -> None:
+        """End the task; raise WaitError while any archive of the container is being made."""
         await end_task(self.containers, state.task)
         tasks = await self.containers.list_container_tasks(state.ref)
         if any(
@@ -161,7 +162,7 @@ class CreateBackup:
             WaitError: a task may still make one, or a storage that may have one does not answer.
         """
         await self.unclaim_app(state, ctx)  # the request locked it, also where no step has
-        await self._end_dump(state)
+        await self.end_dump(state)
         listing = await self.containers.list_archives(state.ref)
         marked = [one.volume_id for one in listing.archives if one.has_backup_id(state.mark)]
         await delete_archives(self.containers, state.host_id, {*state.volume_ids, *marked})

@@ -8,6 +8,8 @@ from services.backups.domain.changes import BackupChange, EndRestore, LoseArchiv
 from services.backups.domain.errors import RestoreFailedError
 from services.backups.domain.preconditions import check_volumes, describe_missing
 from services.backups.workflows.restore_backup_state import RestoreBackupState
+from services.backups.workflows.safety_backup import STEP as SAFETY_STEP
+from services.backups.workflows.safety_backup import make_safety_backup, undo_safety_backup
 from services.backups.workflows.steps.app_lock import await_answer, find_reported, release_app, report_step
 from services.backups.workflows.steps.archive_tasks import follow, follow_saved, start_again
 from services.clients.apps.interface import Apps
@@ -17,7 +19,7 @@ from services.clients.inventory.lookup import has_container, is_running
 from services.clients.inventory.tasks import end_task
 from services.clients.inventory.values import Task, TaskProgress
 from services.common.core.errors import BusyError, NotFoundError
-from services.common.operations.model import Context, Step, TransientError, WaitError, Workflow
+from services.common.operations.model import Context, Step, StepResult, TransientError, WaitError, Workflow
 
 KIND = "restore_backup"
 _BROKEN = "CREATION_BROKEN"
@@ -25,11 +27,14 @@ _STORAGE_S = 30.0  # between polls of a storage that does not answer: an NFS ser
 # The steps that the app's users see, in order; the release is internal.
 _REPORTED = (
     ("claim_app", "Locking the app"),
+    SAFETY_STEP,
     ("stop_container", "Stopping the app"),
     ("restore_archive", "Restoring the archive"),
     ("start_container", "Starting the app"),
     ("probe", "Waiting for the application to answer"),
 )
+# Percent of the operation at the beginning of each; the restore goes from 10 to 85 by its own percentage.
+_PROGRESS = {"claim_app": 0, "safety_backup": 1, "stop_container": 5, "start_container": 88, "probe": 92}
 _GONE = ". The container is gone; the app's backups are not: restore one of them, or delete the app"
 
 
@@ -49,8 +54,8 @@ class RestoreBackup:
             raise RestoreFailedError(
                 f"the archive is on Proxmox host {state.host_id}, the app on host {app.host_id}"
             )
-        await self._report(state, ctx, 0)
-        return replace(state, vmid=app.vmid, node=app.node)
+        await self._report(state, ctx, "claim_app")
+        return replace(state, vmid=app.vmid, node=app.node, app_name=app.name, owner_id=app.owner_id)
 
     async def unclaim_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
         """Release the app: as it was, or in error when its container may be damaged or does not answer."""
@@ -68,6 +73,19 @@ class RestoreBackup:
         )
         return state
 
+    async def make_safety_backup(
+        self, state: RestoreBackupState, ctx: Context
+    ) -> RestoreBackupState | StepResult[RestoreBackupState]:
+        """Check the archive, and back the app up as it is."""
+        await self._require_archive(state, ctx)
+        await self._require_volumes(state)
+        await self._report(state, ctx, SAFETY_STEP[0], message=SAFETY_STEP[1])
+        return await make_safety_backup(self.apps, self.containers, state, ctx, steps=_list_steps(state))
+
+    async def undo_safety_backup(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
+        """Delete what is left of a backup that was not completed."""
+        return await undo_safety_backup(self.apps, self.containers, state)
+
     async def stop_container(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
         """Check the archive, persist whether the container runs, and stop it."""
         await self._require_archive(state, ctx)
@@ -78,7 +96,7 @@ class RestoreBackup:
             await ctx.save(state)
         if not running:
             return replace(state, upid="")
-        await self._report(state, ctx, 1, message="Stopping the app")
+        await self._report(state, ctx, "stop_container", message="Stopping the app")
         if not state.upid:
             task = await self.containers.stop_container(state.ref, owner=state.app_id)
             state = await self._save_task(state, task, ctx)
@@ -103,10 +121,10 @@ class RestoreBackup:
             state = replace(state, overwriting=True)
             await ctx.save(state)
             state = await self._save_task(state, await self._begin_restore(state), ctx)
-        await self._report(state, ctx, 2, message="Restoring the archive")
+        await self._report(state, ctx, "restore_archive", message="Restoring the archive")
 
         async def note(progress: TaskProgress) -> None:
-            await self._report(state, ctx, 2, percent=progress.percent or 0)
+            await self._report(state, ctx, "restore_archive", percent=progress.percent or 0)
 
         try:
             await follow_saved(self.containers, state, ctx, on_progress=note)
@@ -160,7 +178,7 @@ class RestoreBackup:
         """Start the container if it ran before."""
         if not state.was_running or await is_running(self.containers, state.ref):
             return replace(state, upid="")
-        await self._report(state, ctx, 3, message="Starting the app")
+        await self._report(state, ctx, "start_container", message="Starting the app")
         if not state.upid:
             task = await self.containers.start_container(state.ref, owner=state.app_id)
             state = await self._save_task(state, task, ctx)
@@ -175,7 +193,7 @@ class RestoreBackup:
         """
         if not state.was_running:
             return state
-        await self._report(state, ctx, 4)
+        await self._report(state, ctx, "probe")
         if problem := await await_answer(self.apps, state.app_id, state.operation_id):
             await ctx.save(replace(state, unanswered=True))
             raise RestoreFailedError(f"the backup was restored, and the app does not answer: {problem}")
@@ -204,29 +222,37 @@ class RestoreBackup:
 
     async def note_waiting(self, state: RestoreBackupState, ctx: Context, step: str, reason: str) -> None:
         """Show what holds the restore up."""
-        await self._report(state, ctx, find_reported(_REPORTED, step), waiting_for=reason)
+        steps = _list_steps(state)
+        await self._report(state, ctx, steps[find_reported(steps, step)][0], waiting_for=reason)
 
     async def _report(
         self,
         state: RestoreBackupState,
         ctx: Context,
-        index: int,
+        step: str,
         *,
         percent: int = 0,
         message: str = "",
         waiting_for: str = "",
     ) -> None:
-        progress = (0, 5, 10 + percent * 75 // 100, 88, 92)[index]
+        steps = _list_steps(state)
+        index = [name for name, _ in steps].index(step)
+        progress = _PROGRESS.get(step, 10 + percent * 75 // 100)
         await report_step(
             self.apps,
             state,
             ctx,
-            steps=_REPORTED,
+            steps=steps,
             index=index,
             progress=progress,
             message=message,
             waiting_for=waiting_for,
         )
+
+
+def _list_steps(state: RestoreBackupState) -> tuple[tuple[str, str], ...]:
+    """List the steps that users see of this restore."""
+    return tuple(step for step in _REPORTED if state.safety or step != SAFETY_STEP)
 
 
 def _end(state: RestoreBackupState) -> tuple[BackupChange, ...]:
@@ -246,6 +272,13 @@ def build_workflow(apps: Apps, containers: Containers) -> Workflow[RestoreBackup
         KIND,
         (
             Step("claim_app", "Locking the app", steps.claim_app, steps.unclaim_app, weight=1),
+            Step(
+                *SAFETY_STEP,
+                steps.make_safety_backup,
+                steps.undo_safety_backup,
+                weight=30,
+                applies=lambda state: state.safety,
+            ),
             Step("stop_container", "Stopping the app", steps.stop_container, steps.start_again, weight=5),
             Step("restore_archive", "Restoring the archive", steps.restore_archive, weight=85),
             Step("start_container", "Starting the app", steps.start_container, weight=4),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from services.clients.inventory.values import Ref, Task
 
@@ -24,6 +25,12 @@ class RestoreBackupState:
         lose_volumes: keys of volumes that are not in the archive and may be destroyed.
         archive_gone: the archive is on no storage; nothing was done.
         unanswered: the restored app does not answer.
+        safety: whether a backup of the app as it is is made first.
+        safety_done: it was made, or there was nothing to back up.
+        safety_dump: state of the making of it; None before it began.
+        safety_left_out: volumes that are not in it.
+        safety_recorded: what a restore test of it compares with.
+        app_name, owner_id: of the app, for it.
     """
 
     operation_id: str
@@ -44,6 +51,13 @@ class RestoreBackupState:
     lose_volumes: Sequence[str] = ()
     archive_gone: bool = False
     unanswered: bool = False
+    safety: bool = False
+    safety_done: bool = False
+    safety_dump: Mapping[str, Any] | None = None
+    safety_left_out: Sequence[str] = ()
+    safety_recorded: Mapping[str, Any] | None = None
+    app_name: str = ""
+    owner_id: int = 0
 
     @property
     def ref(self) -> Ref:

@@ -109,9 +109,11 @@ class Platform:
         request = pb.GetBackupRequest(app_id=APP.app_id, backup_id=backup_id)
         return await self.api.get_backup(request, call_of(user))
 
-    async def restore(self, backup_id: int, call: Call | None = None) -> pb.RestoreBackupResponse:
+    async def restore(
+        self, backup_id: int, call: Call | None = None, *, safety_backup: bool = False
+    ) -> pb.RestoreBackupResponse:
         """Request that a backup is restored over the app."""
-        request = pb.RestoreBackupRequest(app_id=APP.app_id, backup_id=backup_id)
+        request = pb.RestoreBackupRequest(app_id=APP.app_id, backup_id=backup_id, safety_backup=safety_backup)
         return await self.api.restore_backup(request, call or call_of())
 
     async def restore_beside(self, backup_id: int, call: Call | None = None) -> pb.RestoreBackupResponse:

@@ -198,7 +198,7 @@ class BackupsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RestoreBackup(self, request, context):
-        """Restore. DESTRUCTIVE: stops the app, overwrites its container, starts it again if it ran and waits until it answers.
+        """Restore. DESTRUCTIVE: backs the app up as it is (safety_backup), stops it, overwrites its container, starts it again if it ran and waits until it answers.
         Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
         restores beside, as a new app, which is the only way for the backup of an app that was deleted.
         """

@@ -56,7 +56,7 @@ class BackupsServiceStub:
     UpdateBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.UpdateBackupRequest, _backup_pb2.Backup]
     """Change protection and notes. A protected backup is never deleted, neither by itself nor with its app."""
     RestoreBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.RestoreBackupRequest, _backups_service_pb2.RestoreBackupResponse]
-    """Restore. DESTRUCTIVE: stops the app, overwrites its container, starts it again if it ran and waits until it answers.
+    """Restore. DESTRUCTIVE: backs the app up as it is (safety_backup), stops it, overwrites its container, starts it again if it ran and waits until it answers.
     Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
     restores beside, as a new app, which is the only way for the backup of an app that was deleted.
     """
@@ -116,7 +116,7 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     UpdateBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.UpdateBackupRequest, _backup_pb2.Backup]  # type: ignore[assignment]
     """Change protection and notes. A protected backup is never deleted, neither by itself nor with its app."""
     RestoreBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.RestoreBackupRequest, _backups_service_pb2.RestoreBackupResponse]  # type: ignore[assignment]
-    """Restore. DESTRUCTIVE: stops the app, overwrites its container, starts it again if it ran and waits until it answers.
+    """Restore. DESTRUCTIVE: backs the app up as it is (safety_backup), stops it, overwrites its container, starts it again if it ran and waits until it answers.
     Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
     restores beside, as a new app, which is the only way for the backup of an app that was deleted.
     """
@@ -221,7 +221,7 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _backups_service_pb2.RestoreBackupRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_backups_service_pb2.RestoreBackupResponse, _abc.Awaitable[_backups_service_pb2.RestoreBackupResponse]]:
-        """Restore. DESTRUCTIVE: stops the app, overwrites its container, starts it again if it ran and waits until it answers.
+        """Restore. DESTRUCTIVE: backs the app up as it is (safety_backup), stops it, overwrites its container, starts it again if it ran and waits until it answers.
         Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
         restores beside, as a new app, which is the only way for the backup of an app that was deleted.
         """
