@@ -8,4 +8,8 @@ export const routes: readonly Route[] = [
   { path: "/apps/:id", section: "apps", load: () => import("./screens/app/App.svelte") },
   { path: "/store", section: "store", load: () => import("./screens/store/Store.svelte") },
   { path: "/store/:id", section: "store", load: () => import("./screens/deploy/Deploy.svelte") },
+  { path: "/hosts", section: "hosts", load: () => import("./screens/hosts/Hosts.svelte") },
+  { path: "/adopt", section: "hosts", access: "admin", load: () => import("./screens/adopt/Adopt.svelte") },
+  { path: "/account", section: "", load: () => import("./screens/account/Account.svelte") },
+  { path: "/admin", section: "admin", access: "admin", load: () => import("./screens/admin/Admin.svelte") },
 ];
