@@ -18,6 +18,7 @@ from services.clients.inventory.values import (
     RunningBackup,
     Task,
     TaskProgress,
+    VolumeComparison,
 )
 from services.common.core.clock import now
 from services.common.core.errors import (
@@ -194,6 +195,12 @@ class FakeArchives:
         if ref.vmid not in self.containers:
             raise NotFoundError(f"there is no container {ref.vmid}")
         return self.unarchived
+
+    async def compare_volumes(self, ref: Ref, *, owner: str, archive: str) -> VolumeComparison:
+        self.call("compare_volumes")
+        destroyed = await self.list_unarchived_volumes(ref, owner=owner, archive=archive)
+        root = ContainerVolume("rootfs", "rootfs (/, 8 GB on local)")
+        return VolumeComparison(overwritten=(root,), destroyed=tuple(destroyed))
 
     async def list_archives(self, ref: Ref) -> ArchiveListing:
         listings = [one.listing for one in self.archives.values() if one.listing is not None]

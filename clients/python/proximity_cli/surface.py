@@ -63,6 +63,7 @@ RPCS = (
     Rpc("backups statistics", "backups.BackupsService.GetBackupStatistics",
         "Show backups by app, policy and storage, and when a storage is full."),
     Rpc("backups change", "backups.BackupsService.UpdateBackup", "Change the notes of a backup, or protect it."),
+    Rpc("backups preview", "backups.BackupsService.PreviewRestore", "Show what a restore would overwrite."),
     Rpc("backups test", "backups.BackupsService.TestBackup", "Test whether a backup can be restored."),
     Rpc("backups delete", "backups.BackupsService.DeleteBackup", "Delete a backup with its archive.",
         asks="Delete backup {backup_id} of {app_id} with its archive?"),

@@ -38,6 +38,7 @@ def parse_key(
     request: pb.GetBackupRequest
     | pb.UpdateBackupRequest
     | pb.RestoreBackupRequest
+    | pb.PreviewRestoreRequest
     | pb.TestBackupRequest
     | pb.DeleteBackupRequest,
     call: Call,

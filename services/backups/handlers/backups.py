@@ -8,10 +8,12 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from proximity.common.v1 import operation_pb2
 
 from services.backups.convert import backups as convert
+from services.backups.convert import restore_previews as convert_previews
 from services.backups.handlers.policies import PolicyHandlers
 from services.backups.usecases import backups, operations
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.create_backup import create_backup
+from services.backups.usecases.preview_restore import preview_restore
 from services.backups.usecases.restore_backup import restore_backup
 from services.backups.usecases.test_backup import test_backup
 from services.common.operations.convert import render_operation
@@ -108,6 +110,12 @@ class BackupsHandlers(PolicyHandlers):
             status="restoring",
             message=restore.message,
         )
+
+    async def preview_restore(self, request: pb.PreviewRestoreRequest, call: Call) -> pb.RestorePreview:
+        preview = await preview_restore(
+            self._dependencies, convert.parse_requester(call), key=convert.parse_key(request, call)
+        )
+        return convert_previews.render_restore_preview(preview)
 
     async def test_backup(self, request: pb.TestBackupRequest, call: Call) -> pb.TestBackupResponse:
         backup = await test_backup(

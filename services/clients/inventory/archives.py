@@ -28,6 +28,7 @@ from services.clients.inventory.values import (
     RunningBackup,
     Task,
     TaskProgress,
+    VolumeComparison,
 )
 from services.common.core.errors import NotFoundError
 from services.common.rpc.client import Clients
@@ -84,9 +85,16 @@ class GrpcArchives:
         self, ref: Ref, *, owner: str, archive: str = ""
     ) -> list[ContainerVolume]:
         """See `Archives.list_unarchived_volumes`."""
+        return list((await self.compare_volumes(ref, owner=owner, archive=archive)).destroyed)
+
+    async def compare_volumes(self, ref: Ref, *, owner: str, archive: str) -> VolumeComparison:
+        """See `Archives.compare_volumes`."""
         request = pb.ListUnarchivedVolumesRequest(container=render_ref(ref), owner=owner, archive=archive)
         listed = await self._call("ListUnarchivedVolumes", request, timeout=_VOLUMES_S)
-        return [ContainerVolume(volume.key, volume.description) for volume in listed.volumes]
+        return VolumeComparison(
+            overwritten=tuple(ContainerVolume(one.key, one.description) for one in listed.overwritten),
+            destroyed=tuple(ContainerVolume(one.key, one.description) for one in listed.volumes),
+        )
 
     async def list_archives(self, ref: Ref) -> ArchiveListing:
         """See `Archives.list_archives`."""

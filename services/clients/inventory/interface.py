@@ -26,6 +26,7 @@ from services.clients.inventory.values import (
     Scan,
     Task,
     TaskProgress,
+    VolumeComparison,
     Wanted,
 )
 
@@ -73,6 +74,9 @@ class Archives(Protocol):
             NotFoundError: there is no container, or no such archive.
             PreconditionError: the archive cannot be restored over it with the host's credentials.
         """
+
+    async def compare_volumes(self, ref: Ref, *, owner: str, archive: str) -> VolumeComparison:
+        """Compare the volumes of a container with those of an archive; raises as `list_unarchived_volumes`."""
 
     async def list_archives(self, ref: Ref) -> ArchiveListing:
         """List the archives of a container, or with the vmid 0 those of all containers of the host."""

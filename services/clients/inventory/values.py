@@ -171,6 +171,14 @@ class ContainerVolume:
     description: str
 
 
+@dataclass(frozen=True)
+class VolumeComparison:
+    """Volumes of a container that an archive replaces, and those that a restore over it would destroy."""
+
+    overwritten: tuple[ContainerVolume, ...] = ()
+    destroyed: tuple[ContainerVolume, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """Requirements on a place for a container.

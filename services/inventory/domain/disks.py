@@ -112,6 +112,12 @@ def find_unarchived(config: Mapping[str, Any], archive: Mapping[str, Any] | None
     return [one for one in mounts if one.path not in archived]
 
 
+def find_overwritten(config: Mapping[str, Any], archive: Mapping[str, Any]) -> list[Disk]:
+    """Return the volumes of a container whose content is replaced when an archive is restored over it."""
+    archived = {one.path for one in parse_disks(archive) if one.is_archived}
+    return [one for one in parse_disks(config) if one.is_volume and one.path in archived]
+
+
 def check_host_paths(config: Mapping[str, Any], *, may_restore: bool) -> None:
     """Refuse to restore over bind mounts and devices with credentials that may not make them again.
 

@@ -49,10 +49,13 @@ class ArchiveHandlers:
         self, request: cs.ListUnarchivedVolumesRequest, _call: Call
     ) -> cs.ListUnarchivedVolumesResponse:
         ref = convert.parse_ref(request.container)
-        found = await list_unarchived_volumes(
+        found, overwritten = await list_unarchived_volumes(
             self._containers, ref, owner=request.owner, archive=request.archive
         )
-        return cs.ListUnarchivedVolumesResponse(volumes=[convert.render_volume(one) for one in found])
+        return cs.ListUnarchivedVolumesResponse(
+            volumes=[convert.render_volume(one) for one in found],
+            overwritten=[convert.render_volume(one) for one in overwritten],
+        )
 
     async def list_archives(self, request: cs.ListArchivesRequest, _call: Call) -> cs.ListArchivesResponse:
         found, complete = await archives.list_archives(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.inventory.domain.containers import ContainerRef
-from services.inventory.domain.disks import Disk, check_host_paths, find_unarchived
+from services.inventory.domain.disks import Disk, check_host_paths, find_overwritten, find_unarchived
 from services.inventory.proxmox.archives import read_configuration
 from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.proxmox.marks import check_owner, find_owner
@@ -11,8 +11,10 @@ from services.inventory.proxmox.marks import check_owner, find_owner
 
 async def list_unarchived_volumes(
     containers: ContainerLookup, ref: ContainerRef, *, owner: str, archive: str = ""
-) -> list[Disk]:
-    """List the volumes of a container that an archive lacks; without an archive, those that a backup would lack.
+) -> tuple[list[Disk], list[Disk]]:
+    """List the volumes of a container that an archive lacks, and those that it overwrites.
+
+    Without an archive, the first are those that a backup would lack, and there are none of the second.
 
     Of a container that a broken creation left, which has a lock and no marks, there is nothing that could be lost.
 
@@ -27,7 +29,8 @@ async def list_unarchived_volumes(
     if not is_wreck:
         check_owner(config, owner, vmid=ref.vmid)
     if not archive:
-        return find_unarchived(config)
+        return find_unarchived(config), []
     client = await containers.fleet.get_client(ref.host_id)
     check_host_paths(config, may_restore=client.access.is_full_root)
-    return find_unarchived(config, await read_configuration(client, archive))
+    saved = await read_configuration(client, archive)
+    return find_unarchived(config, saved), find_overwritten(config, saved)

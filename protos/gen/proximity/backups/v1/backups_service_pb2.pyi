@@ -659,6 +659,139 @@ class RestoreBackupResponse(_message.Message):
 Global___RestoreBackupResponse: _TypeAlias = RestoreBackupResponse  # noqa: Y015
 
 @_typing.final
+class PreviewRestoreRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    BACKUP_ID_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    backup_id: _builtins.int
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        backup_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "backup_id", b"backup_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRestoreRequest: _TypeAlias = PreviewRestoreRequest  # noqa: Y015
+
+@_typing.final
+class RestorePreview(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKUP_ID_FIELD_NUMBER: _builtins.int
+    POSSIBLE_FIELD_NUMBER: _builtins.int
+    OBSTACLES_FIELD_NUMBER: _builtins.int
+    STOPS_APP_FIELD_NUMBER: _builtins.int
+    LXC_ID_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    OVERWRITTEN_FIELD_NUMBER: _builtins.int
+    DESTROYED_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    HAS_ARCHIVE_FIELD_NUMBER: _builtins.int
+    MADE_AT_FIELD_NUMBER: _builtins.int
+    RESTORE_TEST_FIELD_NUMBER: _builtins.int
+    VERIFICATION_FIELD_NUMBER: _builtins.int
+    backup_id: _builtins.int
+    possible: _builtins.bool
+    """Whether a restore over the app would begin now."""
+    stops_app: _builtins.bool
+    """Whether the app runs and is stopped for it."""
+    lxc_id: _builtins.int
+    """Container that is overwritten, and its node; absent when the app was deleted."""
+    node: _builtins.str
+    has_archive: _builtins.bool
+    """Whether the archive is on its storage; absent when a storage does not answer."""
+    restore_test: _builtins.str
+    """Status of the newest restore test: untested, running, passed or failed."""
+    verification: _builtins.str
+    """What a Proxmox Backup Server found: ok or failed; absent: nothing."""
+    @_builtins.property
+    def obstacles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why it would not."""
+
+    @_builtins.property
+    def overwritten(self) -> _containers.RepeatedCompositeFieldContainer[Global___AppVolume]:
+        """Volumes whose content is replaced by that of the archive."""
+
+    @_builtins.property
+    def destroyed(self) -> _containers.RepeatedCompositeFieldContainer[Global___AppVolume]:
+        """Volumes that are not in the archive and would be destroyed: their keys have to be named in lose_volumes."""
+
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Volumes that were not in the archive when it was made."""
+
+    @_builtins.property
+    def made_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        backup_id: _builtins.int = ...,
+        possible: _builtins.bool = ...,
+        obstacles: _abc.Iterable[_builtins.str] | None = ...,
+        stops_app: _builtins.bool = ...,
+        lxc_id: _builtins.int | None = ...,
+        node: _builtins.str = ...,
+        overwritten: _abc.Iterable[Global___AppVolume] | None = ...,
+        destroyed: _abc.Iterable[Global___AppVolume] | None = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
+        has_archive: _builtins.bool | None = ...,
+        made_at: _timestamp_pb2.Timestamp | None = ...,
+        restore_test: _builtins.str = ...,
+        verification: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_verification", b"_verification", "has_archive", b"has_archive", "lxc_id", b"lxc_id", "made_at", b"made_at", "verification", b"verification"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_verification", b"_verification", "backup_id", b"backup_id", "destroyed", b"destroyed", "has_archive", b"has_archive", "left_out", b"left_out", "lxc_id", b"lxc_id", "made_at", b"made_at", "node", b"node", "obstacles", b"obstacles", "overwritten", b"overwritten", "possible", b"possible", "restore_test", b"restore_test", "stops_app", b"stops_app", "verification", b"verification"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__has_archive: _TypeAlias = _typing.Literal["has_archive"]  # noqa: Y015
+    _WhichOneofArgType__has_archive: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive"]  # noqa: Y015
+    _WhichOneofReturnType__lxc_id: _TypeAlias = _typing.Literal["lxc_id"]  # noqa: Y015
+    _WhichOneofArgType__lxc_id: _TypeAlias = _typing.Literal["_lxc_id", b"_lxc_id"]  # noqa: Y015
+    _WhichOneofReturnType__verification: _TypeAlias = _typing.Literal["verification"]  # noqa: Y015
+    _WhichOneofArgType__verification: _TypeAlias = _typing.Literal["_verification", b"_verification"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__has_archive) -> _WhichOneofReturnType__has_archive | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lxc_id) -> _WhichOneofReturnType__lxc_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__verification) -> _WhichOneofReturnType__verification | None: ...
+
+Global___RestorePreview: _TypeAlias = RestorePreview  # noqa: Y015
+
+@_typing.final
+class AppVolume(_message.Message):
+    """A volume of an app's container."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """mp0, rootfs, or unused0 when it is detached."""
+    description: _builtins.str
+    """For a person: mp0 (/srv/photos, 50 GB on tank)."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppVolume: _TypeAlias = AppVolume  # noqa: Y015
+
+@_typing.final
 class TestBackupRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

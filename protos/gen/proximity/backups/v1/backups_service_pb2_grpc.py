@@ -80,6 +80,11 @@ class BackupsServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupResponse.FromString,
                 _registered_method=True)
+        self.PreviewRestore = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/PreviewRestore',
+                request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.PreviewRestoreRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestorePreview.FromString,
+                _registered_method=True)
         self.TestBackup = channel.unary_unary(
                 '/proximity.backups.v1.BackupsService/TestBackup',
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupRequest.SerializeToString,
@@ -201,6 +206,13 @@ class BackupsServiceServicer:
         """Restore. DESTRUCTIVE: backs the app up as it is (safety_backup), stops it, overwrites its container, starts it again if it ran and waits until it answers.
         Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
         restores beside, as a new app, which is the only way for the backup of an app that was deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewRestore(self, request, context):
+        """What a restore over the app would overwrite and destroy, and what stands in its way. Nothing is changed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -336,6 +348,11 @@ def add_BackupsServiceServicer_to_server(servicer, server):
                     servicer.RestoreBackup,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupResponse.SerializeToString,
+            ),
+            'PreviewRestore': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewRestore,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.PreviewRestoreRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestorePreview.SerializeToString,
             ),
             'TestBackup': grpc.unary_unary_rpc_method_handler(
                     servicer.TestBackup,
@@ -616,6 +633,33 @@ class BackupsService:
             '/proximity.backups.v1.BackupsService/RestoreBackup',
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupRequest.SerializeToString,
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestoreBackupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewRestore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/PreviewRestore',
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.PreviewRestoreRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.RestorePreview.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,6 +60,8 @@ class BackupsServiceStub:
     Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
     restores beside, as a new app, which is the only way for the backup of an app that was deleted.
     """
+    PreviewRestore: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.PreviewRestoreRequest, _backups_service_pb2.RestorePreview]
+    """What a restore over the app would overwrite and destroy, and what stands in its way. Nothing is changed."""
     TestBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.TestBackupRequest, _backups_service_pb2.TestBackupResponse]
     """Test whether a backup can be restored: into a new container without network, which is started, checked and destroyed.
     The app is not touched. `restore_test` of the backup has the outcome. One test runs on a node at a time.
@@ -120,6 +122,8 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
     restores beside, as a new app, which is the only way for the backup of an app that was deleted.
     """
+    PreviewRestore: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.PreviewRestoreRequest, _backups_service_pb2.RestorePreview]  # type: ignore[assignment]
+    """What a restore over the app would overwrite and destroy, and what stands in its way. Nothing is changed."""
     TestBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.TestBackupRequest, _backups_service_pb2.TestBackupResponse]  # type: ignore[assignment]
     """Test whether a backup can be restored: into a new container without network, which is started, checked and destroyed.
     The app is not touched. `restore_test` of the backup has the outcome. One test runs on a node at a time.
@@ -225,6 +229,14 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         Volumes that are not in the archive are not destroyed unless lose_volumes names them. With new_hostname it
         restores beside, as a new app, which is the only way for the backup of an app that was deleted.
         """
+
+    @_abc_1.abstractmethod
+    def PreviewRestore(
+        self,
+        request: _backups_service_pb2.PreviewRestoreRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.RestorePreview, _abc.Awaitable[_backups_service_pb2.RestorePreview]]:
+        """What a restore over the app would overwrite and destroy, and what stands in its way. Nothing is changed."""
 
     @_abc_1.abstractmethod
     def TestBackup(

@@ -926,16 +926,22 @@ class ListUnarchivedVolumesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VOLUMES_FIELD_NUMBER: _builtins.int
+    OVERWRITTEN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def volumes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerVolume]: ...
+    @_builtins.property
+    def overwritten(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContainerVolume]:
+        """Those whose content the archive replaces; empty without an archive."""
+
     def __init__(
         self,
         *,
         volumes: _abc.Iterable[Global___ContainerVolume] | None = ...,
+        overwritten: _abc.Iterable[Global___ContainerVolume] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["volumes", b"volumes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["overwritten", b"overwritten", "volumes", b"volumes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

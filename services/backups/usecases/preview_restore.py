@@ -1,0 +1,98 @@
+"""PreviewRestore: what a restore over the app would overwrite and destroy, and what stands in its way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.backups.domain.entities import Backup
+from services.backups.domain.interfaces import BackupKey
+from services.backups.domain.preconditions import check_on_host, check_restorable, describe_missing
+from services.backups.usecases.context import BackupDependencies, BackupRequester
+from services.clients.apps.values import AppHold
+from services.clients.inventory.values import Ref, VolumeComparison
+from services.common.core.errors import DomainError, NotFoundError, UnavailableError
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestorePreview:
+    """Preview of a restore over the app.
+
+    Attributes:
+        app: None when it was deleted.
+        obstacles: why it is not possible now; empty: it is.
+        stops_app: whether the app runs and is stopped for it.
+        volumes: of the app's container.
+        has_archive: whether the archive is on its storage; None when a storage does not answer.
+    """
+
+    backup: Backup
+    app: AppHold | None = None
+    obstacles: tuple[str, ...] = ()
+    stops_app: bool = False
+    volumes: VolumeComparison = field(default_factory=VolumeComparison)
+    has_archive: bool | None = None
+
+
+async def preview_restore(
+    dependencies: BackupDependencies, requester: BackupRequester, *, key: BackupKey
+) -> RestorePreview:
+    """Compare a backup with its app as it is now. Nothing is changed.
+
+    Raises:
+        BackupNotFoundError: there is none of this owner.
+    """
+    backup = await dependencies.store.get_backup(key)
+    obstacles: list[str] = []
+    try:
+        check_restorable(backup)
+    except DomainError as error:
+        obstacles.append(error.message)
+    has_archive = await _has_archive(dependencies, backup)
+    if has_archive is False and not obstacles:
+        obstacles.append(f"backup {backup.id} cannot be restored: {describe_missing(backup.volume_id)}")
+    try:
+        app = await dependencies.apps.get_app_hold(key.app_id, user_id=requester.owner_id)
+    except NotFoundError:
+        obstacles.append(
+            f"the app {key.app_id} was deleted; restore the backup as a new app by naming a new_hostname"
+        )
+        return RestorePreview(backup=backup, obstacles=tuple(obstacles), has_archive=has_archive)
+    if app.operation_id:
+        obstacles.append(
+            f"the operation {app.operation_id} on {app.name} is under way; wait until it has ended"
+        )
+    try:
+        check_on_host(backup, app)
+        volumes = await _compare(dependencies, backup, app)
+    except DomainError as error:
+        obstacles.append(error.message)
+        volumes = VolumeComparison()
+    return RestorePreview(
+        backup=backup,
+        app=app,
+        obstacles=tuple(obstacles),
+        stops_app=app.status == "running",
+        volumes=volumes,
+        has_archive=has_archive,
+    )
+
+
+async def _has_archive(dependencies: BackupDependencies, backup: Backup) -> bool | None:
+    if not backup.volume_id:
+        return False
+    try:
+        listing = await dependencies.containers.list_archives(Ref(backup.host_id, backup.vmid))
+    except UnavailableError:
+        return None
+    if any(one.volume_id == backup.volume_id for one in listing.archives):
+        return True
+    return False if listing.complete else None
+
+
+async def _compare(dependencies: BackupDependencies, backup: Backup, app: AppHold) -> VolumeComparison:
+    try:
+        return await dependencies.containers.compare_volumes(
+            Ref(app.host_id, app.vmid, app.node), owner=app.app_id, archive=backup.volume_id
+        )
+    except NotFoundError:
+        return VolumeComparison()  # the container, or the archive, is gone: nothing is overwritten
