@@ -73,7 +73,7 @@ lint: venv protos-current protos-breaking ## everything that is checked without 
 	$(BIN)/buf lint $(IMAGE) --config protos/buf.yaml
 	$(BIN)/python -m gateway check
 	$(BIN)/python -m deploy.documentation check
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/zensical build --strict
 
 # Three beside each other, since half of their time they wait; the longest first.
 test: venv ## what CI runs: lint and every suite, each with a platform of its own
@@ -176,7 +176,7 @@ configuration: venv ## make docs/configuration.md, .env.example and the settings
 
 docs: venv ## make the reference from the code, and the site of docs/ in build/site
 	$(BIN)/python -m deploy.documentation write
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/zensical build --strict
 
 check-config: venv ## check the environment for every service, every fault at once
 	$(BIN)/python -m deploy.configuration check
