@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.api.test_api_old_clients import CookieClient, Json, make_name, wait_for, wait_until_gone
+from tests.contract.api.old_clients import CookieClient, Json, make_name, wait_for, wait_until_gone
 from tests.contract.api.world import PHRASE, World
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
 

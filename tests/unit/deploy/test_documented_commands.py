@@ -67,6 +67,8 @@ def check_command(command: str) -> None:
     words = shlex.split(command, comments=True)
     if words[0].startswith(("--", "[")):  # goes on from the line before
         words = ["python", "-m", "tests.pvesim", *words]
+    if redirections := [number for number, word in enumerate(words) if word in {"<", ">"}]:
+        words = words[: redirections[0]]  # files of the reader
     while words and (variable := re.fullmatch(r"([A-Z_]+)=.*", words[0])):
         assert variable[1] in list_names(), f"{variable[1]} is no setting"
         words = words[1:]
