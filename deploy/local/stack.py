@@ -38,10 +38,12 @@ from deploy.local.watching import watch_logs, watch_nats
 from deploy.nats.access import SYSTEM
 from services.registry import SERVICES
 
-_SIMULATOR_TIMEOUT_S = 30.0
-_NATS_TIMEOUT_S = 15.0
-_MIGRATION_TIMEOUT_S = 60.0
-_READY_TIMEOUT_S = 90.0
+# Limits of broken starts. The first start of a fresh environment compiles its libraries, also on a small busy machine;
+# what ends meanwhile is reported at once.
+_SIMULATOR_TIMEOUT_S = 120.0
+_NATS_TIMEOUT_S = 60.0
+_MIGRATION_TIMEOUT_S = 180.0
+_READY_TIMEOUT_S = 180.0
 _DAMAGED_S = 15.0  # so long a database may be found unusable before the rest is ready without it
 _SETTINGS_STATUS = 2
 _STOP_S = 6.5  # services, then NATS and the simulator for _LAST_STOP_S: 10 s in all, with the kills
