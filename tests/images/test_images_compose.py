@@ -50,6 +50,11 @@ def test_the_first_administrator_signs_in_over_tls(running: Composition) -> None
     assert answer.json()["user"]["is_staff"] is True
 
 
+@pytest.mark.parametrize("path", ["/", "/api/docs", "/api/openapi.json"])
+def test_pages_are_served(path: str, running: Composition) -> None:
+    assert requests.get(running.url + path, timeout=30).status_code == 200
+
+
 def test_the_main_job(running: Composition) -> None:
     app, api = deploy_app(running), running.sign_in()
     backup = api.send("POST", f"/apps/{app['id']}/backups", {}, expect=202)["id"]
