@@ -21,6 +21,7 @@ from services.apps.domain.values import ValueChanges, list_masked
 from services.apps.usecases.delete_app import Deletion
 from services.clients.catalog.values import ItemRevision
 from services.clients.inventory.values import Container
+from services.common.core.paging import check_page
 from services.common.core.timestamps import render_time
 from services.common.identity.tokens import User
 from services.common.operations.convert import render_operation
@@ -42,7 +43,12 @@ def render_deletion(deletion: Deletion) -> pb.DeleteAppResponse:
 
 
 def parse_page(request: Any) -> tuple[int, int]:
-    """Parse the number of a page, from 1, and how many entries a page has."""
+    """Parse the number of a page, from 1, and how many entries a page has.
+
+    Raises:
+        InvalidError: it names an entry to begin behind, too.
+    """
+    check_page(has_number=request.HasField("page"), after=getattr(request, "after", ""))
     return request.page or 1, request.per_page or DEFAULT_PER_PAGE
 
 

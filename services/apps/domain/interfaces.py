@@ -34,6 +34,15 @@ class AppStamps(Protocol):
     ) -> tuple[list[ListedStamp], int]:
         """Return the stamps of one page of apps, newest first, and how many there are in all."""
 
+    async def list_stamps_after(
+        self, wanted: AppFilter, *, after: str, per_page: int
+    ) -> tuple[list[ListedStamp], int]:
+        """Return the stamps of the apps behind one, newest first, and how many there are in all.
+
+        Raises:
+            InvalidError: there is no such app, or it is not the owner's.
+        """
+
     async def get_log_stamp(self, app_id: str, *, owner: int | None, level: str) -> LogStamp:
         """Return the state of an app's log.
 
@@ -104,9 +113,13 @@ class OperationReads(Protocol):
         """Return one page of operations, newest first, and how many there are."""
 
     async def list_all_operations(
-        self, wanted: OperationFilter, *, page: int, per_page: int
+        self, wanted: OperationFilter, *, page: int, per_page: int, after: str = ""
     ) -> tuple[list[Operation], int]:
-        """Return one page of the operations that a filter selects, newest first, and how many there are."""
+        """Return one page of the operations that a filter selects, newest first, and how many there are.
+
+        Raises:
+            InvalidError: there is no operation `after` that the page begins behind.
+        """
 
     async def find_unfinished(self, app_id: str) -> Operation | None:
         """Return the operation under way on an app."""

@@ -79,6 +79,7 @@ class AppPage:
     """The state of one page of apps, newest first, and how many apps there are in all.
 
     Attributes:
+        after: the app that the page begins behind; empty: it has a number.
         live: the containers of those that run and whose hosts answer, by the id of the app.
     """
 
@@ -87,6 +88,7 @@ class AppPage:
     per_page: int
     stamps: list[ListedStamp]
     total: int
+    after: str = ""
     live: Mapping[str, Container] = field(default_factory=dict)
 
 

@@ -36,7 +36,7 @@ class AppRenderer:
         self._apps = VersionedLruCache[tuple[str, Form]]()
         # Apart from `_apps`: metrics change every two seconds.
         self._live = VersionedLruCache[tuple[str, Form]]()
-        self._pages = VersionedLruCache[tuple[AppFilter, int, int, Form]]()
+        self._pages = VersionedLruCache[tuple[AppFilter, int, int, str, Form]]()
         self._logs = VersionedLruCache[tuple[str, int, str, int | None, Form]]()
         self._operations = VersionedLruCache[tuple[str, int, int, Form]]()
 
@@ -47,7 +47,7 @@ class AppRenderer:
 
     async def list_apps(self, found: AppPage, *, form: Form = Form.WIRE) -> Rendered[pb.ListAppsResponse]:
         """Render a page of apps, those that run with the metrics of their containers."""
-        key = (found.wanted, found.page, found.per_page, form)
+        key = (found.wanted, found.page, found.per_page, found.after, form)
         state = (self.updates.generation, found.total, found.stamps, found.live)
         known = self._pages.find(key, state)
         if known is None:

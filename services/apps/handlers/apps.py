@@ -29,8 +29,17 @@ class AppHandlers(BaseHandlers):
             owner_filter=call.owner_filter,
             page=page,
             per_page=per_page,
+            after=request.after,
         )
-        call.add_page_links(page=page, per_page=per_page, total=found.total)
+        last = found.stamps[-1].id if found.stamps else ""
+        call.add_list_links(
+            page=page,
+            per_page=per_page,
+            total=found.total,
+            after=request.after,
+            last=last,
+            count=len(found.stamps),
+        )
         return await self.renderer.list_apps(found, form=call.form)
 
     async def deploy_app(self, request: pb.DeployAppRequest, call: Call) -> app_pb2.App:

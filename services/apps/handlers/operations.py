@@ -37,9 +37,12 @@ class OperationHandlers(BaseHandlers):
         page, per_page = parse_page(request)
         wanted = parse_operation_filter(request, owner_filter=call.owner_filter)
         found, total = await usecases.list_all_operations(
-            self.dependencies.store, wanted, page=page, per_page=per_page
+            self.dependencies.store, wanted, page=page, per_page=per_page, after=request.after
         )
-        call.add_page_links(page=page, per_page=per_page, total=total)
+        last = found[-1].id if found else ""
+        call.add_list_links(
+            page=page, per_page=per_page, total=total, after=request.after, last=last, count=len(found)
+        )
         return render_operations(found, total, page=page, per_page=per_page)
 
     async def get_operation(self, request: pb.GetOperationRequest, call: Call) -> operation_pb2.Operation:

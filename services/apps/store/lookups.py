@@ -56,7 +56,7 @@ class AppLookups:
         """
         total = self._totals.find(wanted)
         offset = (page - 1) * per_page
-        params = _params_of(wanted)
+        params = list_params(wanted)
         # With a cached total, the query leaves out the count, which costs more than the page.
         query = _page_query(frozenset(params), is_counted=total is None, is_deep=offset >= _DEEP)
         rows = await self._db.fetch(query, {**params, "limit": per_page, "offset": offset})
@@ -106,8 +106,8 @@ class AppLookups:
 
     async def _count_beside(self, wanted: AppFilter) -> int:
         """Count in a thread: on a reader's connection the next queries would wait."""
-        params = _params_of(wanted)
-        query = _total_of(frozenset(params))
+        params = list_params(wanted)
+        query = count_apps_of(frozenset(params))
         return int(await self._db.read(lambda connection: connection.execute(query, params).scalar_one()))
 
     async def _count(self, params: dict[str, Any]) -> int:
@@ -155,7 +155,8 @@ def _searched() -> sa.ColumnElement[str]:
     return sa.func.lower(apps.c.name + between + apps.c.hostname)
 
 
-def _params_of(wanted: AppFilter) -> dict[str, Any]:
+def list_params(wanted: AppFilter) -> dict[str, Any]:
+    """Return the parameters of a filter, without those that it does not name."""
     params = {"owner": wanted.owner_id, "status": wanted.status, "host": wanted.host_id}
     if wanted.search:
         params["search"] = escape_pattern(wanted.search)
@@ -164,7 +165,8 @@ def _params_of(wanted: AppFilter) -> dict[str, Any]:
     return {name: value for name, value in params.items() if value is not None}
 
 
-def _where(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
+def list_conditions(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions of a filter that has these parameters."""
     conditions = {
         "owner": apps.c.owner_id == _param("owner"),
         "status": apps.c.status == _param("status"),
@@ -176,13 +178,14 @@ def _where(names: frozenset[str]) -> list[sa.ColumnElement[bool]]:
     return [condition for name, condition in conditions.items() if name in names]
 
 
-def _total_of(names: frozenset[str]) -> sa.Select[Any]:
-    return sa.select(sa.func.count()).select_from(apps).where(*_where(names))
+def count_apps_of(names: frozenset[str]) -> sa.Select[Any]:
+    """Return the query that counts what a filter with these parameters selects."""
+    return sa.select(sa.func.count()).select_from(apps).where(*list_conditions(names))
 
 
 @cache
 def _count_query(names: frozenset[str]) -> Query:
-    return Query(_total_of(names))
+    return Query(count_apps_of(names))
 
 
 @cache
@@ -190,14 +193,14 @@ def _page_query(names: frozenset[str], *, is_counted: bool, is_deep: bool) -> Qu
     order = (apps.c.created_at.desc(), apps.c.id.desc())
     # What is searched is read whole anyway, so it is counted on the way instead of beforehand.
     once = "search" in names
-    total = sa.func.count().over() if once else _total_of(names).scalar_subquery()
+    total = sa.func.count().over() if once else count_apps_of(names).scalar_subquery()
     listed = (apps.c.id, apps.c.updated_at, apps.c.status, apps.c.host_id, apps.c.vmid)
     query = sa.select(*listed, *([total] if is_counted else []))
     if once or not is_deep:
-        page = query.where(*_where(names)).order_by(*order)
+        page = query.where(*list_conditions(names)).order_by(*order)
         return Query(page.limit(_param("limit")).offset(_param("offset")))
     # What is skipped is skipped in the index alone; the rows are read for the page.
-    ids = sa.select(apps.c.id).where(*_where(names)).order_by(*order)
+    ids = sa.select(apps.c.id).where(*list_conditions(names)).order_by(*order)
     chosen = ids.limit(_param("limit")).offset(_param("offset")).subquery()
     return Query(query.join(chosen, chosen.c.id == apps.c.id).order_by(*order))
 

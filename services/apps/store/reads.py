@@ -18,7 +18,9 @@ from services.apps.domain.stamps import OperationFilter
 from services.apps.store.rows import AppRows, parse_event
 from services.apps.store.tables import app_events, apps, operation_tables, ports, upgrades
 from services.common.core.clock import now
+from services.common.core.paging import refuse_after
 from services.common.db.database import Database
+from services.common.db.keyset import comes_after
 from services.common.db.queries import Query, RowParser
 from services.common.operations.convert import read_operations
 from services.common.operations.queries import OperationLookups
@@ -215,17 +217,30 @@ class SqlAppReads:
         return await self._operations.list_operations(wanted, limit=per_page, offset=(page - 1) * per_page)
 
     async def list_all_operations(
-        self, wanted: OperationFilter, *, page: int, per_page: int
+        self, wanted: OperationFilter, *, page: int, per_page: int, after: str = ""
     ) -> tuple[list[Operation], int]:
-        """Return one page of the operations that a filter selects, newest first, and how many there are."""
+        """Return one page of the operations that a filter selects, newest first, and how many there are.
+
+        Raises:
+            InvalidError: there is no operation `after` that the page begins behind.
+        """
         where = _select_operations(wanted)
-        query = sa.select(ops).where(*where).order_by(ops.c.created_at.desc(), ops.c.id)
-        query = query.limit(per_page).offset((page - 1) * per_page)
+        query = sa.select(ops).where(*where).order_by(ops.c.created_at.desc(), ops.c.id).limit(per_page)
         count = sa.select(sa.func.count()).select_from(ops).where(*where)
 
         def read(connection: sa.Connection) -> tuple[list[Operation], int]:
             total = int(connection.execute(count).scalar_one())
-            return read_operations(connection, operation_tables, query), total
+            if not after:
+                numbered = query.offset((page - 1) * per_page)
+                return read_operations(connection, operation_tables, numbered), total
+            # A filter that it does not fit any more, as it has ended, leaves its place in the order.
+            owned = _select_operations(OperationFilter(owner_id=wanted.owner_id))
+            position = sa.select(ops.c.created_at).where(ops.c.id == after, *owned)
+            created = connection.execute(position).scalar()
+            if created is None:
+                raise refuse_after(after, kind="operation")
+            behind = comes_after([(ops.c.created_at, True, created), (ops.c.id, False, after)])
+            return read_operations(connection, operation_tables, query.where(behind)), total
 
         return await self._db.read(read)
 

@@ -23,6 +23,7 @@ from services.apps.store.departures import stop_deployments
 from services.apps.store.feed import FeedRows
 from services.apps.store.last_backups import LastBackupRows
 from services.apps.store.lookups import AppLookups
+from services.apps.store.pages import AppPages
 from services.apps.store.reads import SqlAppReads
 from services.apps.store.removed_apps import find_record, forget_records, list_records
 from services.apps.store.rows import AppRows
@@ -41,7 +42,7 @@ from services.common.operations.model import DelegatedStep
 ops = operation_tables.operations
 
 
-class SqlAppStore(SqlAppReads, AppLookups, FeedRows, LastBackupRows, SummaryReads):
+class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, SummaryReads):
     """Apps, ports, events and the operations on them.
 
     Args:

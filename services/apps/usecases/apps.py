@@ -24,16 +24,25 @@ async def list_apps(
     owner_filter: int | None,
     page: int,
     per_page: int,
+    after: str = "",
 ) -> AppPage:
     """Return which apps of a page there are to show, with the containers of those that run and whose hosts answer.
 
-    Users see their own apps alone, whichever owner they filter by.
+    Users see their own apps alone, whichever owner they filter by. With `after`, the page begins behind that app.
+
+    Raises:
+        InvalidError: there is no app `after`.
     """
     visible = wanted if owner_filter is None else dataclasses.replace(wanted, owner_id=owner_filter)
-    stamps, total = await store.list_stamps(visible, page=page, per_page=per_page)
+    if after:
+        stamps, total = await store.list_stamps_after(visible, after=after, per_page=per_page)
+    else:
+        stamps, total = await store.list_stamps(visible, page=page, per_page=per_page)
     running = [stamp for stamp in stamps if stamp.status == "running" and stamp.vmid is not None]
     live = await metrics.find_all(running)
-    return AppPage(wanted=visible, page=page, per_page=per_page, stamps=stamps, total=total, live=live)
+    return AppPage(
+        wanted=visible, page=page, per_page=per_page, stamps=stamps, total=total, after=after, live=live
+    )
 
 
 async def get_app(

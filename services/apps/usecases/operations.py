@@ -28,10 +28,14 @@ async def list_operations(
 
 
 async def list_all_operations(
-    store: OperationReads, wanted: OperationFilter, *, page: int, per_page: int
+    store: OperationReads, wanted: OperationFilter, *, page: int, per_page: int, after: str = ""
 ) -> tuple[Sequence[Operation], int]:
-    """Return one page of the operations that a filter selects, newest first, and how many there are."""
-    return await store.list_all_operations(wanted, page=page, per_page=per_page)
+    """Return one page of the operations that a filter selects, newest first, and how many there are.
+
+    Raises:
+        InvalidError: there is no operation `after` that the page begins behind.
+    """
+    return await store.list_all_operations(wanted, page=page, per_page=per_page, after=after)
 
 
 async def get_operation(

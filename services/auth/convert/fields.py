@@ -9,14 +9,21 @@ from proximity.auth.v1 import auth_service_pb2 as pb
 
 from services.auth.domain.entities import Page
 from services.common.core.errors import invalid_field
+from services.common.core.paging import check_page
 
 _DEFAULT_PER_PAGE = 20  # entries; the protos document it
 
 
 def parse_page(request: pb.ListUsersRequest | pb.ListAuditEntriesRequest) -> Page:
-    """Parse the requested page of a list."""
+    """Parse the requested page of a list.
+
+    Raises:
+        InvalidError: it names a page and an entry to begin behind.
+    """
+    check_page(has_number=request.HasField("page"), after=request.after)
     number = request.page if request.HasField("page") else 1
-    return Page(number, request.per_page if request.HasField("per_page") else _DEFAULT_PER_PAGE)
+    size = request.per_page if request.HasField("per_page") else _DEFAULT_PER_PAGE
+    return Page(number, size, request.after)
 
 
 def parse_time(message: Timestamp, field: str) -> datetime:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-DEFAULT_THEME = "rack_proximity"
-
 
 @dataclass(frozen=True, kw_only=True)
 class AccountQuota:
@@ -136,10 +134,11 @@ class AuditFilter:
 
 @dataclass(frozen=True)
 class Page:
-    """A part of a list: `number` from 1, `size` entries at most."""
+    """A part of a list: `number` from 1, `size` entries at most; or, with `after`, what comes behind the entry of that id."""
 
     number: int
     size: int
+    after: int = 0
 
     @property
     def offset(self) -> int:

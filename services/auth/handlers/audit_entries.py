@@ -26,5 +26,8 @@ class AuditEntryHandlers:
         page = parse_page(request)
         wanted = parse_audit_filter(request)
         entries, total = await list_audit_entries(self.audit, wanted=wanted, page=page)
-        call.add_page_links(page=page.number, per_page=page.size, total=total)
+        last = entries[-1].id if entries else ""
+        call.add_list_links(
+            page=page.number, per_page=page.size, total=total, after=page.after, last=last, count=len(entries)
+        )
         return render_audit_entries(entries, total, page=page)

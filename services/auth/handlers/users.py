@@ -52,7 +52,15 @@ class UserHandlers:
         """List accounts."""
         page = parse_page(request)
         accounts, total = await users.list_users(self.users, search=request.search, page=page)
-        call.add_page_links(page=page.number, per_page=page.size, total=total)
+        last = accounts[-1].id if accounts else ""
+        call.add_list_links(
+            page=page.number,
+            per_page=page.size,
+            total=total,
+            after=page.after,
+            last=last,
+            count=len(accounts),
+        )
         return render_users(accounts, total, page=page)
 
     async def create_user(self, request: pb.CreateUserRequest, call: Call) -> user_pb2.User:

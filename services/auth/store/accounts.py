@@ -32,6 +32,7 @@ from services.auth.store.tables import sessions, users
 from services.common.core.clock import Clock, now
 from services.common.core.errors import Violation
 from services.common.db.database import Database
+from services.common.db.keyset import comes_after
 from services.common.db.queries import Query, RowParser
 
 _COLUMNS = tuple(users.c[name] for name in Account.__dataclass_fields__)
@@ -90,6 +91,8 @@ class SqlAccountStore:
                 part, autoescape=True
             )
         query = sa.select(users).where(condition).order_by(users.c.id).offset(page.offset).limit(page.size)
+        if page.after:
+            query = query.where(comes_after([(users.c.id, False, page.after)]))
         count = sa.select(sa.func.count()).select_from(users).where(condition)
 
         def read(connection: sa.Connection) -> tuple[list[Account], int]:

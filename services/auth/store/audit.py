@@ -23,6 +23,7 @@ from services.auth.store.locks import AUDIT, lock
 from services.auth.store.tables import audit_entries, audit_head
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
+from services.common.db.keyset import comes_after
 
 PRUNED = "auth.AuditPruned"
 _PUNCTUATION = ",:()"  # between the words of a target
@@ -99,6 +100,8 @@ class SqlAuditStore:
         if wanted.since is not None:
             condition &= audit_entries.c.timestamp >= wanted.since
         query = sa.select(audit_entries).where(condition).order_by(audit_entries.c.id.desc())
+        if page.after:
+            query = query.where(comes_after([(audit_entries.c.id, True, page.after)]))
         count = sa.select(sa.func.count()).select_from(audit_entries).where(condition)
 
         def read(connection: sa.Connection) -> tuple[list[AuditEntry], int]:

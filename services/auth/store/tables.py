@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from services.auth.domain.names import LONGEST_NAME
+from services.clients.auth.values import DEFAULT_THEME
 from services.common.db.database import UtcDateTime
 from services.common.identity.resealing import SealedColumn
 from services.common.messaging.outbox import define_tables
@@ -34,7 +35,7 @@ users = sa.Table(
     sa.Column("last_name", sa.String(150), nullable=False, server_default=""),
     sa.Column("avatar", sa.String(2000), nullable=False, server_default=""),
     sa.Column("bio", sa.String(500), nullable=False, server_default=""),
-    sa.Column("preferred_theme", sa.String(50), nullable=False, server_default="rack_proximity"),
+    sa.Column("preferred_theme", sa.String(50), nullable=False, server_default=DEFAULT_THEME),
     sa.Column("is_staff", sa.Boolean, nullable=False),
     sa.Column("is_active", sa.Boolean, nullable=False),
     sa.Column("date_joined", UtcDateTime, nullable=False),

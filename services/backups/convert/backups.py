@@ -23,6 +23,7 @@ from services.backups.domain.entities import (
 from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.restore_tests import RestoreTest
 from services.backups.usecases.context import BackupPage, BackupRequester
+from services.common.core.paging import check_page
 from services.common.core.timestamps import render_time
 from services.common.rpc.call import Call
 
@@ -60,8 +61,14 @@ def parse_filter(request: pb.ListAllBackupsRequest, call: Call) -> BackupFilter:
 def parse_page(
     request: pb.ListBackupsRequest | pb.ListAllBackupsRequest | pb.ListBackupDeadLettersRequest,
 ) -> BackupPage:
-    """Parse the page that a request names."""
-    return BackupPage(request.page or 1, request.per_page or PER_PAGE)
+    """Parse the page that a request names.
+
+    Raises:
+        InvalidError: it names a page and a backup to begin behind.
+    """
+    after = request.after if isinstance(request, pb.ListAllBackupsRequest) else 0
+    check_page(has_number=request.HasField("page"), after=after)
+    return BackupPage(request.page or 1, request.per_page or PER_PAGE, after)
 
 
 def parse_order(request: pb.CreateBackupRequest) -> BackupOrder:

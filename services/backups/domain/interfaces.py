@@ -56,9 +56,12 @@ class BackupStore(Protocol):
         """Return the total of an app's backups and a page of them, newest first."""
 
     async def list_all_backups(
-        self, wanted: BackupFilter, *, offset: int, limit: int
+        self, wanted: BackupFilter, *, offset: int, limit: int, after: int = 0
     ) -> tuple[int, list[Backup]]:
-        """Return the total of the backups of all apps, deleted ones included, and a page of them, newest first."""
+        """Return the total of the backups of all apps, deleted ones included, and a page of them, newest first.
+
+        With `after`, the page begins behind the backup of that id.
+        """
 
     async def count_backups(
         self, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()

@@ -37,7 +37,10 @@ class BackupsHandlers(PolicyHandlers):
         total, found = await backups.list_all_backups(
             self._store, convert.parse_filter(request, call), page=page
         )
-        call.add_page_links(page=page.number, per_page=page.size, total=total)
+        last = found[-1].id if found else ""
+        call.add_list_links(
+            page=page.number, per_page=page.size, total=total, after=page.after, last=last, count=len(found)
+        )
         return pb.ListAllBackupsResponse(
             backups=[convert.render_backup(one) for one in found],
             total=total,

@@ -22,6 +22,7 @@ from services.backups.domain.interfaces import BackupKey
 from services.backups.store.rows import attach_copies, backup_of_row, find_operation, read_backup, where_app
 from services.backups.store.tables import backups, tables
 from services.common.db.database import Database, UtcDateTime
+from services.common.db.keyset import comes_after
 from services.common.db.queries import Query
 from services.common.operations.queries import OperationLookups
 from services.common.operations.view import Operation
@@ -46,11 +47,13 @@ class BackupReads:
         return await self._db.read(lambda connection: _read_page(connection, where, offset, limit))
 
     async def list_all_backups(
-        self, wanted: BackupFilter, *, offset: int, limit: int
+        self, wanted: BackupFilter, *, offset: int, limit: int, after: int = 0
     ) -> tuple[int, list[Backup]]:
         """See `BackupStore.list_all_backups`."""
         where = _where_wanted(wanted)
-        return await self._db.read(lambda connection: _read_page(connection, where, offset, limit))
+        return await self._db.read(
+            lambda connection: _read_page(connection, where, offset, limit, after=after)
+        )
 
     async def count_backups(
         self, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()
@@ -169,9 +172,16 @@ def _count(
 
 
 def _read_page(
-    connection: sa.Connection, where: Sequence[sa.ColumnElement[bool]], offset: int, limit: int
+    connection: sa.Connection,
+    where: Sequence[sa.ColumnElement[bool]],
+    offset: int,
+    limit: int,
+    *,
+    after: int = 0,
 ) -> tuple[int, list[Backup]]:
     query = sa.select(backups).where(*where).order_by(backups.c.id.desc()).offset(offset).limit(limit)
+    if after:
+        query = query.where(comes_after([(backups.c.id, True, after)]))
     count = sa.select(sa.func.count()).select_from(backups).where(*where)
     total = int(connection.execute(count).scalar_one())
     return total, attach_copies(connection, [backup_of_row(row) for row in connection.execute(query)])

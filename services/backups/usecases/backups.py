@@ -40,7 +40,7 @@ async def list_all_backups(
     store: BackupStore, wanted: BackupFilter, *, page: BackupPage
 ) -> tuple[int, list[Backup]]:
     """Return the total of the backups of all apps, deleted ones included, and a page of them, newest first."""
-    return await store.list_all_backups(wanted, offset=page.offset, limit=page.size)
+    return await store.list_all_backups(wanted, offset=page.offset, limit=page.size, after=page.after)
 
 
 async def get_backup(store: BackupStore, *, key: BackupKey) -> Backup:

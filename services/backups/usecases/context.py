@@ -40,10 +40,11 @@ class BackupRequester:
 
 @dataclass(frozen=True)
 class BackupPage:
-    """A page of a list: its number from 1, and its size."""
+    """A page of a list: its number from 1, and its size; or, with `after`, what comes behind the backup of that id."""
 
     number: int
     size: int
+    after: int = 0
 
     @property
     def offset(self) -> int:

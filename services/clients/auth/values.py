@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+DEFAULT_THEME = "rack_proximity"
+"""Theme of the web interface until a user chooses another one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:

@@ -155,6 +155,27 @@ class Call:
         if target:
             self.add_header("link", render_page_links(target, page=page, per_page=per_page, total=total))
 
+    def add_list_links(
+        self, *, page: int, per_page: int, total: int, after: object, last: object, count: int
+    ) -> None:
+        """Name the pages of a list, as `add_page_links`; of one that begins behind an entry, only the first and the next.
+
+        Args:
+            page: number of the page, of a list by number.
+            per_page: size of a page.
+            total: entries of all pages.
+            after: the entry that the list begins behind; empty: it has a number.
+            last: the last entry that it has.
+            count: how many it has.
+        """
+        target = self.metadata.get("x-envoy-original-path", "")
+        if not after:
+            self.add_page_links(page=page, per_page=per_page, total=total)
+        elif target:
+            self.add_header(
+                "link", render_after_links(target, per_page=per_page, last=last if count == per_page else "")
+            )
+
 
 def name_cookie(name: str, *, https: bool) -> str:
     """Return the name of a cookie of ours for a scheme: `__Host-csrftoken` over https, `csrftoken` over http."""
@@ -182,4 +203,16 @@ def render_page_links(target: str, *, page: int, per_page: int, total: int) -> s
         f'<{quote(path, safe="/%")}?{urlencode([*others, ("page", number), ("per_page", per_page)])}>; rel="{name}"'
         for name, number in numbers.items()
         if 1 <= number <= last
+    )
+
+
+def render_after_links(target: str, *, per_page: int, last: object) -> str:
+    """The Link header of a list at the path and query `target` that begins behind an entry; without `last`, it ends there."""
+    path, _, query = target.partition("?")
+    others = [(name, value) for name, value in parse_qsl(query) if name not in {"page", "per_page", "after"}]
+    pages = {"first": [], "next": [("after", last)] if last else None}
+    return ", ".join(
+        f'<{quote(path, safe="/%")}?{urlencode([*others, *extra, ("per_page", per_page)])}>; rel="{name}"'
+        for name, extra in pages.items()
+        if extra is not None
     )

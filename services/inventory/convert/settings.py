@@ -10,6 +10,7 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 from proximity.inventory.v1 import settings_pb2
 
+from services.clients.auth.values import DEFAULT_THEME
 from services.common import VERSION
 from services.common.core.clock import now
 from services.common.core.timestamps import render_time
@@ -103,4 +104,4 @@ def render_http_status(report: HealthReport) -> int | None:
 
 def render_system_info(info: SystemInfo) -> pb.SystemInfo:
     """Render what the start page shows of the platform."""
-    return pb.SystemInfo(version=VERSION, default_theme="dark", enable_multi_host=True, **vars(info))
+    return pb.SystemInfo(version=VERSION, default_theme=DEFAULT_THEME, enable_multi_host=True, **vars(info))

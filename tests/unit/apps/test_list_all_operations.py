@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.common.core.errors import InvalidError
 from services.common.rpc.call import Call
 from tests.fakes.apps_service import Service, call
 from tests.fakes.dead_operations import give_up
@@ -48,3 +50,23 @@ async def test_pages_split_the_list(service: Service, page: int, shown: int) -> 
     request = pb.ListAllOperationsRequest(page=page, per_page=2)
     answer = await service.api.list_all_operations(request, call())
     assert (answer.total, len(answer.operations), answer.page, answer.per_page) == (3, shown, page, 2)
+
+
+async def test_pages_behind_an_operation_stay_while_operations_begin_and_end(service: Service) -> None:
+    for number in range(5):
+        await service.deploy(f"web-{number:02}")
+    everything = (await service.api.list_all_operations(pb.ListAllOperationsRequest(), call())).operations
+    seen: list[str] = []
+    after = ""
+    while True:
+        request = pb.ListAllOperationsRequest(per_page=2, after=after, status="queued")
+        page = (await service.api.list_all_operations(request, call())).operations
+        if not page:
+            break
+        seen += [one.id for one in page]
+        after = page[-1].id
+        await give_up(service, app_pb2.App(id=page[-1].app_id))  # it leaves the filter
+        await service.deploy(f"new-{len(seen):02}")
+    assert seen == [one.id for one in everything]
+    with pytest.raises(InvalidError, match="begin again without it"):
+        await service.api.list_all_operations(pb.ListAllOperationsRequest(after=after), call(2))

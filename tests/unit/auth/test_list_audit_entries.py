@@ -116,3 +116,24 @@ def make_entry(number: int, target: str) -> NewAuditEntry:
         address="127.0.0.1",
         outcome="OK",
     )
+
+
+async def test_pages_behind_an_entry_stay_while_new_entries_come(client: Client) -> None:
+    root = await client.register("root")
+    for number in range(5):
+        await client.auth.stores.audit.append(make_entry(number, f"app {number}"))
+    seen: list[str] = []
+    after = 0
+    while True:
+        request = pb.ListAuditEntriesRequest(action="apps.Test", per_page=2, after=after)
+        page = await client.public.ListAuditEntries(request, metadata=bearer(root.access))
+        if not page.entries:
+            break
+        seen += [one.target for one in page.entries]
+        after = page.entries[-1].id
+        await client.auth.stores.audit.append(make_entry(100 + len(seen), "meanwhile"))
+    assert seen == [f"app {number}" for number in reversed(range(5))]
+    both = pb.ListAuditEntriesRequest(page=1, after=1)
+    code, error = await refused(client.public.ListAuditEntries(both, metadata=bearer(root.access)))
+    assert code == "INVALID_ARGUMENT"
+    assert "either page or after" in (error.details() or "")

@@ -74,3 +74,16 @@ async def test_backups_are_found_by_each_filter(platform: Platform) -> None:
     assert await find(app_removed=False) == []
     mine = await platform.api.list_all_backups(pb.ListAllBackupsRequest(owner=OWNER.id), call_of(STRANGER))
     assert list(mine.backups) == [], "users see their own backups alone"
+
+
+async def test_pages_behind_a_backup_stay_while_backups_come_and_go(platform: Platform) -> None:
+    made = [await platform.make_completed() for _ in range(4)]
+    request = pb.ListAllBackupsRequest(per_page=2)
+    first = [one.id for one in (await platform.api.list_all_backups(request, call_of(OWNER))).backups]
+    assert first == made[:1:-1]
+    await platform.make_completed()
+    await platform.delete(first[-1])
+    await platform.run_all()
+    request = pb.ListAllBackupsRequest(per_page=2, after=first[-1])
+    answer = await platform.api.list_all_backups(request, call_of(OWNER))
+    assert ([one.id for one in answer.backups], answer.total) == (made[1::-1], 4)

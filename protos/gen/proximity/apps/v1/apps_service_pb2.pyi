@@ -156,6 +156,7 @@ class ListAppsRequest(_message.Message):
     SEARCH_FIELD_NUMBER: _builtins.int
     HOST_ID_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     page: _builtins.int
     per_page: _builtins.int
     status: _builtins.str
@@ -164,6 +165,10 @@ class ListAppsRequest(_message.Message):
     host_id: _builtins.int
     owner: _builtins.int
     """Id of the owner; for administrators."""
+    after: _builtins.str
+    """Instead of page: only apps behind the one with this id, the last one of the page before. Unlike page numbers it
+    neither skips nor repeats apps while others come and go.
+    """
     def __init__(
         self,
         *,
@@ -173,10 +178,11 @@ class ListAppsRequest(_message.Message):
         search: _builtins.str = ...,
         host_id: _builtins.int | None = ...,
         owner: _builtins.int | None = ...,
+        after: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_owner", b"_owner", "_page", b"_page", "_per_page", b"_per_page", "_status", b"_status", "host_id", b"host_id", "owner", b"owner", "page", b"page", "per_page", b"per_page", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_owner", b"_owner", "_page", b"_page", "_per_page", b"_per_page", "_status", b"_status", "host_id", b"host_id", "owner", b"owner", "page", b"page", "per_page", b"per_page", "search", b"search", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_owner", b"_owner", "_page", b"_page", "_per_page", b"_per_page", "_status", b"_status", "after", b"after", "host_id", b"host_id", "owner", b"owner", "page", b"page", "per_page", b"per_page", "search", b"search", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
@@ -1935,6 +1941,7 @@ class ListAllOperationsRequest(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     APP_ID_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     page: _builtins.int
     per_page: _builtins.int
     status: _builtins.str
@@ -1943,6 +1950,8 @@ class ListAllOperationsRequest(_message.Message):
     """Only those of this kind, deploy_app, say."""
     app_id: _builtins.str
     """Only those on this app."""
+    after: _builtins.str
+    """Instead of page: only operations behind the one with this id, the last one of the page before."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """Only those that changed at this time or later."""
@@ -1956,10 +1965,11 @@ class ListAllOperationsRequest(_message.Message):
         kind: _builtins.str | None = ...,
         app_id: _builtins.str | None = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        after: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_kind", b"_kind", "_page", b"_page", "_per_page", b"_per_page", "_since", b"_since", "_status", b"_status", "app_id", b"app_id", "kind", b"kind", "page", b"page", "per_page", b"per_page", "since", b"since", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_kind", b"_kind", "_page", b"_page", "_per_page", b"_per_page", "_since", b"_since", "_status", b"_status", "app_id", b"app_id", "kind", b"kind", "page", b"page", "per_page", b"per_page", "since", b"since", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_kind", b"_kind", "_page", b"_page", "_per_page", b"_per_page", "_since", b"_since", "_status", b"_status", "after", b"after", "app_id", b"app_id", "kind", b"kind", "page", b"page", "per_page", b"per_page", "since", b"since", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__app_id: _TypeAlias = _typing.Literal["app_id"]  # noqa: Y015
     _WhichOneofArgType__app_id: _TypeAlias = _typing.Literal["_app_id", b"_app_id"]  # noqa: Y015

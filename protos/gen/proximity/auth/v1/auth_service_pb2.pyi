@@ -379,19 +379,23 @@ class ListUsersRequest(_message.Message):
     PAGE_FIELD_NUMBER: _builtins.int
     PER_PAGE_FIELD_NUMBER: _builtins.int
     SEARCH_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     page: _builtins.int
     per_page: _builtins.int
     search: _builtins.str
+    after: _builtins.int
+    """Instead of page: only users behind the one with this id, the last one of the page before."""
     def __init__(
         self,
         *,
         page: _builtins.int | None = ...,
         per_page: _builtins.int | None = ...,
         search: _builtins.str = ...,
+        after: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "page", b"page", "per_page", b"per_page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "page", b"page", "per_page", b"per_page", "search", b"search"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "after", b"after", "page", b"page", "per_page", b"per_page", "search", b"search"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__page: _TypeAlias = _typing.Literal["page"]  # noqa: Y015
     _WhichOneofArgType__page: _TypeAlias = _typing.Literal["_page", b"_page"]  # noqa: Y015
@@ -761,6 +765,7 @@ class ListAuditEntriesRequest(_message.Message):
     ACTION_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     page: _builtins.int
     per_page: _builtins.int
     user: _builtins.str
@@ -769,6 +774,8 @@ class ListAuditEntriesRequest(_message.Message):
     """Action, exact: apps.DeployApp."""
     target: _builtins.str
     """Only entries whose target has these words: an id (web-1a2b3c4d), or kind and id (backup 7)."""
+    after: _builtins.int
+    """Instead of page: only entries before the one with this id, the last one of the page before."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """Only what was done at this time or later."""
@@ -782,10 +789,11 @@ class ListAuditEntriesRequest(_message.Message):
         action: _builtins.str = ...,
         target: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        after: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "_since", b"_since", "page", b"page", "per_page", b"per_page", "since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "_since", b"_since", "action", b"action", "page", b"page", "per_page", b"per_page", "since", b"since", "target", b"target", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "_since", b"_since", "action", b"action", "after", b"after", "page", b"page", "per_page", b"per_page", "since", b"since", "target", b"target", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__page: _TypeAlias = _typing.Literal["page"]  # noqa: Y015
     _WhichOneofArgType__page: _TypeAlias = _typing.Literal["_page", b"_page"]  # noqa: Y015

@@ -36,6 +36,7 @@ class ListAllBackupsRequest(_message.Message):
     APP_REMOVED_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
     PROTECTED_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     page: _builtins.int
     per_page: _builtins.int
     app_id: _builtins.str
@@ -51,6 +52,8 @@ class ListAllBackupsRequest(_message.Message):
     app_removed: _builtins.bool
     """true: only those of apps that were deleted; false: only those of apps that are there."""
     protected: _builtins.bool
+    after: _builtins.int
+    """Instead of page: only backups made before the one with this id, the last one of the page before."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """Only those that were requested at this time or later."""
@@ -69,10 +72,11 @@ class ListAllBackupsRequest(_message.Message):
         app_removed: _builtins.bool | None = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
         protected: _builtins.bool | None = ...,
+        after: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_app_removed", b"_app_removed", "_host_id", b"_host_id", "_owner", b"_owner", "_page", b"_page", "_per_page", b"_per_page", "_policy_id", b"_policy_id", "_protected", b"_protected", "_since", b"_since", "_status", b"_status", "_storage", b"_storage", "app_id", b"app_id", "app_removed", b"app_removed", "host_id", b"host_id", "owner", b"owner", "page", b"page", "per_page", b"per_page", "policy_id", b"policy_id", "protected", b"protected", "since", b"since", "status", b"status", "storage", b"storage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_app_removed", b"_app_removed", "_host_id", b"_host_id", "_owner", b"_owner", "_page", b"_page", "_per_page", b"_per_page", "_policy_id", b"_policy_id", "_protected", b"_protected", "_since", b"_since", "_status", b"_status", "_storage", b"_storage", "app_id", b"app_id", "app_removed", b"app_removed", "host_id", b"host_id", "owner", b"owner", "page", b"page", "per_page", b"per_page", "policy_id", b"policy_id", "protected", b"protected", "since", b"since", "status", b"status", "storage", b"storage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_id", b"_app_id", "_app_removed", b"_app_removed", "_host_id", b"_host_id", "_owner", b"_owner", "_page", b"_page", "_per_page", b"_per_page", "_policy_id", b"_policy_id", "_protected", b"_protected", "_since", b"_since", "_status", b"_status", "_storage", b"_storage", "after", b"after", "app_id", b"app_id", "app_removed", b"app_removed", "host_id", b"host_id", "owner", b"owner", "page", b"page", "per_page", b"per_page", "policy_id", b"policy_id", "protected", b"protected", "since", b"since", "status", b"status", "storage", b"storage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__app_id: _TypeAlias = _typing.Literal["app_id"]  # noqa: Y015
     _WhichOneofArgType__app_id: _TypeAlias = _typing.Literal["_app_id", b"_app_id"]  # noqa: Y015
