@@ -17,7 +17,8 @@ FIRST_FREE = 1_000
 # states the same rules, so nothing that fits it is refused with these words.
 _RULE = re.compile(
     r"must not contain the control character|must not be empty|is shorter than \d|characters; at most|is less than \d"
-    r"|is more than \d|is not one of: |does not match |is not a valid |entries; at most|must be (a (string|whole number|number|list)|an object|true or false|base64)|is not known"
+    r"|is more than \d|is not one of: |must (have (letters|lower-case)|name the realm|be (a (storage|bridge)'s name|a host name|a SHA-256|the key of))"
+    r"|is not a valid |entries; at most|must be (a (string|whole number|number|list)|an object|true or false|base64)|is not known"
 )
 
 

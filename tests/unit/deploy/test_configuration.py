@@ -136,10 +136,13 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"DATABASE_URL": "proximity"}, "DATABASE_URL: is no URL; must be sqlite:///PATH or"),
     ({"NATS_URL": "redis://:hunter2@h"}, "NATS_URL: begins with 'redis'; must be nats://"),
     ({"NATS_URL": "nats://h:4222,nats://h:x"}, "NATS_URL: begins with 'nats'; must be nats://"),
-    (HOST | {"PROXMOX_HOST": "http://pve"}, "PROXMOX_HOST: 'http://pve' does not match"),
+    (
+        HOST | {"PROXMOX_HOST": "http://pve"},
+        "PROXMOX_HOST: 'http://pve' must be a host name or an IP address",
+    ),
     (HOST | {"PROXMOX_HOST": "pve:8006"}, "PROXMOX_HOST: 'pve:8006' has a port; give 'pve' as host and 8006"),
-    ({"PROXMOX_USER": "root"}, "PROXMOX_USER: 'root' does not match"),
-    (HOST | {"PROXMOX_FINGERPRINT": "zz"}, "PROXMOX_FINGERPRINT: 'zz' does not match"),
+    ({"PROXMOX_USER": "root"}, "PROXMOX_USER: 'root' must name the realm too"),
+    (HOST | {"PROXMOX_FINGERPRINT": "zz"}, "PROXMOX_FINGERPRINT: 'zz' must be a SHA-256 fingerprint"),
     (
         HOST | {"PROXMOX_PASSWORD": "hunter2\n"},
         "PROXMOX_PASSWORD: must not contain the control character U+000A",
@@ -215,7 +218,7 @@ def test_make_run_refuses_what_its_services_would(
     said = capsys.readouterr().err
     assert "PROXMOX_HOST: is set without PROXMOX_PASSWORD or PROXMOX_TOKEN_ID" in said
     assert "'pve:8006' has a port" in said
-    assert "PROXMOX_USER: 'root' does not match" in said
+    assert "PROXMOX_USER: 'root' must name the realm too" in said
     assert "QUOTA_APPS: 'x' is not a whole number" in said
     assert "SECRET_KEY" not in said
 

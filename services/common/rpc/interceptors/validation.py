@@ -173,10 +173,8 @@ def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[An
             )
         )
     if rules.pattern:
-        pattern = re.compile(rules.pattern)
-        checks.append(
-            lambda value: "" if pattern.fullmatch(value) else f"{show(value)} does not match {rules.pattern}"
-        )
+        pattern, words = re.compile(rules.pattern), rules.pattern_text
+        checks.append(lambda value: "" if pattern.fullmatch(value) else f"{show(value)} {words}")
     if rules.format in _FORMATS:
         is_valid = _FORMATS[rules.format]
         checks.append(

@@ -45,6 +45,7 @@ class Rules(_message.Message):
     NULL_ENTRIES_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
+    PATTERN_TEXT_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """The field must be present and, for strings, not empty."""
     min: _builtins.float
@@ -77,6 +78,8 @@ class Rules(_message.Message):
     """In JSON, the names of entries of a map whose value is null go into this repeated field of the same message."""
     items: _builtins.str
     """Full name of the message that describes an element of a google.protobuf.ListValue, for the documentation."""
+    pattern_text: _builtins.str
+    """What the pattern demands, in words that follow the value in a refusal: "must be a host name". Required with it."""
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The values of an answer's text that this release knows. A later release may add to them, so clients go on with an
@@ -102,10 +105,11 @@ class Rules(_message.Message):
         null_entries: _builtins.str = ...,
         values: _abc.Iterable[_builtins.str] | None = ...,
         items: _builtins.str = ...,
+        pattern_text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "example", b"example", "format", b"format", "in", b"in", "items", b"items", "lines", b"lines", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "null_clears", b"null_clears", "null_entries", b"null_entries", "null_refused", b"null_refused", "pattern", b"pattern", "required", b"required", "secret", b"secret", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "example", b"example", "format", b"format", "in", b"in", "items", b"items", "lines", b"lines", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "null_clears", b"null_clears", "null_entries", b"null_entries", "null_refused", b"null_refused", "pattern", b"pattern", "pattern_text", b"pattern_text", "required", b"required", "secret", b"secret", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
     _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
