@@ -21,6 +21,7 @@ ACTIONS: Mapping[str, int] = {
     "restore": 7,
     "restore_beside": 5,
     "delete_backup": 6,
+    "test_backup": 6,
     "update": 7,
     "resend": 9,
     "look": 14,

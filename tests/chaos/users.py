@@ -83,7 +83,7 @@ class User:
                 await self._look(choice)
             case "pry":
                 await self._pry(choice, others)
-            case "restore" | "restore_beside" | "delete_backup":
+            case "restore" | "restore_beside" | "delete_backup" | "test_backup":
                 await self._use_backup(choice)
             case "cancel":
                 await self._cancel(choice)
@@ -146,8 +146,13 @@ class User:
         if choice.action == "delete_backup":
             await self._send("DELETE", path, action=choice.action, subject=app_id)
             return
+        if choice.action == "test_backup":
+            await self._send("POST", f"{path}/test", action=choice.action, subject=app_id, body={})
+            return
         beside = choice.action == "restore_beside" and len(self._apps) < _MOST_APPS
-        body = {"new_hostname": f"r-{choice.key}"} if beside else {}
+        body: dict[str, Any] = {"new_hostname": f"r-{choice.key}"} if beside else {}
+        if not beside and choice.value % 3 == 0:
+            body = {"safety_backup": False}
         await self._create(choice, f"{path}/restore", body, subject=app_id)
 
     async def _cancel(self, choice: Choice) -> None:

@@ -24,6 +24,8 @@ def check_archives(evidence: Evidence) -> Iterator[str]:
         name = f"backup {backup['id']} of {backup['app_id']}"
         if backup["status"] not in _STABLE:
             yield f"{name} rests in {backup['status']}"
+        if backup["test_status"] == "running":
+            yield f"{name} rests in a restore test"
         if backup["status"] != "completed":
             continue
         if backup["volume_id"] not in archives:

@@ -16,6 +16,7 @@ _ACTIONS = {
     "delete": "apps.DeleteApp",
     "cancel": "apps.CancelOperation",
     "delete_backup": "backups.DeleteBackup",
+    "test_backup": "backups.TestBackup",
 }
 
 

@@ -1,4 +1,4 @@
-"""Containers are destroyed by deletions, and by operations that take their own creation back; by nothing else."""
+"""Containers are destroyed by deletions, restore tests, and operations that take their own creation back; by nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tests.chaos.evidence import Evidence
 
-_DELETING = {"delete_app", "destroy_orphan", "destroy_duplicate"}
+_DELETING = {"delete_app", "destroy_orphan", "destroy_duplicate", "test_backup"}
 _CREATING = {"deploy_app", "clone_app", "restore_beside"}
 
 

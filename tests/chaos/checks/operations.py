@@ -23,6 +23,7 @@ _ONCE = {
     "restore_beside": {"vzrestore", "vzcreate"},
     "create_backup": {"vzdump"},
     "restore_backup": {"vzrestore"},
+    "test_backup": {"vzrestore"},
     "restart_app": {"vzreboot"},
 }
 
@@ -125,8 +126,9 @@ def _check_totals(evidence: Evidence, done: Counter[str]) -> Iterator[str]:
     limits = {
         "vzcreate": begun["deploy_app"],
         "vzclone": begun["clone_app"],
-        "vzdump": begun["create_backup"],
-        "vzrestore": begun["restore_backup"] + begun["restore_beside"],
+        # A restore may make a backup of the app first.
+        "vzdump": begun["create_backup"] + begun["restore_backup"],
+        "vzrestore": begun["restore_backup"] + begun["restore_beside"] + begun["test_backup"],
         "vzreboot": begun["restart_app"] + begun["update_app"],
     }
     for kind, limit in limits.items():

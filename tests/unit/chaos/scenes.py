@@ -99,7 +99,14 @@ def make_world() -> Evidence:
         "adopted": False,
         "error": "",
     }
-    backup = {"id": 1, "app_id": APP, "status": "completed", "volume_id": ARCHIVE, "mark": BACKUP_ID}
+    backup = {
+        "id": 1,
+        "app_id": APP,
+        "status": "completed",
+        "test_status": "untested",
+        "volume_id": ARCHIVE,
+        "mark": BACKUP_ID,
+    }
     volumes = [
         make_volume("rootdir", "local-lvm:vm-101-disk-0", vmid=101),
         make_volume("rootdir", "local-lvm:vm-9000-disk-0"),
