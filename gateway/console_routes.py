@@ -17,10 +17,13 @@ POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types svelte-trusted-html"
 )
+# xterm writes style elements for its colours. The page is loaded anew for it, in a tab of its own.
+TERMINAL_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 # Files in assets/ have the hash of what is in them in their names.
 _FOREVER, _HOUR, _ASK = "public, max-age=31536000, immutable", "public, max-age=3600", "no-cache"
 # gzip, with any weight but 0. Browsers ask for brotli over https alone.
 _TAKES_GZIP = r"(.*,)?\s*gzip\s*(;\s*q\s*=\s*(1(\.0*)?|0?\.\d*[1-9]\d*)\s*)?(,.*)?"
+_TERMINAL = "/apps/[^./]+/terminal/?"
 _SCREEN = "/[^.]*"  # a path without a dot: what is no file is a screen
 
 
@@ -76,10 +79,17 @@ def render_file_routes(settings: GatewaySettings) -> list[dict[str, Any]]:
 def render_screen_routes(settings: GatewaySettings) -> list[dict[str, Any]]:
     """Return the routes that give the console's page to every path that is no file; what is under /api comes before."""
     [index] = [each for each in list_console_files(settings.static_dir) if each.path == INDEX]
-    headers = {"cache-control": _ASK, "content-security-policy": POLICY}
     reads = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
-    match = {"safe_regex": {"regex": _SCREEN}, "headers": [reads]}
-    return _render_routes(match, index, settings, headers)
+    return [
+        route
+        for regex, policy in ((_TERMINAL, TERMINAL_POLICY), (_SCREEN, POLICY))
+        for route in _render_routes(
+            {"safe_regex": {"regex": regex}, "headers": [reads]},
+            index,
+            settings,
+            {"cache-control": _ASK, "content-security-policy": policy},
+        )
+    ]
 
 
 def _get_packed(file: Path) -> Path:

@@ -5,6 +5,7 @@ export const routes: readonly Route[] = [
   { path: "/sign-in", section: "", access: "public", load: () => import("./screens/sign-in/SignIn.svelte") },
   { path: "/", section: "home", load: () => import("./screens/home/Home.svelte") },
   { path: "/apps", section: "apps", load: () => import("./screens/apps/Apps.svelte") },
+  { path: "/apps/:id/terminal", section: "apps", alone: true, load: () => import("./screens/terminal/Terminal.svelte") },
   { path: "/apps/:id", section: "apps", load: () => import("./screens/app/App.svelte") },
   { path: "/store", section: "store", load: () => import("./screens/store/Store.svelte") },
   { path: "/store/:id", section: "store", load: () => import("./screens/deploy/Deploy.svelte") },

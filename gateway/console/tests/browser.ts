@@ -47,6 +47,8 @@ export class Tab {
   /** Errors that the test provokes, an answer with 401 say: the browser reports each failed request. */
   readonly expected: RegExp[] = [];
 
+  readonly #followed: Tab[] = [];
+
   constructor(context: BrowserContext, page: Page) {
     this.context = context;
     this.page = page;
@@ -61,6 +63,13 @@ export class Tab {
 
   #note(text: string): void {
     if (!this.expected.some((each) => each.test(text))) this.faults.push(text);
+  }
+
+  /** The same with a page that this one has opened. */
+  follow(page: Page): Tab {
+    const tab = new Tab(this.context, page);
+    this.#followed.push(tab);
+    return tab;
   }
 
   async go(path: string): Promise<void> {
@@ -97,6 +106,6 @@ export class Tab {
 
   async close(): Promise<void> {
     await this.context.close();
-    expect(this.faults).toEqual([]);
+    expect([...this.faults, ...this.#followed.flatMap((each) => each.faults)]).toEqual([]);
   }
 }

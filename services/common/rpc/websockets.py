@@ -2,7 +2,9 @@
 
 Binary frames carry the bytes, text frames everything else as JSON: `{"columns": 80, "rows": 24}` to the service,
 `{"type": "attached"}`, `{"type": "exit", "status": 0}` and `{"type": "error", "code": "ABORTED", "error": "…"}` from
-it. An RPC is described by a `Dialect`. A refusal closes with 4000 plus the HTTP status that REST would give.
+it. Scripts of a page cannot slow a WebSocket down: `{"paused": true}` has the service send nothing until
+`{"paused": false}`. An RPC is described by a `Dialect`. A refusal closes with 4000 plus the HTTP status that REST would
+give.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ MOST_BYTES = 64 * 1024  # of one frame of a client: what is pasted is longer tha
 _MOST_FRAMES = 8  # of a client that wait; then its sending is slowed down
 _MOST_UNSENT = 256 * 1024  # bytes that wait for a client; then the RPC waits
 _CLOSE_S = 2.0  # for the handshake of closing
+_PAUSE, _RESUME = '{"paused":true}', '{"paused":false}'
 _NORMAL, _APPLICATION = 1000, 4000
 _STATUSES = {
     "INVALID_ARGUMENT": 400,
@@ -162,9 +165,11 @@ class WebSocketServer:
 
     async def _answer(self, socket: ServerConnection) -> None:
         call = self._make_call(socket)
+        may_send = asyncio.Event()
+        may_send.set()
         try:
-            async with aclosing(self.duplex.run(call, self._read(socket))) as answers:
-                await self._send(socket, answers)
+            async with aclosing(self.duplex.run(call, self._read(socket, may_send))) as answers:
+                await self._send(socket, answers, may_send)
             await socket.close(_NORMAL)
         except DomainError as refusal:
             code = name_code(code_of(refusal))
@@ -178,14 +183,17 @@ class WebSocketServer:
         except ConnectionClosed:
             return
 
-    async def _send(self, socket: ServerConnection, answers: AsyncGenerator[Message, None]) -> None:
+    async def _send(
+        self, socket: ServerConnection, answers: AsyncGenerator[Message, None], may_send: asyncio.Event
+    ) -> None:
         is_first = True
         async for message in answers:
+            await may_send.wait()
             for frame in self.dialect.render_frames(message, is_first=is_first):
                 await socket.send(frame)
             is_first = False
 
-    async def _read(self, socket: ServerConnection) -> AsyncIterator[Message]:
+    async def _read(self, socket: ServerConnection, may_send: asyncio.Event) -> AsyncIterator[Message]:
         """Yield the messages of a client. One who closes ends the call, so nothing follows its last message."""
         request = socket.request
         assert request is not None
@@ -193,7 +201,12 @@ class WebSocketServer:
         yield self.dialect.parse_opening(self._find_subject(request) or "", query)
         try:
             async for frame in socket:
-                yield self.dialect.parse_frame(frame)
+                if frame == _PAUSE:
+                    may_send.clear()
+                elif frame == _RESUME:
+                    may_send.set()
+                else:
+                    yield self.dialect.parse_frame(frame)
         except ConnectionClosed:
             return
 

@@ -45,6 +45,7 @@ async def _read_at_prompt(process: Process, shell: Shell, tty: Tty, *, continued
     is_debian = process.machine.flavour == "debian"
     prompt = "> " if continued else f"root@{host}:{cwd}# " if is_debian else f"{host}:{cwd}# "
     tty.send((BRACKETS_ON if is_debian else b"") + prompt.encode() + (b"" if is_debian else ASK_POSITION))
+    tty.asks_position = not is_debian
     tty.prompt_limit = BUSYBOX_LIMIT if is_busybox else LINE_LIMIT
     tty.foreground.append(None)
     try:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 LINE_LIMIT = 4095
 """Bytes of a line that the terminal keeps in canonical mode; what comes after is lost up to the end of the line."""
 CONTROL = re.compile(rb"([\r\n\x03\x04\x08\x15\x7f])")
+POSITION = re.compile(rb"\x1b\[\d+;\d+R")
+"""The answer of a terminal to the question for the cursor's position."""
 Output = Callable[[bytes], None]
 
 
@@ -21,6 +23,7 @@ class Tty:
         self.echo = True
         self.columns, self.rows = columns, rows
         self.prompt_limit = LINE_LIMIT
+        self.asks_position = False
         self.foreground: list[asyncio.Task[int] | None] = []
         self._outputs: list[Output] = []
         self._typed = bytearray()
@@ -42,6 +45,8 @@ class Tty:
 
     async def feed(self, data: bytes) -> None:
         """Take input as typed or pasted."""
+        if self.asks_position:  # the line editor that asked takes the answer
+            data = POSITION.sub(b"", data)
         for piece in CONTROL.split(data):
             if CONTROL.fullmatch(piece):
                 self._press(piece)

@@ -181,3 +181,12 @@ async def test_what_is_typed_before_the_terminal_is_set_is_echoed_and_lost(
     await console.feed(b"echo fou''nd\n")
     assert b"lost" not in await screen.wait_for(b"found")
     await console.close()
+
+
+async def test_the_answer_to_the_question_for_the_position_is_no_input(
+    busybox: Console, screen: Screen
+) -> None:
+    await screen.wait_for(b"\x1b[6n")
+    await busybox.feed(b"\x1b[1;12R")
+    await busybox.feed(b"echo $((40+2))\r")
+    await screen.wait_for(b"\r\n42\r\n")

@@ -9,6 +9,8 @@ export interface Route {
   /** The section of the navigation that is marked. */
   section: string;
   access?: "public" | "user" | "admin";
+  /** It fills the window, without navigation: a page in a tab of its own. */
+  alone?: boolean;
 }
 
 export interface Match {

@@ -1,6 +1,7 @@
 export const words = {
   apps: "Apps",
   open: "Open",
+  terminal: "Terminal",
   more: "More actions",
   gone: "There is no such app",
   goneText: "It was deleted, or it belongs to somebody else.",

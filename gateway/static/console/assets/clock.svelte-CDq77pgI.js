@@ -1,1 +1,0 @@
-import{H as e,et as t,it as n,nt as r}from"./disclose-version-7evndrkf.js";var i=5e3,a=new class{#e=n(t(Date.now()));get now(){return e(this.#e)}set now(e){r(this.#e,e,!0)}constructor(){window.setInterval(()=>{document.hidden||(this.now=Date.now())},i),document.addEventListener(`visibilitychange`,()=>this.now=Date.now())}};export{a as t};
