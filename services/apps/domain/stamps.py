@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from services.apps.domain.entities import AppFilter
 from services.clients.inventory.values import Container
+from services.common.operations.view import Operation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +106,15 @@ class LogPage:
 
 @dataclass(frozen=True, kw_only=True)
 class OperationPage:
-    """The state of one page of an app's operations, newest first, and how many there are in all."""
+    """The state of one page of an app's operations, newest first, and how many there are in all.
+
+    Attributes:
+        operations: of a page that begins behind an operation, which is not cached; None: the page has a number.
+    """
 
     app_id: str
     page: int
     per_page: int
     stamps: list[tuple[str, object]]
     total: int
+    operations: Sequence[Operation] | None = None

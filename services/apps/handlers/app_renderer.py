@@ -90,6 +90,9 @@ class AppRenderer:
     ) -> Rendered[pb.ListOperationsResponse]:
         """Render a page of an app's operations."""
         page, per_page = found.page, found.per_page
+        if found.operations is not None:
+            message = convert.render_operations(found.operations, found.total, page=page, per_page=per_page)
+            return Rendered(pb.ListOperationsResponse, render(message, form))
         key = (found.app_id, page, per_page, form)
         known = self._operations.find(key, (found.total, found.stamps))
         if known is None:

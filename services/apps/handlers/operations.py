@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.common.v1 import operation_pb2
 
@@ -27,8 +29,10 @@ class OperationHandlers(BaseHandlers):
             owner_filter=call.owner_filter,
             page=page,
             per_page=per_page,
+            after=request.after,
         )
-        call.add_page_links(page=page, per_page=per_page, total=found.total)
+        shown = [one.id for one in found.operations or ()]
+        _add_links(call, page=page, per_page=per_page, total=found.total, after=request.after, shown=shown)
         return await self.renderer.list_operations(found, form=call.form)
 
     async def list_all_operations(
@@ -39,10 +43,8 @@ class OperationHandlers(BaseHandlers):
         found, total = await usecases.list_all_operations(
             self.dependencies.store, wanted, page=page, per_page=per_page, after=request.after
         )
-        last = found[-1].id if found else ""
-        call.add_list_links(
-            page=page, per_page=per_page, total=total, after=request.after, last=last, count=len(found)
-        )
+        shown = [one.id for one in found]
+        _add_links(call, page=page, per_page=per_page, total=total, after=request.after, shown=shown)
         return render_operations(found, total, page=page, per_page=per_page)
 
     async def get_operation(self, request: pb.GetOperationRequest, call: Call) -> operation_pb2.Operation:
@@ -65,8 +67,11 @@ class OperationHandlers(BaseHandlers):
         self, request: pb.ListDeadLettersRequest, call: Call
     ) -> pb.ListOperationsResponse:
         page, per_page = parse_page(request)
-        found, total = await usecases.list_dead_letters(self.dependencies.store, page=page, per_page=per_page)
-        call.add_page_links(page=page, per_page=per_page, total=total)
+        found, total = await usecases.list_dead_letters(
+            self.dependencies.store, page=page, per_page=per_page, after=request.after
+        )
+        shown = [one.id for one in found]
+        _add_links(call, page=page, per_page=per_page, total=total, after=request.after, shown=shown)
         return render_operations(found, total, page=page, per_page=per_page)
 
     async def replay_operation(
@@ -75,3 +80,9 @@ class OperationHandlers(BaseHandlers):
         operation = await usecases.replay_operation(self.dependencies, request.operation_id)
         self._announce(call, f"/api/apps/{operation.subject}/operations/{operation.id}")
         return render_operation(operation)
+
+
+def _add_links(call: Call, *, page: int, per_page: int, total: int, after: str, shown: Sequence[str]) -> None:
+    """Name the pages beside the one that shows these operations."""
+    last = shown[-1] if shown else ""
+    call.add_list_links(page=page, per_page=per_page, total=total, after=after, last=last, count=len(shown))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.apps.domain.errors import AppBusyError
-from services.apps.domain.interfaces import AppStamps, OperationReads
+from services.apps.domain.interfaces import AppStore, OperationReads
 from services.apps.domain.stamps import OperationFilter, OperationPage
 from services.apps.usecases.dependencies import AppDependencies
 from services.common.operations.view import Operation
@@ -14,16 +14,23 @@ FINAL = frozenset({"delete_app", "destroy_orphan", "destroy_duplicate"})  # kind
 
 
 async def list_operations(
-    store: AppStamps, app_id: str, *, owner_filter: int | None, page: int, per_page: int
+    store: AppStore, app_id: str, *, owner_filter: int | None, page: int, per_page: int, after: str = ""
 ) -> OperationPage:
     """Return which operations of an app there are to show; administrators also see those of an app that is gone.
 
     Raises:
         AppNotFoundError: there is no such app and there was none, or it is not the owner's.
+        InvalidError: there is no operation `after` that the page begins behind.
     """
     stamps, total = await store.list_operation_stamps(
         app_id, owner=owner_filter, page=page, per_page=per_page
     )
+    if after:
+        wanted = OperationFilter(owner_id=owner_filter, app_id=app_id)
+        found, total = await store.list_all_operations(wanted, page=page, per_page=per_page, after=after)
+        return OperationPage(
+            app_id=app_id, page=page, per_page=per_page, stamps=[], total=total, operations=found
+        )
     return OperationPage(app_id=app_id, page=page, per_page=per_page, stamps=stamps, total=total)
 
 
@@ -77,9 +84,16 @@ async def cancel_operation(
 
 
 async def list_dead_letters(
-    store: OperationReads, *, page: int, per_page: int
+    store: OperationReads, *, page: int, per_page: int, after: str = ""
 ) -> tuple[Sequence[Operation], int]:
-    """Return one page of the operations that were given up, of all apps, and how many there are."""
+    """Return one page of the operations that were given up, of all apps, and how many there are.
+
+    Raises:
+        InvalidError: there is no operation `after` that the page begins behind.
+    """
+    if after:
+        wanted = OperationFilter(status="dead")
+        return await store.list_all_operations(wanted, page=page, per_page=per_page, after=after)
     return await store.list_operations(None, page=page, per_page=per_page, status="dead")
 
 

@@ -66,7 +66,7 @@ def parse_page(
     Raises:
         InvalidError: it names a page and a backup to begin behind.
     """
-    after = request.after if isinstance(request, pb.ListAllBackupsRequest) else 0
+    after = 0 if isinstance(request, pb.ListBackupDeadLettersRequest) else request.after
     check_page(has_number=request.HasField("page"), after=after)
     return BackupPage(request.page or 1, request.per_page or PER_PAGE, after)
 

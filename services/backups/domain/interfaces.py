@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.backups.domain.entities import (
     Backup,
@@ -51,9 +51,9 @@ class BackupStore(Protocol):
     """
 
     async def list_backups(
-        self, app_id: str, *, owner_id: int | None, offset: int, limit: int
+        self, app_id: str, *, owner_id: int | None, offset: int, limit: int, after: int = 0
     ) -> tuple[int, list[Backup]]:
-        """Return the total of an app's backups and a page of them, newest first."""
+        """Return the total of an app's backups and a page of them, newest first; behind one where `after` names it."""
 
     async def list_all_backups(
         self, wanted: BackupFilter, *, offset: int, limit: int, after: int = 0
@@ -72,8 +72,8 @@ class BackupStore(Protocol):
         """List backups to be deleted with their app that are neither in use nor protected."""
 
     async def find_page(
-        self, app_id: str, *, owner_id: int | None, offset: int, limit: int
-    ) -> tuple[int, Sequence[object]]:
+        self, app_id: str, *, owner_id: int | None, offset: int, limit: int, after: int = 0
+    ) -> tuple[int, Sequence[Sequence[Any]]]:
         """Return the total of an app's backups and the version of a page of them, which changes with any of its rows."""
 
     async def get_backup(self, key: BackupKey) -> Backup:

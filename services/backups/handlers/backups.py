@@ -11,7 +11,7 @@ from services.backups.convert import backups as convert
 from services.backups.convert import restore_previews as convert_previews
 from services.backups.handlers.policies import PolicyHandlers
 from services.backups.usecases import backups, operations
-from services.backups.usecases.context import BackupDependencies
+from services.backups.usecases.context import BackupDependencies, BackupPage
 from services.backups.usecases.create_backup import create_backup
 from services.backups.usecases.preview_restore import preview_restore
 from services.backups.usecases.restore_backup import restore_backup
@@ -28,7 +28,7 @@ class BackupsHandlers(PolicyHandlers):
     def __init__(self, dependencies: BackupDependencies) -> None:
         self._dependencies = dependencies
         self._store = dependencies.store
-        self._pages: VersionedLruCache[tuple[str, int | None, int, int, Form]] = VersionedLruCache()
+        self._pages: VersionedLruCache[tuple[str, int | None, BackupPage, Form]] = VersionedLruCache()
 
     async def list_all_backups(
         self, request: pb.ListAllBackupsRequest, call: Call
@@ -52,8 +52,8 @@ class BackupsHandlers(PolicyHandlers):
         self, request: pb.ListBackupsRequest, call: Call
     ) -> Rendered[pb.ListBackupsResponse]:
         requester, page = convert.parse_requester(call), convert.parse_page(request)
-        key = (request.app_id, requester.owner_id, page.number, page.size, call.form)
-        total, version = await backups.find_backups_version(
+        key = (request.app_id, requester.owner_id, page, call.form)
+        total, ids, version = await backups.find_backups_version(
             self._store, requester, app_id=request.app_id, page=page
         )
         cached = self._pages.find(key, version) if total else None
@@ -62,7 +62,14 @@ class BackupsHandlers(PolicyHandlers):
                 self._dependencies, requester, app_id=request.app_id, page=page
             )
             cached = self._pages.keep(key, version, render(convert.render_backups(found, total), call.form))
-        call.add_page_links(page=page.number, per_page=page.size, total=total)
+        call.add_list_links(
+            page=page.number,
+            per_page=page.size,
+            total=total,
+            after=page.after,
+            last=ids[-1] if ids else "",
+            count=len(ids),
+        )
         return Rendered(pb.ListBackupsResponse, cached)
 
     async def create_backup(self, request: pb.CreateBackupRequest, call: Call) -> pb.CreateBackupResponse:

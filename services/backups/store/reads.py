@@ -40,11 +40,13 @@ class BackupReads:
         self._operations = OperationLookups(db, tables)
 
     async def list_backups(
-        self, app_id: str, *, owner_id: int | None, offset: int, limit: int
+        self, app_id: str, *, owner_id: int | None, offset: int, limit: int, after: int = 0
     ) -> tuple[int, list[Backup]]:
         """See `BackupStore.list_backups`."""
         where = where_app(app_id, owner_id)
-        return await self._db.read(lambda connection: _read_page(connection, where, offset, limit))
+        return await self._db.read(
+            lambda connection: _read_page(connection, where, offset, limit, after=after)
+        )
 
     async def list_all_backups(
         self, wanted: BackupFilter, *, offset: int, limit: int, after: int = 0
@@ -70,12 +72,13 @@ class BackupReads:
         )
 
     async def find_page(
-        self, app_id: str, *, owner_id: int | None, offset: int, limit: int
+        self, app_id: str, *, owner_id: int | None, offset: int, limit: int, after: int = 0
     ) -> tuple[int, list[Any]]:
         """See `BackupStore.find_page`."""
         params: dict[str, Any] = {"app": app_id, "offset": offset, "limit": limit}
         params |= {} if owner_id is None else {"owner": owner_id}
-        rows = await self._db.fetch(_page_query(owner_id is not None), params)
+        params |= {"after": after} if after else {}
+        rows = await self._db.fetch(_page_query(owner_id is not None, has_after=bool(after)), params)
         return (rows[0][0] if rows else 0), [tuple(row) for row in rows]
 
     async def get_backup(self, key: BackupKey) -> Backup:
@@ -212,9 +215,11 @@ def _stats_query(is_owned: bool) -> Query:
 
 
 @cache
-def _page_query(is_owned: bool) -> Query:
+def _page_query(is_owned: bool, *, has_after: bool = False) -> Query:
     where = _where_app(is_owned)
     total = sa.select(sa.func.count()).select_from(backups).where(*where).scalar_subquery()
     columns = (backups.c.id, backups.c.updated_at, backups.c.status, backups.c.progress)
     query = sa.select(total, *columns).where(*where).order_by(backups.c.id.desc())
+    if has_after:
+        query = query.where(comes_after([(backups.c.id, True, sa.bindparam("after", type_=sa.Integer))]))
     return Query(query.limit(sa.bindparam("limit")).offset(sa.bindparam("offset")))

@@ -13,9 +13,12 @@ from services.backups.usecases.context import BackupDependencies, BackupPage, Ba
 
 async def find_backups_version(
     store: BackupStore, requester: BackupRequester, *, app_id: str, page: BackupPage
-) -> tuple[int, Sequence[object]]:
-    """Return the total of an app's backups and the version of a page of them, by which its rendering is cached."""
-    return await store.find_page(app_id, owner_id=requester.owner_id, offset=page.offset, limit=page.size)
+) -> tuple[int, list[int], Sequence[object]]:
+    """Return the total of an app's backups, the ids of a page of them, and its version, by which it is cached."""
+    total, rows = await store.find_page(
+        app_id, owner_id=requester.owner_id, offset=page.offset, limit=page.size, after=page.after
+    )
+    return total, [row[1] for row in rows], rows
 
 
 async def list_backups(
@@ -29,7 +32,7 @@ async def list_backups(
         NotFoundError: there are no backups and no such app of the requester.
     """
     total, found = await dependencies.store.list_backups(
-        app_id, owner_id=requester.owner_id, offset=page.offset, limit=page.size
+        app_id, owner_id=requester.owner_id, offset=page.offset, limit=page.size, after=page.after
     )
     if not total:
         await dependencies.apps.get_app_hold(app_id, user_id=requester.owner_id)

@@ -58,3 +58,24 @@ async def test_the_backups_of_a_removed_app_are_listed_for_its_owner_and_adminis
     ):
         with pytest.raises(NotFoundError):
             await attempt
+
+
+async def test_pages_behind_a_backup_are_cached_by_their_own_state(platform: Platform) -> None:
+    made = [await platform.make_completed() for _ in range(4)]
+    call = replace(
+        call_of(),
+        metadata={"x-envoy-original-path": f"/api/apps/{APP.app_id}/backups?after={made[3]}&per_page=2"},
+    )
+
+    async def show(after: int) -> tuple[list[int], int]:
+        request = pb.ListBackupsRequest(app_id=APP.app_id, after=after, per_page=2)
+        answer = (await platform.api.list_backups(request, call)).message
+        return [one.id for one in answer.backups], answer.total
+
+    assert await show(made[3]) == await show(made[3]) == ([made[2], made[1]], 4)
+    assert f"after={made[1]}&per_page=2" in dict(call.headers)["link"]
+    await platform.make_completed()
+    await platform.delete(made[2])
+    await platform.run_all()
+    assert await show(made[3]) == ([made[1], made[0]], 4)
+    assert await show(made[0]) == ([], 4)

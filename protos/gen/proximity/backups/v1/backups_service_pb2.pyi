@@ -358,19 +358,23 @@ class ListBackupsRequest(_message.Message):
     APP_ID_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
     PER_PAGE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     page: _builtins.int
     per_page: _builtins.int
+    after: _builtins.int
+    """Instead of page: only backups made before the one with this id, the last one of the page before."""
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         page: _builtins.int | None = ...,
         per_page: _builtins.int | None = ...,
+        after: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "page", b"page", "per_page", b"per_page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "app_id", b"app_id", "page", b"page", "per_page", b"per_page"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_per_page", b"_per_page", "after", b"after", "app_id", b"app_id", "page", b"page", "per_page", b"per_page"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__page: _TypeAlias = _typing.Literal["page"]  # noqa: Y015
     _WhichOneofArgType__page: _TypeAlias = _typing.Literal["_page", b"_page"]  # noqa: Y015
