@@ -50,11 +50,15 @@ def test_each_service_has_its_own_private_key_alone(document: dict[str, Any]) ->
         keys = {each for each in map(_source_of, service.get("secrets", [])) if each.endswith(".key")}
         owner = name.partition("-")[0]
         own = {f"{owner}.key", f"tls_{owner}.key"}
-        assert keys == (set() if name in {"postgres", "nats", "pvesim"} else own), name
+        assert keys == (set() if name in {"postgres", "nats", "pvesim", "prometheus"} else own), name
 
 
 def test_only_the_gateway_can_be_reached_from_outside(document: dict[str, Any]) -> None:
-    assert [name for name, service in document["services"].items() if "ports" in service] == ["gateway"]
+    published = {
+        name: service["ports"] for name, service in document["services"].items() if "ports" in service
+    }
+    assert all(port.startswith("127.0.0.1:") for port in published.pop("prometheus"))
+    assert list(published) == ["gateway"]
 
 
 def test_the_file_for_development_is_valid_and_changes_only_what_is_there(document: dict[str, Any]) -> None:
@@ -62,7 +66,7 @@ def test_the_file_for_development_is_valid_and_changes_only_what_is_there(docume
     both = document | {"services": _merge(document["services"], changed["services"])}
     PyCompose.from_yaml(yaml.safe_dump(both)).validate()
     assert set(changed["services"]) == {
-        each for each in document["services"] if not each.endswith("-migrate")
+        each for each in document["services"] if not each.endswith("-migrate") and each != "prometheus"
     }
     for name, service in changed["services"].items():
         assert set(service) <= {"environment", "restart", "networks", "ports", "develop"}, name
