@@ -9,8 +9,8 @@ from proximity.auth.v1 import auth_service_pb2 as pb
 
 from deploy.import_django.plan import Known, Plan, choose_id, find_faults
 from deploy.import_django.rows import Row
-from services.auth.domain.entities import DEFAULT_THEME
 from services.auth.domain.names import find_name_fault, is_username, normalize_name
+from services.clients.auth.values import DEFAULT_THEME
 from services.common.core.clock import now
 
 _TABLE = "users"

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-import jsonschema
+import jsonschema_rs
 import pytest
 import yaml
 from prometheus_client import REGISTRY
@@ -124,7 +124,7 @@ _SCHEMA = {
 
 
 def test_the_dashboard_is_one_of_grafana_and_its_panels_do_not_overlap() -> None:
-    jsonschema.validate(DASHBOARD, _SCHEMA)
+    jsonschema_rs.validate(_SCHEMA, DASHBOARD)
     panels = DASHBOARD["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     cells = [
