@@ -26,7 +26,9 @@ ACTIONS: Mapping[str, int] = {
     "resend": 9,
     "look": 14,
     "pry": 4,
+    "schedule": 5,
 }
+_ADMINISTRATORS = frozenset({"adopt", "schedule"})
 BLOWS: Mapping[str, int] = {
     "kill": 26,
     "pause": 14,
@@ -121,9 +123,9 @@ def choose_way(seed: int) -> str:
 
 
 def choose_actions(seed: int, *, user: int, count: int) -> list[Choice]:
-    """What a user does, in order; only the first user is an administrator, who alone may adopt."""
+    """What a user does, in order; only the first user is an administrator, who alone may adopt and has policies."""
     rng = random.Random(f"{seed} user {user}")
-    weights = [0 if name == "adopt" and user else weight for name, weight in ACTIONS.items()]
+    weights = [0 if name in _ADMINISTRATORS and user else weight for name, weight in ACTIONS.items()]
     return [
         Choice(
             number=number,

@@ -131,6 +131,7 @@ async def _play(platform: Platform, seed: int, *, lengths: Lengths, report: Call
     calmed = time.monotonic()
     try:
         await storm.calm()
+        await users[0].end_policy()
         evidence = await settle(
             platform, Evidence(history=tuple(history), before=before), longest_s=SETTLE_S + lengths.silence_s
         )

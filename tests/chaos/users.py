@@ -37,6 +37,7 @@ class User:
         self._keyed: list[Exchange] = []
         self._operations: list[tuple[str, str]] = []
         self._backups: list[tuple[str, int]] = []
+        self._policy_id = 0
 
     async def sign_in(self, username: str, password: str) -> None:
         """Sign in, with a new account for all but the administrator."""
@@ -87,6 +88,8 @@ class User:
                 await self._use_backup(choice)
             case "cancel":
                 await self._cancel(choice)
+            case "schedule":
+                await self._schedule()
             case _:
                 await self._change(choice)
 
@@ -162,6 +165,25 @@ class User:
             app_id, operation_id = found
             path = f"/apps/{app_id}/operations/{operation_id}/cancel"
             await self._send("POST", path, action="cancel", subject=app_id, body={})
+
+    async def _schedule(self) -> None:
+        """Have all apps backed up in the next minute, and all but the newest backups of the policy removed."""
+        body: dict[str, Any] = {"schedule": f"{(int(time.time()) // 60 + 1) % 60} * * * *"}
+        if self._policy_id:
+            path = f"/backups/policies/{self._policy_id}"
+            await self._send("PATCH", path, action="schedule", body=body | {"enabled": True})
+            return
+        body |= {"name": "storm", "applies_to": "all", "window_minutes": 0, "keep_last": 1}
+        await self._send("POST", "/backups/policies", action="schedule", body=body)
+        listed = await self.read("/backups/policies", action="schedule")  # also where no answer came
+        if listed.status == 200:
+            self._policy_id = next((int(one["id"]) for one in listed.answer["policies"]), 0)
+
+    async def end_policy(self) -> None:
+        """Have no further runs."""
+        if self._policy_id:
+            path = f"/backups/policies/{self._policy_id}"
+            await self._send("PATCH", path, action="end_policy", body={"enabled": False})
 
     async def _look(self, choice: Choice) -> None:
         """Read the list, and one app with its backups."""

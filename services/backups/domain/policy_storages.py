@@ -48,8 +48,8 @@ def check_storage(
         if here is None:
             raise refuse_policy(
                 field,
-                f"the node {node} of Proxmox host {host_id} does not have the storage {storage!r}, and "
-                f"{_join(app_ids)} are there; name a storage of every node, or leave it out",
+                f"the node {node} of Proxmox host {host_id}, which runs {_join(app_ids)}, does not have the storage "
+                f"{storage!r}; name a storage of every node, or leave it out",
             )
         _check_usable(field, here, host_id=host_id, most_kept=most_kept)
 
@@ -115,7 +115,7 @@ def _describe_unknown(
         if everywhere
         else "make a policy for each host"
     )
-    return f"Proxmox host {host_id} has no storage {storage!r}, and {_join(app_ids)} are there; {remedy}, or leave it out"
+    return f"Proxmox host {host_id}, which runs {_join(app_ids)}, has no storage {storage!r}; {remedy}, or leave it out"
 
 
 def _join(names: Iterable[str]) -> str:

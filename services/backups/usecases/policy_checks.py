@@ -95,8 +95,8 @@ def _check_any(apps: Sequence[AppHold], storages: dict[int, Sequence[BackupStora
         if not any(one.takes_backups and one.node == app.node for one in storages[app.host_id]):
             raise refuse_policy(
                 "app_ids",
-                f"the node {app.node} of Proxmox host {app.host_id} has no storage that takes backups, and {app.app_id} "
-                "is there; add the content type backup to one in Proxmox",
+                f"the node {app.node} of Proxmox host {app.host_id}, which runs {app.app_id}, has no storage that takes "
+                "backups; add the content type backup to one in Proxmox",
             )
 
 

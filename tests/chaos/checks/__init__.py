@@ -9,6 +9,7 @@ answers       what was confirmed is there, what was refused is not
 audit         every accepted write has exactly one audit entry
 events        every event has had its effect
 waits         no operation fails for what passes by itself
+policies      policies remove their own backups alone, and never the last good one
 destroyed     no container or archive is destroyed but by an operation that may
 """
 
@@ -21,6 +22,7 @@ from tests.chaos.checks.containers import check_containers
 from tests.chaos.checks.destroyed import check_destroyed
 from tests.chaos.checks.events import check_events
 from tests.chaos.checks.operations import check_operations
+from tests.chaos.checks.policies import check_policies
 from tests.chaos.checks.reservations import check_reservations
 from tests.chaos.checks.strangers import check_strangers
 from tests.chaos.checks.waits import check_waits
@@ -42,5 +44,6 @@ def check_all(evidence: Evidence) -> list[str]:
         check_events,
         check_waits,
         check_destroyed,
+        check_policies,
     )
     return [violation for check in checks for violation in check(evidence)]

@@ -60,7 +60,7 @@ async def test_a_storage_of_several_hosts_is_one_that_all_have(platform: Platfor
     both = [APP.app_id, OTHER_APP.app_id]
     with pytest.raises(
         PolicyInvalidError,
-        match=r"storage: .*host 2 has no storage 'nas', and db-0a1b2c3d are there; name one .*local",
+        match=r"storage: .*host 2, which runs db-0a1b2c3d, has no storage 'nas'; name one .*local",
     ) as refused:
         await platform.add_policy(app_ids=both, storage="nas")
     assert refused.value.violations[0].field == "storage"
@@ -75,8 +75,11 @@ async def test_a_storage_of_several_hosts_is_one_that_all_have(platform: Platfor
         ({"available": False}, "is not available on the node pve1"),
         ({"used": 1e12 - 5e8}, r"is full: 0.5 of 931.3 GiB are free"),
         ({"max_archives": 3}, r"refuse a container's archive once there are 3, and the policy keeps up to 7"),
-        ({"node": "pve2"}, "the node pve1 of Proxmox host 1 does not have the storage 'nas'"),
-        ({"name": "gone"}, "host 1 has no storage 'nas'"),
+        (
+            {"node": "pve2"},
+            "the node pve1 of Proxmox host 1, which runs web-0a1b2c3d, does not have the storage 'nas'",
+        ),
+        ({"name": "gone"}, "host 1, which runs web-0a1b2c3d, has no storage 'nas'"),
     ],
 )
 @pytest.mark.parametrize("field", ["storage", "second_storage"])

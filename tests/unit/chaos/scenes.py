@@ -40,6 +40,7 @@ def make_operation(kind: str, operation_id: str, **values: Any) -> Row:
         "error": "",
         "waiting_for": "",
         "finished_at": ENDED,
+        "requested_by": USER,
     }
     return {**base, **values}
 
@@ -106,6 +107,7 @@ def make_world() -> Evidence:
         "test_status": "untested",
         "volume_id": ARCHIVE,
         "mark": BACKUP_ID,
+        "policy_id": None,
     }
     volumes = [
         make_volume("rootdir", "local-lvm:vm-101-disk-0", vmid=101),

@@ -37,9 +37,12 @@ def test_a_longer_storm_begins_like_a_shorter_one() -> None:
     assert choose_blows(7, seconds=180, processes=PROCESSES, nodes=NODES)[: len(short)] == short
 
 
-def test_every_action_is_taken_and_only_the_administrator_adopts() -> None:
+def test_every_action_is_taken_and_only_the_administrator_adopts_and_schedules() -> None:
     assert {one.action for one in choose_actions(7, user=0, count=500)} == set(ACTIONS)
-    assert {one.action for one in choose_actions(7, user=1, count=500)} == set(ACTIONS) - {"adopt"}
+    assert {one.action for one in choose_actions(7, user=1, count=500)} == set(ACTIONS) - {
+        "adopt",
+        "schedule",
+    }
 
 
 def test_every_kind_of_blow_strikes_every_target_in_time() -> None:
