@@ -15,7 +15,7 @@ from services.backups.domain.errors import (
     RestoreDestroysVolumesError,
 )
 from services.clients.apps.values import AppHold
-from services.clients.inventory.values import ContainerVolume
+from services.clients.inventory.values import ContainerVolume, RunningBackup
 
 _NOT_BACKUPABLE = frozenset({"removing", "error"})
 
@@ -119,3 +119,9 @@ def check_volumes(
 def describe_missing(volume_id: str) -> str:
     """Explain why a backup without its archive cannot be restored."""
     return f"the archive {volume_id} is gone from its storage: Proxmox pruned it, or somebody deleted it"
+
+
+def describe_running_backup(running: RunningBackup) -> str:
+    """Describe a backup that runs on a node, for a person whose backup waits for it."""
+    guest = f"guest {running.vmid}" if running.vmid else "several guests"
+    return f"another backup on node {running.node}: {running.user or 'somebody'} backs up {guest}"

@@ -16,14 +16,13 @@ from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.interfaces import BackupKey, NewBackup
 from services.backups.domain.policies import BackupPolicy, PolicyRun
 from services.backups.domain.policy_store import RunKey
-from services.backups.domain.preconditions import check_backupable
+from services.backups.domain.preconditions import check_backupable, describe_running_backup
 from services.backups.domain.retention import Mark
 from services.backups.domain.schedules import find_due_slot
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.create_backup import lock_and_start
 from services.backups.usecases.preview_backup_policy import find_overdue, mark_backups, split_copies
 from services.clients.apps.values import AppHold
-from services.clients.inventory.values import RunningBackup
 from services.common.core.errors import BusyError, DomainError, NotFoundError, UnavailableError
 from services.common.core.log import get_logger
 
@@ -91,7 +90,7 @@ class Nodes:
             except UnavailableError as error:
                 self.silent[app.host_id] = error.message
                 return error.message
-            self.obstacles[node] = describe_foreign(running[0]) if running else ""
+            self.obstacles[node] = f"waiting for {describe_running_backup(running[0])}" if running else ""
         return self.obstacles[node]
 
 
@@ -184,12 +183,6 @@ def find_superfluous(policy: BackupPolicy, backups: Sequence[Backup], *, now: da
 def render_node(app: AppHold) -> str:
     """Render the node of an app as operations record it."""
     return f"{app.host_id}/{app.node}"
-
-
-def describe_foreign(running: RunningBackup) -> str:
-    """Describe a backup that runs on a node and that the platform did not begin."""
-    guest = f"guest {running.vmid}" if running.vmid else "several guests"
-    return f"waiting for another backup on node {running.node}: {running.user or 'somebody'} backs up {guest}"
 
 
 async def find_obstacle(one: CoveredApp, nodes: Nodes) -> str:

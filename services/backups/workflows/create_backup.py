@@ -20,6 +20,7 @@ from services.backups.workflows.steps.app_lock import await_answer, find_reporte
 from services.backups.workflows.steps.app_record import record_app
 from services.backups.workflows.steps.archive_tasks import (
     TaskState,
+    await_node,
     delete_archives,
     find_archive,
     follow,
@@ -84,6 +85,7 @@ class CreateBackup:
             await self._warn_of_left_out(state, ctx)
             await record_app(self.apps, self.containers, state, ctx)
         if not state.upid and not state.volume_id:
+            await await_node(self.containers, state.ref)
             state = await self._begin_dump(state, ctx)
         await self._report(state, ctx, message="Making the archive")
         followed = TaskState(state, partial(self.note, ctx=ctx))

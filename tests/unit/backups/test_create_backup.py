@@ -16,6 +16,7 @@ from services.backups.store import SqlBackupStore, operation_queue
 from services.backups.store.changes import BACKUP_COMPLETED
 from services.backups.store.tables import backups, operations
 from services.clients.apps.values import AppProbe
+from services.clients.inventory.values import RunningBackup
 from services.common.core.clock import now
 from services.common.core.errors import WAIT, BusyError, DeadlineError, DomainError, UnavailableError
 from services.common.rpc.status import InternalError
@@ -186,3 +187,32 @@ async def test_progress_is_measured_by_the_time_that_the_last_backup_took(platfo
     assert not (await platform.get(first)).HasField("determinate")
     second = await platform.get(await platform.create())
     assert (second.determinate, second.expected_s >= 1) == (True, True)
+
+
+async def test_a_backup_waits_for_another_one_on_its_node_and_says_so(platform: Platform) -> None:
+    platform.containers.running_backups.append(RunningBackup("pve1", "UPID:1", 105, "root@pam"))
+    backup_id = await platform.create()
+    await platform.run_all()
+    waiting = await platform.get(backup_id)
+    assert (waiting.status, waiting.waiting_for) == (
+        "creating",
+        "another backup on node pve1: root@pam backs up guest 105",
+    )
+    assert platform.containers.started == []
+    platform.containers.running_backups.clear()
+    await platform.make_due()
+    await platform.run_all()
+    assert (await platform.get(backup_id)).status == "completed"
+
+
+async def test_a_backup_of_its_own_container_or_of_another_node_is_not_waited_for(platform: Platform) -> None:
+    platform.containers.running_backups += [
+        RunningBackup("pve1", "UPID:1", APP.vmid, "root@pam"),
+        RunningBackup("pve2", "UPID:2", 105, "root@pam"),
+    ]
+    assert (await platform.get(await platform.make_completed())).status == "completed"
+
+
+async def test_a_node_that_does_not_list_its_backups_holds_nothing_up(platform: Platform) -> None:
+    platform.containers.broken["list_running_backups"] = 1
+    assert (await platform.get(await platform.make_completed())).status == "completed"

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from services.backups.domain.preconditions import describe_running_backup
 from services.clients.inventory.errors import TaskHinderedError, TaskLockedError
 from services.clients.inventory.interface import Containers, Tasks
 from services.clients.inventory.tasks import OnProgress, follow_task
@@ -15,6 +16,8 @@ from services.common.core.log import get_logger
 from services.common.operations.model import Context, TransientError, WaitError, may_pass
 
 log = get_logger()
+
+_NODE_S = 10.0  # between polls of a node that makes another backup, which takes minutes
 
 S = TypeVar("S")
 
@@ -68,6 +71,24 @@ class TaskState(Generic[S]):
     async def note(self, progress: TaskProgress) -> None:
         """Take a progress into the state."""
         self.state = await self.advance(self.state, progress)
+
+
+async def await_node(containers: Containers, ref: Ref) -> None:
+    """Wait until no other backup runs on the node of a container: Proxmox makes one at a time on each.
+
+    A second vzdump would wait for a lock, print nothing and fail after three hours. One on the container itself is left to
+    the request, which finds it where it is this backup's own.
+
+    Raises:
+        WaitError: naming the backup that runs.
+    """
+    try:
+        running = await containers.list_running_backups(ref.host_id, ref.node)
+    except DomainError as error:
+        log.info("running_backups_unknown", host_id=ref.host_id, node=ref.node, reason=error.message)
+        return
+    if running and all(one.vmid != ref.vmid for one in running):
+        raise WaitError(describe_running_backup(running[0]), delay=_NODE_S)
 
 
 def find_archive(archives: Sequence[Archive], *, backup_id: str, volume_id: str = "") -> Archive | None:
