@@ -234,9 +234,8 @@ class CreateBackup:
             await ctx.save(state)
         if progress.done:
             return state
-        percent = progress.percent
-        if percent is None:
-            percent = estimate_percent(now().timestamp() - state.began_at, state.expected_s)
+        estimated = estimate_percent(now().timestamp() - state.began_at, state.expected_s)
+        percent = estimated if progress.percent is None else progress.percent
         await ctx.save(state, NoteProgress(state.backup_id, percent))
         await ctx.progress(percent / 100)
         await self._report(state, ctx, percent=percent)
