@@ -22,6 +22,7 @@ def parse_backed_up(request: pb.RestoreBesideRequest) -> BackedUpApp:
         host_id=request.host_id,
         vmid=request.vmid,
         owner_id=request.owner_id,
+        node=request.node,
     )
 
 

@@ -25,6 +25,7 @@ class BackedUpApp:
         made_by: the operation that made it, which tells the version of the app that is in it.
         host_id: where the archive is; 0 where an older release of backups asks.
         owner_id: who owns the backup, and so the new app when the old one is gone.
+        node: for the new app; empty: that of the old one.
     """
 
     app_id: str
@@ -33,6 +34,7 @@ class BackedUpApp:
     host_id: int = 0
     vmid: int = 0
     owner_id: int = 0
+    node: str = ""
 
 
 async def restore_beside(
@@ -44,6 +46,8 @@ async def restore_beside(
         AppNotFoundError: the app is gone, and neither it nor its backup says enough.
         HostnameTakenError: another app has the hostname.
         QuotaExceededError: the owner's apps would take too much together.
+        InvalidError: the host has no such node.
+        PreconditionError: the node is down.
     """
     try:
         await dependencies.store.get_app(backup.app_id)
@@ -52,6 +56,10 @@ async def restore_beside(
         source = await _find_removed(dependencies, backup, requester)
     else:
         source = await dependencies.store.get_app_of_backup(backup.app_id, backup.made_by)
+    if backup.node:
+        wanted = Wanted(host_id=source.host_id, node=backup.node)
+        place = await dependencies.containers.place_container(wanted)
+        source = dataclasses.replace(source, node=place.node)
     return await copy_app(dependencies, source, requester, hostname=hostname, archive=backup.archive)
 
 

@@ -71,6 +71,10 @@ class DumpFailedError(PreconditionError):
     """Proxmox could not make the archive."""
 
 
+class RestoreInvalidError(InvalidError):
+    """The request names what only a restore as a new app has."""
+
+
 class RestoreFailedError(PreconditionError):
     """Proxmox could not restore the archive, or start or stop the container for it."""
 

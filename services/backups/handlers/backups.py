@@ -112,6 +112,7 @@ class BackupsHandlers(PolicyHandlers):
             new_hostname=request.new_hostname if request.HasField("new_hostname") else None,
             lose_volumes=request.lose_volumes,
             safety=request.safety_backup if request.HasField("safety_backup") else True,
+            node=request.node,
         )
         call.add_location(f"/api/apps/{restore.app_id}/status")
         return pb.RestoreBackupResponse(

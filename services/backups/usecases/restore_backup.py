@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from services.backups.domain.entities import Backup
-from services.backups.domain.errors import AppRemovedError, ArchiveGoneError
+from services.backups.domain.errors import AppRemovedError, ArchiveGoneError, RestoreInvalidError
 from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.preconditions import (
     check_on_host,
@@ -18,7 +18,7 @@ from services.backups.usecases.context import BackupDependencies, BackupRequeste
 from services.backups.usecases.create_backup import lock_and_start
 from services.clients.apps.values import AppHold, RestoreBesideOrder
 from services.clients.inventory.values import Ref
-from services.common.core.errors import DomainError, NotFoundError, UnavailableError
+from services.common.core.errors import DomainError, NotFoundError, UnavailableError, Violation
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ async def restore_backup(
     new_hostname: str | None = None,
     lose_volumes: Collection[str] = (),
     safety: bool = True,
+    node: str = "",
 ) -> Restore:
     """Begin to restore a backup over its app or, with a new hostname, as a new app beside it.
 
@@ -51,10 +52,14 @@ async def restore_backup(
         BackupElsewhereError: over the app: its archive is on another host than the app.
         RestoreDestroysVolumesError: over the app: volumes are neither in the archive nor named by `lose_volumes`.
         AppRemovedError: over the app: the app was deleted.
+        RestoreInvalidError: over the app: a node is named.
         BusyError: the app is busy, or apps refuses the new app.
     """
     if new_hostname is not None:
-        return await _restore_beside(dependencies, requester, key=key, new_hostname=new_hostname)
+        return await _restore_beside(dependencies, requester, key=key, new_hostname=new_hostname, node=node)
+    if node:
+        problem = f"{node!r} is for a restore as a new app: name a new_hostname too, or migrate the app"
+        raise RestoreInvalidError(f"node: {problem}", violations=[Violation("node", problem)])
     return await _restore_over(dependencies, requester, key=key, lose_volumes=lose_volumes, safety=safety)
 
 
@@ -121,7 +126,12 @@ async def _check_proxmox(
 
 
 async def _restore_beside(
-    dependencies: BackupDependencies, requester: BackupRequester, *, key: BackupKey, new_hostname: str
+    dependencies: BackupDependencies,
+    requester: BackupRequester,
+    *,
+    key: BackupKey,
+    new_hostname: str,
+    node: str,
 ) -> Restore:
     """Have apps make a new app of the backup, which counts as being restored until that has ended."""
     store = dependencies.store
@@ -135,6 +145,7 @@ async def _restore_beside(
         host_id=backup.host_id,
         vmid=backup.vmid,
         owner_id=backup.owner_id,
+        node=node,
     )
     try:
         started = await dependencies.apps.restore_beside(order, user=requester.user)

@@ -81,6 +81,7 @@ class RestoreBesideOrder:
     Attributes:
         made_by: the operation that made the archive, which tells the version of the app in it.
         host_id, vmid, owner_id: of the backup; the only facts left of an app that was deleted.
+        node: for the new app; empty: that of the old one.
     """
 
     operation_id: str
@@ -91,6 +92,7 @@ class RestoreBesideOrder:
     host_id: int = 0
     vmid: int = 0
     owner_id: int = 0
+    node: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
 from services.apps.usecases.removed_apps import forget_removed_apps
+from services.common.core.errors import InvalidError
 from tests.fakes.app_upgrades import (
     back_up,
     deploy,
@@ -21,7 +22,7 @@ from tests.fakes.apps_service import Service, call, inner
 from tests.fakes.removed_apps import remove_with_archive
 
 
-async def restore_beside(service: Service, app: App, archive: str, **fields: int) -> App:
+async def restore_beside(service: Service, app: App, archive: str, **fields: int | str) -> App:
     request = pb.RestoreBesideRequest(
         operation_id=uuid.uuid4().hex,
         source_app_id=app.id,
@@ -87,3 +88,16 @@ async def test_an_app_whose_record_is_gone_comes_back_as_a_container(service: Se
         await restore_beside(service, app, archive)
     back = await restore_beside(service, app, archive, host_id=1, vmid=app.vmid or 0, owner_id=1)
     assert (back.status, back.catalog_id, back.environment) == ("running", "custom", {})
+
+
+async def test_the_new_app_is_made_on_the_node_that_is_named(service: Service) -> None:
+    platform = service.platform
+    app = await deploy(platform)
+    archive = platform.containers.archive(app.vmid or 0)
+    back = await restore_beside(service, app, archive, node="pve2")
+    assert (back.status, back.node) == ("running", "pve2")
+    assert platform.containers.containers[back.vmid or 0].node == "pve2"
+    error = InvalidError("node: default has no node 'pve9'")
+    platform.containers.failure["place_container"] = error
+    with pytest.raises(InvalidError, match="pve9"):
+        await restore_beside(service, app, archive, node="pve9")

@@ -13,6 +13,7 @@ from services.backups.domain.errors import (
     AppRemovedError,
     BackupInUseError,
     BackupNotFoundError,
+    RestoreInvalidError,
 )
 from services.backups.store.changes import APP_RESTORED
 from services.backups.store.tables import operations
@@ -280,3 +281,15 @@ async def test_a_container_that_is_gone_is_restored_without_a_backup_before(plat
     await platform.run_all()
     assert platform.content == "first"
     assert len((await platform.list_backups()).backups) == 1
+
+
+async def test_a_node_is_for_a_restore_beside(platform: Platform) -> None:
+    backup_id = await platform.make_completed()
+    request = pb.RestoreBackupRequest(
+        app_id=APP.app_id, backup_id=backup_id, new_hostname="web-02", node="pve2"
+    )
+    await platform.api.restore_backup(request, call_of())
+    assert platform.apps.orders[-1].node == "pve2"
+    over = pb.RestoreBackupRequest(app_id=APP.app_id, backup_id=backup_id, node="pve2")
+    with pytest.raises(RestoreInvalidError, match="new_hostname"):
+        await platform.api.restore_backup(over, call_of())

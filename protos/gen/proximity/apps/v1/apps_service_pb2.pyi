@@ -3298,6 +3298,7 @@ class RestoreBesideRequest(_message.Message):
     HOST_ID_FIELD_NUMBER: _builtins.int
     VMID_FIELD_NUMBER: _builtins.int
     OWNER_ID_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
     source_app_id: _builtins.str
     archive: _builtins.str
@@ -3308,6 +3309,8 @@ class RestoreBesideRequest(_message.Message):
     """Of the backup: where its archive is, and whose it is. For an app that was deleted before its record was stored."""
     vmid: _builtins.int
     owner_id: _builtins.int
+    node: _builtins.str
+    """Node for the new app; empty: that of the old one."""
     def __init__(
         self,
         *,
@@ -3319,10 +3322,11 @@ class RestoreBesideRequest(_message.Message):
         host_id: _builtins.int = ...,
         vmid: _builtins.int = ...,
         owner_id: _builtins.int = ...,
+        node: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "host_id", b"host_id", "made_by", b"made_by", "new_hostname", b"new_hostname", "operation_id", b"operation_id", "owner_id", b"owner_id", "source_app_id", b"source_app_id", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "host_id", b"host_id", "made_by", b"made_by", "new_hostname", b"new_hostname", "node", b"node", "operation_id", b"operation_id", "owner_id", b"owner_id", "source_app_id", b"source_app_id", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

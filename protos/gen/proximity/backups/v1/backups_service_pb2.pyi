@@ -595,6 +595,7 @@ class RestoreBackupRequest(_message.Message):
     NEW_HOSTNAME_FIELD_NUMBER: _builtins.int
     LOSE_VOLUMES_FIELD_NUMBER: _builtins.int
     SAFETY_BACKUP_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     backup_id: _builtins.int
     new_hostname: _builtins.str
@@ -605,6 +606,11 @@ class RestoreBackupRequest(_message.Message):
     """Back the app up as it is before it is overwritten; default true. The backup has notes that name the one restored. When
     it cannot be made, nothing is restored. Without effect on a restore beside, and where the container is gone.
     null is refused.
+    """
+    node: _builtins.str
+    """With new_hostname: the node of the same Proxmox host for the new app, which has to see the archive's storage; default:
+    the node of the old one.
+    null or empty is refused.
     """
     @_builtins.property
     def lose_volumes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -620,17 +626,22 @@ class RestoreBackupRequest(_message.Message):
         new_hostname: _builtins.str | None = ...,
         lose_volumes: _abc.Iterable[_builtins.str] | None = ...,
         safety_backup: _builtins.bool | None = ...,
+        node: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname", "_safety_backup", b"_safety_backup", "new_hostname", b"new_hostname", "safety_backup", b"safety_backup"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname", "_node", b"_node", "_safety_backup", b"_safety_backup", "new_hostname", b"new_hostname", "node", b"node", "safety_backup", b"safety_backup"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname", "_safety_backup", b"_safety_backup", "app_id", b"app_id", "backup_id", b"backup_id", "lose_volumes", b"lose_volumes", "new_hostname", b"new_hostname", "safety_backup", b"safety_backup"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname", "_node", b"_node", "_safety_backup", b"_safety_backup", "app_id", b"app_id", "backup_id", b"backup_id", "lose_volumes", b"lose_volumes", "new_hostname", b"new_hostname", "node", b"node", "safety_backup", b"safety_backup"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__new_hostname: _TypeAlias = _typing.Literal["new_hostname"]  # noqa: Y015
     _WhichOneofArgType__new_hostname: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname"]  # noqa: Y015
+    _WhichOneofReturnType__node: _TypeAlias = _typing.Literal["node"]  # noqa: Y015
+    _WhichOneofArgType__node: _TypeAlias = _typing.Literal["_node", b"_node"]  # noqa: Y015
     _WhichOneofReturnType__safety_backup: _TypeAlias = _typing.Literal["safety_backup"]  # noqa: Y015
     _WhichOneofArgType__safety_backup: _TypeAlias = _typing.Literal["_safety_backup", b"_safety_backup"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__new_hostname) -> _WhichOneofReturnType__new_hostname | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__node) -> _WhichOneofReturnType__node | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__safety_backup) -> _WhichOneofReturnType__safety_backup | None: ...
 
