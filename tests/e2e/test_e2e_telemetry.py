@@ -74,10 +74,15 @@ def test_one_trace_leads_from_the_request_to_the_last_call_of_proxmox(
     for message in ("jobs.apps.v1.run_operation", "events.apps.v1.app_deployed"):
         wait_for(partial(has_span, sink, trace_id, f"publish {message}"))
     wait_for(partial(has_span, sink, trace_id, "process jobs.apps.v1.run_operation"))
-    names = {span.name for _, span in sink.list_trace(trace_id)}
     made, started, probed = (f"/nodes/{{}}/lxc{rest}" for rest in ("", "/{}/status/start", "/{}/interfaces"))
-    assert names >= {f"POST {made}", f"POST {started}", f"GET {probed}"}, sorted(names)
-    assert "/proximity.apps.v1.AppsService/DeployApp" in names
+    # Each process sends its spans when it has time to.
+    for name in (
+        f"POST {made}",
+        f"POST {started}",
+        f"GET {probed}",
+        "/proximity.apps.v1.AppsService/DeployApp",
+    ):
+        wait_for(partial(has_span, sink, trace_id, name))
     wait_for(lambda: not find_orphans(sink, trace_id))
 
 
