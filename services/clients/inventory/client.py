@@ -48,7 +48,9 @@ _DEFAULTS_S = 5.0  # a read of one row
 _PROBE_S = 20.0  # from the service and then from inside the container
 _LIST_S = 60.0  # of every host, with a call a container where addresses are wanted
 _BRIEF_S = 3.0  # a caller that waits no longer than this is not helped by a second attempt
-_INSPECT_S = 25.0  # three commands in the container; the gateway waits 30 s
+_INSPECT_S = (
+    9.0  # three commands in the container, after a look at it of 5 s: the gateway waits 15 s for reads
+)
 _METRICS_S = 10.0  # a person waits; inventory gives a host 8 s
 _DROP_S = 300.0  # Proxmox merges a snapshot of a large disk for minutes
 _EXEC_S = 6 * 3600  # the longest command: docker pull of large images over slow links

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.errors import AppNotFoundError, ContainerNotFoundError, NotAvailableError
 from services.apps.domain.output import MAX_BYTES, MAX_LINE
-from services.common.core.errors import InvalidError, PreconditionError
+from services.apps.usecases import output as usecase
+from services.common.core.errors import InvalidError, PreconditionError, UnavailableError
 from tests.fakes.app_output import SECRET, prepare, say
 from tests.fakes.apps_service import Service, call
 
@@ -167,3 +169,18 @@ async def test_only_the_owner_reads_and_the_container_must_run(service: Service)
     containers[vmid] = dataclasses.replace(containers[vmid], status="stopped")
     with pytest.raises(PreconditionError, match="does not run"):
         await read(service, fresh.id)
+
+
+async def test_a_container_that_does_not_answer_is_a_clear_error(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app_id = await prepare(service)
+    monkeypatch.setattr(usecase, "_READ_S", 0.05)
+
+    async def hang(*_: object, **__: object) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr(service.platform.containers, "exec", hang)
+    with pytest.raises(UnavailableError, match=f"the container of {app_id} did not answer within"):
+        await read(service, app_id)
