@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from services.clients.backups.client import GrpcBackups
 from services.clients.backups.interface import Backups
 from services.clients.backups.lookup import find_held_backup
-from services.clients.backups.values import AppBackupCount, HeldBackup
+from services.clients.backups.values import AppBackupCount, HeldBackup, OverdueRun
 from services.clients.inventory.values import Ref
+from services.common.core.clock import now
 from services.common.core.errors import NotFoundError
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
@@ -23,6 +25,7 @@ from tests.fakes.apps import APP
 from tests.fakes.backups import FakeBackups
 from tests.fakes.containers import FakeContainers
 from tests.unit.backups.platform import Platform, build_platform
+from tests.unit.backups.policy_clock import age_policies
 
 DESCRIPTOR = pb.DESCRIPTOR.services_by_name["BackupsInternalService"]
 OPERATION = "a" * 32
@@ -36,12 +39,14 @@ class Backend:
         work: lets the service go on until nothing is left to do.
         break_archives: has every further archive fail for "no space left".
         count: prepares what the app's backups count as: one, which is completed.
+        fall_behind: has a policy `nightly` whose backup of the app is overdue.
     """
 
     backups: Backups
     work: Callable[[], Awaitable[object]]
     break_archives: Callable[[], None]
     count: Callable[[], None]
+    fall_behind: Callable[[], Awaitable[object]]
 
     async def create(self) -> HeldBackup:
         """Request the backup of the operation."""
@@ -59,7 +64,10 @@ def make_fake() -> Backend:
     def count() -> None:
         fake.counts[APP.app_id] = AppBackupCount(1, 0, 1)
 
-    return Backend(fake, work, lambda: setattr(fake, "error", "no space left"), count)
+    async def fall_behind() -> None:
+        fake.overdue = [OverdueRun(APP.app_id, "nightly", now() - timedelta(hours=13))]
+
+    return Backend(fake, work, lambda: setattr(fake, "error", "no space left"), count, fall_behind)
 
 
 def make_real(platform: Platform, clients: Clients) -> Backend:
@@ -73,7 +81,11 @@ def make_real(platform: Platform, clients: Clients) -> Backend:
         await platform.run_all()
         platform.apps.locks[APP.app_id] = OPERATION  # to apps itself the end of a backup changes nothing
 
-    return Backend(GrpcBackups(clients), work, break_archives, lambda: None)
+    async def fall_behind() -> None:
+        await platform.add_policy()
+        await age_policies(platform)
+
+    return Backend(GrpcBackups(clients), work, break_archives, lambda: None, fall_behind)
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -128,3 +140,11 @@ async def test_backups_are_counted_by_app(backend: Backend) -> None:
     assert (found.total, found.protected, found.completed) == (1, 0, 1)
     assert found.restorable == {OPERATION}
     assert await backend.backups.count_backups([]) == {}
+
+
+async def test_overdue_backups_are_listed_with_their_policy(backend: Backend) -> None:
+    assert list(await backend.backups.list_overdue_backups()) == []
+    await backend.fall_behind()
+    [overdue] = await backend.backups.list_overdue_backups()
+    assert (overdue.app_id, overdue.policy_name) == (APP.app_id, "nightly")
+    assert timedelta(hours=12) <= now() - overdue.since <= timedelta(hours=37)
