@@ -111,6 +111,7 @@ class Platform:
     dependencies: AppDependencies
     catalog: FakeCatalog
     backups: BackupsHandlers
+    dependencies_of_backups: BackupDependencies
     desks: dict[str, Desk]
     databases: dict[str, Database]
     removed: AbandonedReservations
@@ -284,6 +285,7 @@ async def open_platform(
             world,
             catalog,
             BackupsHandlers(dependencies),
+            dependencies,
             desks,
             databases,
             AbandonedReservations(clients, parts.vmids, addresses=parts.addresses),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.config import parse_hours
 from services.backups.domain.entities import Backup, BackupOrder, BackupStatus
@@ -26,7 +27,7 @@ from services.clients.apps.values import AppProbeTarget
 from services.clients.inventory.restore_tests import Contents, DockerContainer
 from services.clients.inventory.values import Ref
 from tests.fakes.apps import APP
-from tests.unit.backups.platform import Platform, make_policy_request
+from tests.unit.backups.platform import Platform, call_of, make_policy_request
 
 NOW = datetime(2026, 11, 30, 2, tzinfo=UTC)
 WEB = DockerContainer(name="web", image="nginx:1.27", image_id="sha256:aa", state="running")
@@ -211,3 +212,17 @@ async def test_a_container_under_a_tests_id_that_is_somebody_elses_is_left_alone
 def test_hours_go_over_midnight() -> None:
     hours = QuietHours(time(23), time(1))
     assert hours.contain(datetime(2026, 1, 1, 0, 30, tzinfo=UTC), ZoneInfo("UTC"))
+
+
+async def test_a_test_that_takes_almost_an_hour_is_ended(platform: Platform) -> None:
+    backup_id = await platform.make_completed()
+    request = pb.TestBackupRequest(app_id=APP.app_id, backup_id=backup_id)
+    call = call_of()
+    await platform.api.test_backup(request, call)
+    owner = f"restore-test:{call.request_id}"
+    vmid = await platform.containers.reserve_vmid(1, owner)
+    platform.containers.add_container(Ref(1, vmid, "pve1"), owner=owner, status="running")
+    assert await remove_stale_tests(platform.dependencies) == 0, "it is under way"
+    platform.containers.ages[owner] = 56 * 60
+    assert await remove_stale_tests(platform.dependencies) == 1
+    assert vmid not in platform.containers.containers
