@@ -81,14 +81,18 @@ class Schemas:
         return self.components[name] if name else schema
 
     def refer_to_events(self, name: str) -> Schema:
-        """Return the schema of the data of server-sent events, the one-of of a message."""
+        """Return the schema of the data of server-sent events: the one-of of a message, and what ends a stream early."""
         # protoc makes a one-of of each optional field, with an underscore before its name.
         [one_of] = [each for each in self._surface.get_message(name).oneofs if not each.name.startswith("_")]
         kinds = {field.name: self._render_type(field, is_request=False) for field in one_of.fields}
+        kinds["failed"] = {"$ref": "#/components/schemas/Error"}
         names = ", ".join(f"`{event}`" for event in kinds)
+        distinct = {
+            json.dumps(schema): schema for schema in kinds.values()
+        }  # two events may have the same data
         return {
-            "description": f"The data of one event: of {names}, in this order.",
-            "anyOf": list(kinds.values()),
+            "description": f"The data of one event: of {names}. An event `failed` is the last of its stream.",
+            "anyOf": list(distinct.values()),
         }
 
     def render_parameter(self, field: FieldDescriptor) -> Schema:

@@ -20,7 +20,7 @@ from tests.e2e.stock.pages import render_call, serve_pages
 from tests.e2e.stock.reflection import ReflectionPlatform
 from tests.e2e.stock.walk import STEPS, walk
 
-WALK_LIMIT_S = 110
+WALK_LIMIT_S = 300
 
 
 def name_host(client: str) -> str:

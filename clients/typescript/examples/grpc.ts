@@ -1,5 +1,6 @@
 /** Sign in, deploy an app, follow it, back it up, restore it and delete it, over gRPC. */
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { DeployAppRequest } from "../generated/proto/proximity/apps/v1/apps_service.js";
 import { CreateBackupRequest, RestoreBackupRequest } from "../generated/proto/proximity/backups/v1/backups_service.js";
 import { Platform } from "../src/grpc.js";
@@ -30,7 +31,10 @@ const request = CreateBackupRequest.fromPartial({ appId: app.id });
 const { id } = await platform.call(platform.backups.createBackup.bind(platform.backups), request);
 last = await follow(app.id, last, "backing_up", "running");
 const getBackup = platform.backups.getBackup.bind(platform.backups);
-const backup = await platform.call(getBackup, { appId: app.id, backupId: id });
+let backup = await platform.call(getBackup, { appId: app.id, backupId: id });
+for (const end = Date.now() + 60_000; backup.isInProgress && Date.now() < end; await sleep(300)) {
+  backup = await platform.call(getBackup, { appId: app.id, backupId: id }); // complete a moment after the app is free
+}
 console.log(`backup ${id} is ${backup.status}`);
 
 const restore = RestoreBackupRequest.fromPartial({ appId: app.id, backupId: id });

@@ -1,4 +1,5 @@
 /** Sign in, deploy an app, follow it, back it up, restore it and delete it, over REST. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Platform, take } from "../src/rest.js";
 import { hostname, password, url, username } from "./settings.js";
 
@@ -25,7 +26,11 @@ console.log(`${app.id} is running`);
 const made = await take(platform.api.POST("/api/apps/{app_id}/backups", { params: { path }, body: {} }));
 last = await follow(app.id, last, "backing_up", "running");
 const params = { path: { ...path, backup_id: made.id } };
-const backup = await take(platform.api.GET("/api/apps/{app_id}/backups/{backup_id}", { params }));
+const readBackup = () => take(platform.api.GET("/api/apps/{app_id}/backups/{backup_id}", { params }));
+let backup = await readBackup();
+for (const end = Date.now() + 60_000; backup.is_in_progress && Date.now() < end; await sleep(300)) {
+  backup = await readBackup(); // complete a moment after the app is free
+}
 console.log(`backup ${made.id} is ${backup.status}`);
 
 await take(platform.api.POST("/api/apps/{app_id}/backups/{backup_id}/restore", { params, body: {} }));

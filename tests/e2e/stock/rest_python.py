@@ -62,7 +62,7 @@ class RestPlatform:
     def watch(self, app_id: str, after: str) -> Generator[Event, None, None]:
         headers = {"Last-Event-ID": after}
         path = f"/api/apps/{app_id}/events"
-        with self.client.get_httpx_client().stream("GET", path, headers=headers, timeout=90) as answer:
+        with self.client.get_httpx_client().stream("GET", path, headers=headers, timeout=240) as answer:
             assert answer.status_code == 200, answer.read()
             fields: dict[str, str] = {}
             for line in answer.iter_lines():

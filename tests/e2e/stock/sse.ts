@@ -1,13 +1,13 @@
 /** Server-sent events from a body, for generated clients that leave its parsing to their user. */
 import type { Event } from "./walk.js";
 
-type Data = { status?: string; message?: string };
+type Data = { status?: string; message?: string; error?: string };
 
 /** An event of the walk from a server-sent one. */
 export function readEvent(id: string, kind: string, data: Data): Event {
   if (kind === "removed") return { id, removed: true };
   if (kind === "log") return { id, log: data.message ?? "" };
-  if (kind === "failed") throw new Error(data.message);
+  if (kind === "failed") throw new Error(data.error);
   return { id, status: data.status ?? "", message: data.message ?? "" };
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
+DELAY_S = 0.1
+ATTEMPTS = 600  # a minute
 # What each walk reports, whatever its language.
 STEPS = ["signed in", "deployed", "running", "backup completed", "restored", "deleted"]
 
@@ -55,6 +58,15 @@ def _follow(platform: Platform, app_id: str, *, after: str, statuses: tuple[str,
     raise AssertionError(f"the events of {app_id} ended before {wanted[0]}")
 
 
+def _wait_for_backup(platform: Platform, app_id: str, backup_id: int) -> str:
+    """Return the status of a backup that is not being made any more; the app is free a moment before."""
+    for _ in range(ATTEMPTS):
+        if (status := platform.read_backup_status(app_id, backup_id)) != "creating":
+            break
+        time.sleep(DELAY_S)
+    return status
+
+
 def walk(platform: Platform, *, username: str, password: str, hostname: str) -> Iterator[str]:
     """Take an app through its life; yields each step that was taken."""
     platform.sign_in(username, password)
@@ -65,7 +77,7 @@ def walk(platform: Platform, *, username: str, password: str, hostname: str) -> 
     yield "running"
     backup_id = platform.back_up(app_id)
     last = _follow(platform, app_id, after=last, statuses=("backing_up", "running"))
-    yield f"backup {platform.read_backup_status(app_id, backup_id)}"
+    yield f"backup {_wait_for_backup(platform, app_id, backup_id)}"
     platform.restore(app_id, backup_id)
     last = _follow(platform, app_id, after=last, statuses=("restoring", "running"))
     yield "restored"

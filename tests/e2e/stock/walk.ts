@@ -1,5 +1,8 @@
 /** The walk that every client takes: sign in, deploy, watch, back up, restore, delete. */
 
+const DELAY_MS = 100;
+const ATTEMPTS = 600; // a minute
+
 export type Event = { id: string; status?: string; message?: string; log?: string; removed?: boolean };
 
 /** What a client does for the walk, each with the means of its library. */
@@ -30,6 +33,15 @@ async function follow(platform: Platform, appId: string, after: string, statuses
   throw new Error(`the events of ${appId} ended before ${wanted[0]}`);
 }
 
+/** The app is free a moment before its backup is complete. */
+async function waitForBackup(platform: Platform, appId: string, backupId: number): Promise<string> {
+  for (let attempt = 0; ; attempt++) {
+    const status = await platform.readBackupStatus(appId, backupId);
+    if (status !== "creating" || attempt === ATTEMPTS) return status;
+    await new Promise((resolve) => setTimeout(resolve, DELAY_MS));
+  }
+}
+
 /** Take an app through its life; `say` receives each step that was taken. */
 export async function walk(platform: Platform, settings: Settings, say: (step: string) => void): Promise<void> {
   await platform.signIn(settings.username, settings.password);
@@ -40,8 +52,7 @@ export async function walk(platform: Platform, settings: Settings, say: (step: s
   say("running");
   const backupId = await platform.backUp(appId);
   last = await follow(platform, appId, last, ["backing_up", "running"]);
-  const status = await platform.readBackupStatus(appId, backupId);
-  say(`backup ${status}`);
+  say(`backup ${await waitForBackup(platform, appId, backupId)}`);
   await platform.restore(appId, backupId);
   last = await follow(platform, appId, last, ["restoring", "running"]);
   say("restored");

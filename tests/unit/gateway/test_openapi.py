@@ -287,4 +287,4 @@ def test_the_data_of_events_is_described() -> None:
     kinds = [
         each["$ref"].rpartition("/")[2] for each in answer["content"]["text/event-stream"]["schema"]["anyOf"]
     ]
-    assert kinds == ["AppStatus", "LogEntry", "DeleteAppResponse"]
+    assert kinds == ["AppStatus", "LogEntry", "DeleteAppResponse", "Error"]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"time"
 
 	"platform"
 	apps "proximity/apps/v1"
@@ -102,11 +103,18 @@ func backUp(client *platform.Platform, id, after string) (number int32, last str
 	if last, err = follow(client, id, after, "backing_up", "running"); err != nil {
 		return made.Id, last, err
 	}
-	found, err := readBackup(client, id, made.Id)
-	if err == nil {
-		fmt.Printf("backup %d is %s\n", found.Id, found.Status)
+	// It is complete a moment after the app is free.
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
+		found, err := readBackup(client, id, made.Id)
+		if err != nil {
+			return made.Id, last, err
+		}
+		if !found.IsInProgress {
+			fmt.Printf("backup %d is %s\n", found.Id, found.Status)
+			return made.Id, last, nil
+		}
 	}
-	return made.Id, last, err
+	return made.Id, last, fmt.Errorf("backup %d of %s is not done after a minute", made.Id, id)
 }
 
 func readBackup(client *platform.Platform, id string, number int32) (*backups.Backup, error) {
