@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # Least ratio of difflib: `memroy` is near `memory`, `owner_id` is not near `network_cidr`.
 _NEARNESS = 0.7
@@ -17,11 +17,22 @@ def suggest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     if not names:
         return "there are none"
+    near = _find_near(name, names)
+    return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names)}"
+
+
+def refuse_choice(name: str, known: Sequence[str]) -> str:
+    """Why a value is refused that is none of the known ones: all of them in their order, and the nearest one."""
+    near = _find_near(name, sorted(known))
+    return f"is not one of: {', '.join(known)}" + (f"; did you mean {' or '.join(near)}?" if near else "")
+
+
+def _find_near(name: str, names: Sequence[str]) -> list[str]:
     spelling = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:100]).lower().replace("-", "_")
     near = difflib.get_close_matches(spelling, names, n=1, cutoff=_NEARNESS) or [
         each for each in names if len(spelling) >= _SHORTEST_PART and (spelling in each or each in spelling)
     ]
-    return f"did you mean {' or '.join(near[:3])}?" if near else f"known are {', '.join(names)}"
+    return near[:3]
 
 
 def show_number(number: float) -> str:

@@ -182,3 +182,16 @@ def test_an_ordinary_uri_is_taken(address: str) -> None:
 def test_markup_in_an_email_address_is_refused(email: str) -> None:
     with pytest.raises(InvalidError, match="email"):
         check_message(auth.UpdateCurrentUserRequest(email=email))
+
+
+@pytest.mark.parametrize(
+    ("scope", "sentence"),
+    [
+        ("reed", "'reed' is not one of: read, write, admin; did you mean read?"),
+        ("everything", "'everything' is not one of: read, write, admin"),
+    ],
+)
+def test_a_choice_that_is_unknown_names_all_once_and_the_nearest(scope: str, sentence: str) -> None:
+    with pytest.raises(InvalidError) as refusal:
+        check_message(auth.CreateApiTokenRequest(name="x", scopes=[scope]))
+    assert refusal.value.message == f"scopes[0]: {sentence}"

@@ -14,7 +14,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 from proximity.common.v1 import rules_pb2
 
-from services.common.core.wording import show_number, suggest
+from services.common.core.wording import refuse_choice, show_number
 
 # A message of more levels cannot be read back: protobuf stops at 100, and a level of a Struct takes three.
 _MAX_DEPTH = 24
@@ -126,7 +126,7 @@ def _read_enum(descriptor: EnumDescriptor, value: Any) -> int:
     names = descriptor.values_by_name
     if not isinstance(value, str) or value not in names:
         shown = repr(value[:100]) if isinstance(value, str) else "the value"
-        raise ValueFaultError(f"{shown} is not one of: {', '.join(names)}; {suggest(str(value), names)}")
+        raise ValueFaultError(f"{shown} {refuse_choice(str(value), list(names))}")
     return int(names[value].number)
 
 

@@ -14,7 +14,7 @@ from proximity.common.v1 import rules_pb2
 
 from services.common.core.errors import InvalidError, Violation
 from services.common.core.text import find_control, find_control_in_lines, is_blank, make_printable
-from services.common.core.wording import show_number, suggest
+from services.common.core.wording import refuse_choice, show_number
 from services.common.rpc.interceptors import well_known
 
 Check = Callable[[Message, str, list[Violation]], None]
@@ -163,14 +163,9 @@ def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[An
             )
         )
     if getattr(rules, "in"):
-        allowed = frozenset(getattr(rules, "in"))
-        names = ", ".join(getattr(rules, "in"))
+        allowed = tuple(getattr(rules, "in"))
         checks.append(
-            lambda value: (
-                ""
-                if value in allowed
-                else f"{show(value)} is not one of: {names}; {suggest(str(value), allowed)}"
-            )
+            lambda value: "" if value in allowed else f"{show(value)} {refuse_choice(str(value), allowed)}"
         )
     if rules.pattern:
         pattern, words = re.compile(rules.pattern), rules.pattern_text
