@@ -257,6 +257,9 @@ console-current: venv ## fail where gateway/static/console is not what gateway/c
 	for file in $$(cd build/console && find . -name '*.gz'); do \
 		gzip -dc gateway/static/console/$$file | cmp - build/console/$${file%.gz} || exit 1; done
 
+console-picture: venv ## take the picture of the README from the console in a browser
+	CONSOLE_PICTURE=$(abspath docs/console.png) $(PYTEST) tests/console/test_console.py -k picture
+
 console-dev: $(CONSOLE)/node_modules/.installed ## the console from its sources on port 5177, beside `make run` (PROXIMITY_URL=http://127.0.0.1:8000)
 	cd $(CONSOLE) && node_modules/.bin/vite
 

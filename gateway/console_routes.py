@@ -23,8 +23,9 @@ TERMINAL_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-i
 _FOREVER, _HOUR, _ASK = "public, max-age=31536000, immutable", "public, max-age=3600", "no-cache"
 # gzip, with any weight but 0. Browsers ask for brotli over https alone.
 _TAKES_GZIP = r"(.*,)?\s*gzip\s*(;\s*q\s*=\s*(1(\.0*)?|0?\.\d*[1-9]\d*)\s*)?(,.*)?"
-_TERMINAL = "/apps/[^./]+/terminal/?"
-_SCREEN = "/[^.]*"  # a path without a dot: what is no file is a screen
+# What is no file is a screen: a path without a dot. Ids of apps and items from a source of one's own have some.
+_SCREEN = "/[^.]*|/(apps|store)/[^/]+(/[^.]*)?"
+_TERMINAL = "/apps/[^/]+/terminal/?"
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ end
 local function is_console(path, segments)
   local bare = path:gsub("%?.*", "")
   if FILES[bare] then return true end
+  -- Ids of apps and items from a source of one's own have dots; as in console_routes.py.
+  if segments[1] == "apps" or segments[1] == "store" then bare = table.concat(segments, "/", 3) end
   return segments[1] ~= "api" and segments[1] ~= "assets" and not bare:find("%.")
 end
 

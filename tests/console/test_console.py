@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.console.source import publish_version
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
 
 TOP = Path(__file__).parents[2]
@@ -45,15 +46,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="module")
 def control(stack: RunningStack) -> Iterator[str]:
-    """An address where a walk has processes of the platform killed: POST /kill/apps-worker."""
+    """An address where a walk changes what is around it: POST /kill/apps-worker, POST /publish/1.1.0."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             _, verb, name = self.path.split("/")
-            found = verb == "kill"
-            if found:
+            if verb == "kill":
                 stack.find_process(name).kill()
-            self.send_response(204 if found else 404)
+            else:
+                publish_version(stack, name)
+            self.send_response(204)
             self.end_headers()
 
         def log_message(self, *_arguments: object) -> None:

@@ -13,4 +13,5 @@ export const routes: readonly Route[] = [
   { path: "/adopt", section: "hosts", access: "admin", load: () => import("./screens/adopt/Adopt.svelte") },
   { path: "/account", section: "", load: () => import("./screens/account/Account.svelte") },
   { path: "/admin", section: "admin", access: "admin", load: () => import("./screens/admin/Admin.svelte") },
+  { path: "/backups", section: "backups", load: () => import("./screens/backups/Backups.svelte") },
 ];

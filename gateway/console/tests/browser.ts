@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
-import { afterAll, beforeAll, expect } from "vitest";
+import { afterAll, beforeAll, expect, onTestFailed } from "vitest";
 
 export const URL = readVariable("CONSOLE_URL");
 export const USERNAME = readVariable("CONSOLE_USERNAME");
@@ -17,7 +17,7 @@ function readVariable(name: string): string {
   return value;
 }
 
-/** Ask the test that started the platform to do something to it: `kill/apps-worker`, `restart/gateway`. */
+/** Ask the test that started the platform to do something to it: `kill/apps-worker`, `publish/1.1.0` (of the item Guestbook). */
 export async function control(what: string): Promise<void> {
   const response = await fetch(`${readVariable("CONSOLE_CONTROL")}/${what}`, { method: "POST" });
   if (!response.ok) throw new Error(`${what}: ${await response.text()}`);
@@ -35,7 +35,13 @@ export function useBrowser(): { open: (options?: BrowserContextOptions) => Promi
       if (!browser) throw new Error("the browser did not start");
       const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
       context.setDefaultTimeout(LIMIT_MS);
-      return new Tab(context, await context.newPage());
+      const tab = new Tab(context, await context.newPage());
+      onTestFailed(async ({ task }) => {
+        const name = `failed-${task.name.replace(/\W+/g, "-").slice(0, 60)}`;
+        await tab.page.screenshot({ path: join(readVariable("CONSOLE_PICTURES"), `${name}.png`) }).catch(() => undefined);
+        console.error(`${name}.png shows ${tab.page.url()}; in its console:`, tab.faults);
+      });
+      return tab;
     },
   };
 }
@@ -52,6 +58,8 @@ export class Tab {
   constructor(context: BrowserContext, page: Page) {
     this.context = context;
     this.page = page;
+    // A machine whose network interfaces come and go (containers that start) has Chromium drop requests in flight.
+    this.expected.push(/ERR_NETWORK_CHANGED/);
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") this.#note(`${message.text()} ${message.location().url}`);
     });

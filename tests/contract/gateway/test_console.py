@@ -8,7 +8,7 @@ import re
 import httpx
 import pytest
 
-from gateway.console_routes import INDEX, POLICY, ConsoleFile, list_console_files
+from gateway.console_routes import INDEX, POLICY, TERMINAL_POLICY, ConsoleFile, list_console_files
 from gateway.settings import STATIC
 from tests.contract.gateway.refusals import check_error
 
@@ -19,8 +19,10 @@ SCREENS = (
     "/sign-in",
     "/apps",
     "/apps/",
-    "/apps/web-1/terminal",
     "/nothing/at/all",
+    "/apps/own.thing-1a2b",
+    "/store/own.thing",
+    "/apps/own.thing-1a2b/other",
     "/apis",
     "/?next=/a.b",
 )
@@ -57,6 +59,13 @@ def test_every_address_of_a_screen_has_the_page(anonymous: httpx.Client, path: s
     assert (head.status_code, head.content) == (200, b"")
 
 
+@pytest.mark.parametrize("path", ["/apps/web-1/terminal", "/apps/own.thing-1a2b/terminal/"])
+def test_the_terminal_has_a_policy_of_its_own(anonymous: httpx.Client, path: str) -> None:
+    response = anonymous.get(path)
+    assert (response.status_code, response.content) == (200, PAGE)
+    assert response.headers["content-security-policy"] == TERMINAL_POLICY
+
+
 @pytest.mark.parametrize(
     ("accepted", "encoding"),
     [
@@ -81,6 +90,10 @@ def test_the_packed_file_goes_to_who_takes_it(
     [
         "/nope.php",
         "/.env",
+        "/.git/config",
+        "/apps/web-1/.env",
+        "/store/x/y.php",
+        "/nope/x.php",
         "/index.html",
         "/manifest.json",
         "/assets/",

@@ -12,6 +12,7 @@ export const words = {
   runtime: "Runtime",
   automatic: "Automatic",
   node: "Node",
+  storage: "Storage",
   network: "Network",
   networkDefault: "Default network",
   address: "Fixed address",

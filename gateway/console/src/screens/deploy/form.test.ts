@@ -13,14 +13,14 @@ test("what nobody filled in is left to the platform", () => {
 });
 
 test("what was filled in is sent, numbers as numbers", () => {
-  const form = { ...makeForm("cloud", inputs), memory: "4096", cores: "3", disk: "50", runtime: "oci", node: "2/pve3", bridge: "vmbr1/40", cidr: " 10.0.0.5/24 ", name: "Files" };
+  const form = { ...makeForm("cloud", inputs), memory: "4096", cores: "3", disk: "50", runtime: "oci", node: "2/pve3", bridge: "vmbr1/40", storage: "tank", cidr: " 10.0.0.5/24 ", name: "Files" };
   form.values["ADMIN"] = "root";
   form.extra = "TZ=Europe/Berlin\nA=b=c";
   expect(makeRequest("nextcloud", form, inputs)).toEqual({
     catalog_id: "nextcloud",
     hostname: "cloud",
     name: "Files",
-    config: { memory: 4096, cores: 3, disk_size: 50, runtime: "oci", bridge: "vmbr1", vlan: 40 },
+    config: { memory: 4096, cores: 3, disk_size: 50, runtime: "oci", storage: "tank", bridge: "vmbr1", vlan: 40 },
     environment: { ADMIN: "root", TZ: "Europe/Berlin", A: "b=c" },
     node: "pve3",
     host_id: 2,

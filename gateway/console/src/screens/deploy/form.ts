@@ -12,6 +12,7 @@ export interface DeployForm {
   /** `<host id>/<node>`, or empty. */
   node: string;
   bridge: string;
+  storage: string;
   cidr: string;
   extra: string;
 }
@@ -21,7 +22,7 @@ type PreviewRequest = Schemas["PreviewItemRequest"];
 
 export function makeForm(hostname: string, inputs: readonly ItemInput[]): DeployForm {
   const values = Object.fromEntries(inputs.map((input) => [input.name, input.default ?? ""]));
-  return { hostname, name: "", values, memory: "", cores: "", disk: "", runtime: "", node: "", bridge: "", cidr: "", extra: "" };
+  return { hostname, name: "", values, memory: "", cores: "", disk: "", runtime: "", node: "", bridge: "", storage: "", cidr: "", extra: "" };
 }
 
 /** NAME=value a line. Lines without `=` give the name an empty value, which the server judges. */
@@ -47,6 +48,7 @@ function makeConfig(form: DeployForm): Record<string, unknown> {
   if (form.cores) config["cores"] = readNumber(form.cores);
   if (form.disk) config["disk_size"] = readNumber(form.disk);
   if (form.runtime) config["runtime"] = form.runtime;
+  if (form.storage) config["storage"] = form.storage;
   if (form.bridge) {
     const [bridge, vlan] = form.bridge.split("/");
     config["bridge"] = bridge;

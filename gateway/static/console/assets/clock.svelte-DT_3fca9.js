@@ -1,1 +1,0 @@
-import{U as e,at as t,rt as n,tt as r}from"./disclose-version-BS6aN35w.js";var i=5e3,a=new class{#e=t(r(Date.now()));get now(){return e(this.#e)}set now(e){n(this.#e,e,!0)}constructor(){window.setInterval(()=>{document.hidden||(this.now=Date.now())},i),document.addEventListener(`visibilitychange`,()=>this.now=Date.now())}};export{a as t};
