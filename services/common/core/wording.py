@@ -22,7 +22,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def refuse_choice(name: str, known: Sequence[str]) -> str:
-    """Why a value is refused that is none of the known ones: all of them in their order, and the nearest one."""
+    """Return the sentence that refuses an unknown value: the known ones in their order, and the nearest one."""
     near = _find_near(name, sorted(known))
     return f"is not one of: {', '.join(known)}" + (f"; did you mean {' or '.join(near)}?" if near else "")
 
