@@ -10,6 +10,7 @@ give.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -41,7 +42,7 @@ log = get_logger()
 PING_S = 20.0  # proxies on the way close connections that are idle for 60 s, some for 30 s
 _PONG_S = 20.0  # a browser that sleeps answers no ping
 MOST_BYTES = 64 * 1024  # of one frame of a client: what is pasted is longer than that only by mistake
-_MOST_FRAMES = 8  # of a client that wait; then its sending is slowed down
+_MOST_FRAMES = 32  # of a client that wait, 2 MiB at most; then its sending is slowed down
 _MOST_UNSENT = 256 * 1024  # bytes that wait for a client; then the RPC waits
 _CLOSE_S = 2.0  # for the handshake of closing
 _PAUSE, _RESUME = '{"paused":true}', '{"paused":false}'
@@ -107,7 +108,7 @@ class WebSocketServer:
             "ping_timeout": _PONG_S,
             "close_timeout": _CLOSE_S,
             "max_size": MOST_BYTES,
-            "max_queue": _MOST_FRAMES,
+            "max_queue": 4,
             "write_limit": _MOST_UNSENT,
             "server_header": None,
             "ssl": _make_context(self.tls_dir, self.service) if self.tls_dir else None,
@@ -167,8 +168,10 @@ class WebSocketServer:
         call = self._make_call(socket)
         may_send = asyncio.Event()
         may_send.set()
+        frames: asyncio.Queue[bytes | str] = asyncio.Queue(_MOST_FRAMES)
+        receiving = asyncio.ensure_future(_receive(socket, frames, may_send))
         try:
-            async with aclosing(self.duplex.run(call, self._read(socket, may_send))) as answers:
+            async with aclosing(self.duplex.run(call, self._read(socket, frames))) as answers:
                 await self._send(socket, answers, may_send)
             await socket.close(_NORMAL)
         except DomainError as refusal:
@@ -182,6 +185,8 @@ class WebSocketServer:
                 return
         except ConnectionClosed:
             return
+        finally:
+            receiving.cancel()
 
     async def _send(
         self, socket: ServerConnection, answers: AsyncGenerator[Message, None], may_send: asyncio.Event
@@ -193,22 +198,16 @@ class WebSocketServer:
                 await socket.send(frame)
             is_first = False
 
-    async def _read(self, socket: ServerConnection, may_send: asyncio.Event) -> AsyncIterator[Message]:
-        """Yield the messages of a client. One who closes ends the call, so nothing follows its last message."""
+    async def _read(
+        self, socket: ServerConnection, frames: asyncio.Queue[bytes | str]
+    ) -> AsyncIterator[Message]:
+        """Yield the messages of a client, for ever: one who closes ends the call."""
         request = socket.request
         assert request is not None
         query = dict(parse_qsl(urlsplit(request.path).query, keep_blank_values=True))
         yield self.dialect.parse_opening(self._find_subject(request) or "", query)
-        try:
-            async for frame in socket:
-                if frame == _PAUSE:
-                    may_send.clear()
-                elif frame == _RESUME:
-                    may_send.set()
-                else:
-                    yield self.dialect.parse_frame(frame)
-        except ConnectionClosed:
-            return
+        while True:
+            yield self.dialect.parse_frame(await frames.get())
 
     def _make_call(self, socket: ServerConnection) -> Call:
         assert socket.request is not None
@@ -218,6 +217,20 @@ class WebSocketServer:
             metadata = drop_forwarded(metadata)
         rpc = f"/{self.method.containing_service.full_name}/{self.method.name}"
         return Call(rpc, metadata, peer=peer, peer_name=name, is_websocket=True)
+
+
+async def _receive(
+    socket: ServerConnection, frames: asyncio.Queue[bytes | str], may_send: asyncio.Event
+) -> None:
+    """Queue the frames of a client. Pauses count at once, also while the RPC reads nothing because it cannot write."""
+    with contextlib.suppress(ConnectionClosed):
+        async for frame in socket:
+            if frame == _PAUSE:
+                may_send.clear()
+            elif frame == _RESUME:
+                may_send.set()
+            else:
+                await frames.put(frame)
 
 
 def _read_metadata(headers: Headers) -> dict[str, str]:
