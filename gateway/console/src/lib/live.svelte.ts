@@ -38,12 +38,14 @@ class Live {
   /** Apps that came by the stream while the list was being read. */
   #arrived = new Set<string>();
 
-  start(): void {
+  /** `onEnd` is called when the stream is refused: the session is over. */
+  start(onEnd: () => void): void {
     if (this.#reader) return;
     this.#reader = new EventReader({
       path: "/api/events",
       onEvent: (event) => this.#take(event),
       onState: (state) => (this.state = state),
+      onEnd,
     });
     this.#reader.start();
     void this.load();

@@ -71,7 +71,7 @@ class Session {
 
   #begin(user: User): void {
     this.user = user;
-    live.start();
+    live.start(() => this.#end());
   }
 
   #end(returns = true): void {
