@@ -170,19 +170,19 @@ class User:
         """Have all apps backed up in the next minute, and all but the newest backups of the policy removed."""
         body: dict[str, Any] = {"schedule": f"{(int(time.time()) // 60 + 1) % 60} * * * *"}
         if self._policy_id:
-            path = f"/backups/policies/{self._policy_id}"
+            path = f"/backup-policies/{self._policy_id}"
             await self._send("PATCH", path, action="schedule", body=body | {"enabled": True})
             return
         body |= {"name": "storm", "applies_to": "all", "window_minutes": 0, "keep_last": 1}
-        await self._send("POST", "/backups/policies", action="schedule", body=body)
-        listed = await self.read("/backups/policies", action="schedule")  # also where no answer came
+        await self._send("POST", "/backup-policies", action="schedule", body=body)
+        listed = await self.read("/backup-policies", action="schedule")  # also where no answer came
         if listed.status == 200:
             self._policy_id = next((int(one["id"]) for one in listed.answer["policies"]), 0)
 
     async def end_policy(self) -> None:
         """Have no further runs."""
         if self._policy_id:
-            path = f"/backups/policies/{self._policy_id}"
+            path = f"/backup-policies/{self._policy_id}"
             await self._send("PATCH", path, action="end_policy", body={"enabled": False})
 
     async def _look(self, choice: Choice) -> None:

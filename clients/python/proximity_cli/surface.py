@@ -71,6 +71,8 @@ RPCS = (
         columns=("id", "name", "schedule", "time_zone", "enabled", "next_run_at")),
     Rpc("policies show", "backups.BackupsService.GetBackupPolicy", "Show a policy."),
     Rpc("policies preview", "backups.BackupsService.PreviewBackupPolicy", "Show the next runs, and what is removed."),
+    Rpc("policies try", "backups.BackupsService.PreviewNewBackupPolicy",
+        "Show what a policy with these settings would do, without storing it.", arguments=("name", "schedule")),
     Rpc("policies limits", "backups.BackupsService.GetBackupPolicyLimits", "Show what policies of users may do."),
     Rpc("policies limit", "backups.BackupsService.UpdateBackupPolicyLimits", "Change what policies of users may do."),
     Rpc("policies add", "backups.BackupsService.CreateBackupPolicy", "Back apps up by a schedule.",

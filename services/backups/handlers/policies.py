@@ -13,7 +13,10 @@ from services.backups.convert.statistics import render_statistics
 from services.backups.usecases import policies
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.get_backup_statistics import get_backup_statistics
-from services.backups.usecases.preview_backup_policy import preview_backup_policy
+from services.backups.usecases.preview_backup_policy import (
+    preview_backup_policy,
+    preview_new_backup_policy,
+)
 from services.common.core.clock import now
 from services.common.rpc.call import Call
 
@@ -37,7 +40,7 @@ class PolicyHandlers:
         policy, limits = await policies.create_backup_policy(
             self._dependencies, parse_requester(call), convert.parse_settings(request)
         )
-        call.add_location(f"/api/backups/policies/{policy.id}")
+        call.add_location(f"/api/backup-policies/{policy.id}")
         return convert.render_policy(policy, limits, now())
 
     async def get_backup_policy(self, request: pb.GetBackupPolicyRequest, call: Call) -> pb.BackupPolicy:
@@ -70,6 +73,14 @@ class PolicyHandlers:
     ) -> pb.BackupPolicyPreview:
         preview = await preview_backup_policy(
             self._dependencies, parse_requester(call), policy_id=request.policy_id, now=now()
+        )
+        return convert.render_preview(preview)
+
+    async def preview_new_backup_policy(
+        self, request: pb.CreateBackupPolicyRequest, call: Call
+    ) -> pb.BackupPolicyPreview:
+        preview = await preview_new_backup_policy(
+            self._dependencies, parse_requester(call), convert.parse_settings(request), now=now()
         )
         return convert.render_preview(preview)
 

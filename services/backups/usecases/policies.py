@@ -74,7 +74,7 @@ async def create_backup_policy(
         PolicyNameTakenError, PolicyLimitError: as the store says.
     """
     limits = await dependencies.policies.get_limits()
-    await _check(dependencies, settings, owner_id=requester.owner_id, limits=limits)
+    await check_policy(dependencies, settings, owner_id=requester.owner_id, limits=limits)
     own_limits = None if requester.owner_id is None else limits
     policy = await dependencies.policies.add_policy(settings, owner_id=requester.owner_id, limits=own_limits)
     return policy, limits
@@ -96,7 +96,7 @@ async def update_backup_policy(
     places = (settings.scope, settings.order.storage, settings.second_storage, settings.retention)
     before = policy.settings
     is_same = places == (before.scope, before.order.storage, before.second_storage, before.retention)
-    await _check(
+    await check_policy(
         dependencies,
         settings,
         owner_id=policy.owner_id,
@@ -128,7 +128,7 @@ async def update_backup_policy_limits(policies: Policies, changes: Mapping[str, 
     return limits
 
 
-async def _check(
+async def check_policy(
     dependencies: BackupDependencies,
     settings: PolicySettings,
     *,
@@ -137,7 +137,11 @@ async def _check(
     policy: BackupPolicy | None = None,
     with_places: bool = True,
 ) -> None:
-    """Refuse settings that are wrong by themselves, beyond a user's limits, or not possible with apps and storages."""
+    """Refuse settings that are wrong by themselves, beyond a user's limits, or not possible with apps and storages.
+
+    Raises:
+        As `create_backup_policy`.
+    """
     if owner_id is not None:
         limits.check_allowed()
         limits.check_settings(settings)

@@ -1,20 +1,22 @@
-"""PreviewBackupPolicy: the next runs of a policy, and what its retention does to the backups that exist now."""
+"""PreviewBackupPolicy and PreviewNewBackupPolicy: the next runs, and what retention does to the backups that exist now."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.backups.domain.entities import Backup, BackupStatus
-from services.backups.domain.policies import BackupPolicy, PolicyRun
+from services.backups.domain.policies import BackupPolicy, PolicyRun, PolicySettings
 from services.backups.domain.restore_tests import RestoreTestStatus
 from services.backups.domain.retention import Mark, StoredArchive, mark_removable
 from services.backups.domain.schedules import find_overdue_slot
 from services.backups.usecases.context import BackupDependencies, BackupRequester
+from services.backups.usecases.policies import check_policy
 from services.backups.usecases.policy_checks import list_storage_warnings
 
+_NOT_STORED = 0  # the database numbers policies from 1, so no runs and backups are found for it
 _SHOWN_RUNS = 5  # enough to see a week of working days
 
 
@@ -55,8 +57,45 @@ async def preview_backup_policy(
     Raises:
         PolicyNotFoundError: there is none that the requester may see.
     """
+    policy = await dependencies.policies.get_policy(policy_id, owner_id=requester.owner_id)
+    return await _preview(dependencies, policy, now=now)
+
+
+async def preview_new_backup_policy(
+    dependencies: BackupDependencies, requester: BackupRequester, settings: PolicySettings, *, now: datetime
+) -> PolicyPreview:
+    """Return the next runs of settings that are not stored, and what their retention would keep and remove now.
+
+    Under the name of a policy of the same owner they are a change of that policy, over the backups that it made.
+
+    Raises:
+        As `create_backup_policy`, but for the name and the number of policies.
+    """
     policies = dependencies.policies
-    policy = await policies.get_policy(policy_id, owner_id=requester.owner_id)
+    known = {one.settings.name: one for one in await policies.list_policies(owner_id=requester.owner_id)}
+    policy = known.get(settings.name)
+    # Administrators see the policies of users too, whose names are not theirs.
+    if policy is not None and policy.owner_id != requester.owner_id:
+        policy = None
+    await check_policy(
+        dependencies, settings, owner_id=requester.owner_id, limits=await policies.get_limits(), policy=policy
+    )
+    if policy is not None:
+        return await _preview(dependencies, replace(policy, settings=settings), now=now)
+    new = BackupPolicy(
+        id=_NOT_STORED,
+        settings=settings,
+        owner_id=requester.owner_id,
+        applies_since=now,
+        new_apps_since=now if settings.scope.new_apps else None,
+        created_at=now,
+        updated_at=now,
+    )
+    return await _preview(dependencies, new, now=now)
+
+
+async def _preview(dependencies: BackupDependencies, policy: BackupPolicy, *, now: datetime) -> PolicyPreview:
+    policies = dependencies.policies
     apps = [app for app in await dependencies.apps.list_app_holds() if policy.covers(app)]
     runs, backups = await policies.find_runs(policy.id), await policies.list_policy_backups(policy.id)
     schedule = policy.settings.parse_schedule()

@@ -236,7 +236,7 @@ class World:
         body = {
             "name": self.make_word(), "schedule": "daily", "keep_last": 3, "app_ids": [app["id"]], "enabled": False,
         }  # fmt: skip
-        return read_object(self.send("POST", "/api/backups/policies", caller="admin", json=body), 201)
+        return read_object(self.send("POST", "/api/backup-policies", caller="admin", json=body), 201)
 
     def make_spare_backup(self) -> Json:
         """A backup of the shared app that may be removed."""

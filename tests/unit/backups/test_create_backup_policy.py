@@ -25,7 +25,7 @@ async def test_a_policy_is_stored_with_its_defaults(platform: Platform) -> None:
     request = make_policy_request(time_zone="", app_ids=[APP.app_id, APP.app_id])
     request.ClearField("window_minutes")
     policy = await platform.api.create_backup_policy(request, call)
-    assert ("location", f"/api/backups/policies/{policy.id}") in call.headers
+    assert ("location", f"/api/backup-policies/{policy.id}") in call.headers
     assert (policy.time_zone, policy.window_minutes, policy.enabled) == ("UTC", 15, True)
     assert (policy.backup_type, policy.compression, policy.storage) == ("snapshot", "zstd", "")
     assert (list(policy.app_ids), policy.keep_daily, policy.keep_last) == ([APP.app_id], 2, 0)

@@ -140,6 +140,11 @@ class BackupsServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyLimitsRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.FromString,
                 _registered_method=True)
+        self.PreviewNewBackupPolicy = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/PreviewNewBackupPolicy',
+                request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.CreateBackupPolicyRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyPreview.FromString,
+                _registered_method=True)
         self.PreviewBackupPolicy = channel.unary_unary(
                 '/proximity.backups.v1.BackupsService/PreviewBackupPolicy',
                 request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.PreviewBackupPolicyRequest.SerializeToString,
@@ -299,6 +304,15 @@ class BackupsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreviewNewBackupPolicy(self, request, context):
+        """The next five runs of a policy with these settings, and what it would keep and remove now; nothing is stored. The
+        settings are checked as CreateBackupPolicy checks them. Under the name of a policy that exists they are previewed as
+        a change of it, over the backups that it made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PreviewBackupPolicy(self, request, context):
         """The next five runs of a policy, and which of its backups stay and go as it is now.
         """
@@ -408,6 +422,11 @@ def add_BackupsServiceServicer_to_server(servicer, server):
                     servicer.UpdateBackupPolicyLimits,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyLimitsRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.SerializeToString,
+            ),
+            'PreviewNewBackupPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewNewBackupPolicy,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.CreateBackupPolicyRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyPreview.SerializeToString,
             ),
             'PreviewBackupPolicy': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewBackupPolicy,
@@ -957,6 +976,33 @@ class BackupsService:
             '/proximity.backups.v1.BackupsService/UpdateBackupPolicyLimits',
             proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyLimitsRequest.SerializeToString,
             proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewNewBackupPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/PreviewNewBackupPolicy',
+            proximity_dot_backups_dot_v1_dot_policy__pb2.CreateBackupPolicyRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyPreview.FromString,
             options,
             channel_credentials,
             insecure,

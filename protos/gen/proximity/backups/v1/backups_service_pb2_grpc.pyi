@@ -91,6 +91,11 @@ class BackupsServiceStub:
     """Change what is allowed in policies of users. Policies that exist stay as they are, and are checked when they are
     changed; they do nothing while policies of users are not allowed.
     """
+    PreviewNewBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.CreateBackupPolicyRequest, _policy_pb2.BackupPolicyPreview]
+    """The next five runs of a policy with these settings, and what it would keep and remove now; nothing is stored. The
+    settings are checked as CreateBackupPolicy checks them. Under the name of a policy that exists they are previewed as
+    a change of it, over the backups that it made.
+    """
     PreviewBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.PreviewBackupPolicyRequest, _policy_pb2.BackupPolicyPreview]
     """The next five runs of a policy, and which of its backups stay and go as it is now."""
 
@@ -152,6 +157,11 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     UpdateBackupPolicyLimits: _aio.UnaryUnaryMultiCallable[_policy_pb2.UpdateBackupPolicyLimitsRequest, _policy_pb2.BackupPolicyLimits]  # type: ignore[assignment]
     """Change what is allowed in policies of users. Policies that exist stay as they are, and are checked when they are
     changed; they do nothing while policies of users are not allowed.
+    """
+    PreviewNewBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.CreateBackupPolicyRequest, _policy_pb2.BackupPolicyPreview]  # type: ignore[assignment]
+    """The next five runs of a policy with these settings, and what it would keep and remove now; nothing is stored. The
+    settings are checked as CreateBackupPolicy checks them. Under the name of a policy that exists they are previewed as
+    a change of it, over the backups that it made.
     """
     PreviewBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.PreviewBackupPolicyRequest, _policy_pb2.BackupPolicyPreview]  # type: ignore[assignment]
     """The next five runs of a policy, and which of its backups stay and go as it is now."""
@@ -331,6 +341,17 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_policy_pb2.BackupPolicyLimits, _abc.Awaitable[_policy_pb2.BackupPolicyLimits]]:
         """Change what is allowed in policies of users. Policies that exist stay as they are, and are checked when they are
         changed; they do nothing while policies of users are not allowed.
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewNewBackupPolicy(
+        self,
+        request: _policy_pb2.CreateBackupPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.BackupPolicyPreview, _abc.Awaitable[_policy_pb2.BackupPolicyPreview]]:
+        """The next five runs of a policy with these settings, and what it would keep and remove now; nothing is stored. The
+        settings are checked as CreateBackupPolicy checks them. Under the name of a policy that exists they are previewed as
+        a change of it, over the backups that it made.
         """
 
     @_abc_1.abstractmethod
