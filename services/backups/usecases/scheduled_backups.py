@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.interfaces import BackupKey, NewBackup
 from services.backups.domain.policies import BackupPolicy, PolicyRun
-from services.backups.domain.policy_store import RunKey
+from services.backups.domain.policy_store import Policies, RunKey
 from services.backups.domain.preconditions import check_backupable, describe_running_backup
 from services.backups.domain.retention import Mark
 from services.backups.domain.schedules import find_due_slot
@@ -53,12 +53,7 @@ async def list_covered_apps(dependencies: BackupDependencies, *, now: datetime) 
     Apps that were deleted are taken out of the policies that name them, which would count them as overdue for ever.
     """
     store = dependencies.policies
-    limits = await store.get_limits()
-    policies = [
-        policy
-        for policy in await store.list_policies()
-        if policy.settings.enabled and (policy.owner_id is None or limits.allowed)
-    ]
+    policies = await _list_working_policies(store)
     if not policies:
         await store.begin_runs((), now=now)
         return []
@@ -108,8 +103,8 @@ async def list_nodes(dependencies: BackupDependencies) -> Nodes:
 async def start_due_backups(dependencies: BackupDependencies, *, now: datetime) -> int:
     """Begin the backups whose slot has come, at most one on each node, and return how many.
 
-    An app that is busy, or whose node makes another backup, also one of somebody else, is looked at again at the next call, until
-    half of the time to the next slot has passed.
+    An app that is busy, or whose node makes another backup, also one of somebody else, is looked at again at the next
+    call, until half of the time to the next slot has passed.
     """
     count, nodes = 0, await list_nodes(dependencies)
     for one in await list_covered_apps(dependencies, now=now):
@@ -146,9 +141,7 @@ async def remove_superfluous_backups(dependencies: BackupDependencies, *, now: d
     failed, once a later one has succeeded.
     """
     count = 0
-    for policy in await dependencies.policies.list_policies():
-        if not policy.settings.enabled:
-            continue
+    for policy in await _list_working_policies(dependencies.policies):
         for backups in (await dependencies.policies.list_policy_backups(policy.id)).values():
             surplus = find_superfluous(policy, backups, now=now)
             count += await _begin_removals(dependencies, surplus, now=now)
@@ -191,6 +184,16 @@ async def find_obstacle(one: CoveredApp, nodes: Nodes) -> str:
     if one.app.status not in _FREE:
         return f"{one.app.name} is {one.app.status}"
     return await nodes.find_obstacle(one.app)
+
+
+async def _list_working_policies(store: Policies) -> list[BackupPolicy]:
+    """List the enabled policies; those of users do nothing, and so remove nothing, while users may have none."""
+    limits = await store.get_limits()
+    return [
+        policy
+        for policy in await store.list_policies()
+        if policy.settings.enabled and (policy.owner_id is None or limits.allowed)
+    ]
 
 
 async def _start_backup(dependencies: BackupDependencies, one: CoveredApp, *, slot: datetime) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from google.protobuf import empty_pb2
 from proximity.backups.v1 import policy_pb2
 
-from services.backups.usecases.scheduled_backups import start_due_backups
+from services.backups.store.tables import backups
+from services.backups.usecases.scheduled_backups import remove_superfluous_backups, start_due_backups
+from services.common.core.clock import now
 from tests.unit.backups.platform import ADMIN, Platform, call_of, make_policy_request
-from tests.unit.backups.policy_clock import age_policies, find_slot
+from tests.unit.backups.policy_clock import age_policies, date_backup, find_slot
 
 
 async def test_what_is_left_out_stays(platform: Platform) -> None:
@@ -38,3 +42,19 @@ async def test_policies_that_are_not_allowed_any_more_do_nothing(platform: Platf
     assert (shown.enabled, shown.HasField("next_run_at")) == (True, False)
     await platform.allow_policies()
     assert not (await platform.api.get_backup_policy(request, call_of())).HasField("paused_reason")
+
+
+async def test_policies_that_are_not_allowed_any_more_remove_nothing(platform: Platform) -> None:
+    await platform.allow_policies()
+    policy = await platform.api.create_backup_policy(make_policy_request(keep_daily=1), call_of())
+    await age_policies(platform)
+    made = [await platform.make_completed() for _ in range(2)]
+    of_policy = backups.update().where(backups.c.id.in_(made)).values(policy_id=policy.id)
+    await platform.db.write(lambda connection: connection.execute(of_policy))
+    for number, backup_id in enumerate(made):
+        await date_backup(platform, backup_id, created_at=now() - timedelta(days=1 - number))
+    forbid = policy_pb2.UpdateBackupPolicyLimitsRequest(allowed=False)
+    await platform.api.update_backup_policy_limits(forbid, call_of(ADMIN))
+    assert await remove_superfluous_backups(platform.dependencies, now=now()) == 0
+    await platform.allow_policies()
+    assert await remove_superfluous_backups(platform.dependencies, now=now()) == 1
