@@ -51,6 +51,7 @@ class BackupJobs:
     async def note_app_removed(self, message: Msg) -> None:
         """Mark the backups of a deleted app, and begin to delete those that go with it."""
         removed = events_pb2.AppRemoved.FromString(message.data)
+        # A message of a release before has no id of its own.
         message_id = (message.headers or {}).get("Nats-Msg-Id") or f"removed-{removed.app_id}"
         delete = removed.delete_backups
         await self._store.note_app_removed(removed.app_id, message_id=message_id, delete=delete)
@@ -60,6 +61,7 @@ class BackupJobs:
     async def hand_over_backups(self, message: Msg) -> None:
         """Give backups and policies of a removed user, those of deleted apps included, to the new owner of the apps."""
         gone = auth_events_pb2.UserDeactivated.FromString(message.data)
+        # Without a new owner the administrators see them, by their ids, as before.
         if gone.apps_to:
             await self._store.hand_over(gone.user_id, to=gone.apps_to)
             await self._policies.hand_over_policies(gone.user_id, to=gone.apps_to)

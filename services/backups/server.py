@@ -114,6 +114,7 @@ async def serve(settings: BackupsSettings) -> None:
     }
 
     async def measure() -> None:
+        # Computed in the server: a worker that has died must not make nothing overdue.
         overdue = await list_overdue_backups(parts.dependencies.policies, now=now())
         count = len({one.app_id for one in overdue})
         note_backups(await measure_backups(parts.runtime.db, overdue=count))

@@ -6,20 +6,16 @@ import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from services.clients.inventory.values import (
+from services.clients.inventory.archive_values import (
     Archive,
     ArchiveListing,
     BackupStorage,
-    Container,
-    ContainerTask,
     ContainerVolume,
     NewArchive,
-    Ref,
     RunningBackup,
-    Task,
-    TaskProgress,
     VolumeComparison,
 )
+from services.clients.inventory.values import Container, ContainerTask, Ref, Task, TaskProgress
 from services.common.core.clock import now
 from services.common.core.errors import (
     BusyError,

@@ -8,9 +8,8 @@ from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError, ContainerUnmanagedError
 from services.clients.inventory.values import Container
 
-NOT_TAKEN_OVER = (
-    "its container was not taken over"  # the beginning of the error of an imported app, in all releases
-)
+# The beginning of the error of an imported app, in all releases.
+NOT_TAKEN_OVER = "its container was not taken over"
 UNMANAGED = "unmanaged"  # the condition of an app whose container does not carry its mark
 _KEEPER = "volumes."
 _LONGEST = 90  # characters of an app's id in a mark: with the prefix it fits the column of reservations

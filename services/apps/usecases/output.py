@@ -28,9 +28,8 @@ from services.clients.inventory.interface import Containers
 from services.clients.inventory.values import Ref
 from services.common.core.errors import PreconditionError, UnavailableError, invalid_field
 
-_READ_S = (
-    12.0  # the gateway waits 15 s for reads; a command in a container takes half a second on a real node
-)
+# The gateway waits 15 s for reads; a command in a container takes half a second on a real node.
+_READ_S = 12.0
 _SOON_S, _LATE_S = 2.0, 10.0  # between two reads of a stream: each starts a process on the node
 _SLOWER = 1.5  # factor after each read that found nothing
 _PING_S = 15.0  # proxies close connections that are silent for 30 or 60 s

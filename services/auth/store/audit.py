@@ -96,6 +96,7 @@ class SqlAuditStore:
         if wanted.action:
             condition &= audit_entries.c.action == wanted.action
         if wanted.target:
+            # Words and no substring: `app 1` must not find `app 12`.
             condition &= _has_words(wanted.target)
         if wanted.since is not None:
             condition &= audit_entries.c.timestamp >= wanted.since

@@ -65,6 +65,7 @@ def parse_settings(request: pb.CreateBackupPolicyRequest) -> PolicySettings:
 
 def parse_changes(request: pb.UpdateBackupPolicyRequest) -> PolicyChanges:
     """Parse the settings that a request changes."""
+    # Fields without presence, which are lists, stay when they are empty.
     given = {field.name: value for field, value in request.ListFields()}
     settings = {name: given[name] for name in _SETTINGS if name in given}
     scope: dict[str, Any] = {name: _unique(given[name]) for name in _LISTS if name in given}
@@ -97,6 +98,7 @@ def render_policy(policy: BackupPolicy, limits: PolicyLimits, now: datetime) -> 
     """Render a policy with its next run, or why it does nothing."""
     settings, scope = policy.settings, policy.settings.scope
     paused = limits.paused_reason if policy.owner_id is not None and settings.enabled else ""
+    # A time that will not come about would mislead.
     works = settings.enabled and not paused
     next_run = settings.parse_schedule().find_next_slot(now) if works else None
     return pb.BackupPolicy(
@@ -159,6 +161,7 @@ def render_preview(preview: PolicyPreview) -> pb.BackupPolicyPreview:
     """Render a preview; runs as local times with their offset."""
     return pb.BackupPolicyPreview(
         time_zone=preview.time_zone,
+        # As text with the offset: Timestamp has no zone, and the offset is what a change of the clock changes.
         next_runs=[run.isoformat() for run in preview.next_runs],
         apps=[
             pb.BackupPolicyApp(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.usecases.preview_restore import RestorePreview
-from services.clients.inventory.values import ContainerVolume
+from services.clients.inventory.archive_values import ContainerVolume
 from services.common.core.timestamps import render_time
 
 

@@ -54,8 +54,10 @@ class PolicyScope:
 
     def selects(self, app: AppHold, *, new_since: datetime | None) -> bool:
         """Whether an app is selected; `new_since` is when `new_apps` was set."""
+        # First, so that nothing selects an excluded app again.
         if app.app_id in self.excluded_app_ids:
             return False
+        # Apps of before have no time of creation in releases without it: they are not new.
         is_new = new_since is not None and app.created_at is not None and app.created_at >= new_since
         if self.new_apps and is_new:
             return True
@@ -96,6 +98,7 @@ class PolicySettings:
     enabled: bool = True
 
     def __post_init__(self) -> None:
+        # Settings with a wrong schedule do not exist: nothing has to check it again.
         self.parse_schedule()
 
     def parse_schedule(self) -> Schedule:
@@ -134,6 +137,7 @@ class BackupPolicy:
 
     def covers(self, app: AppHold) -> bool:
         """Whether it backs an app up."""
+        # An app that changed hands leaves the policies of its former owner at once.
         if self.owner_id is not None and app.owner_id != self.owner_id:
             return False
         return self.settings.scope.selects(app, new_since=self.new_apps_since)

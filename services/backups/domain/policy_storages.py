@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from services.backups.domain.entities import GIB
 from services.backups.domain.policies import refuse_policy
 from services.clients.apps.values import AppHold
-from services.clients.inventory.values import BackupStorage
+from services.clients.inventory.archive_values import BackupStorage
 
 _LEAST_FREE = 1 * GIB  # bytes: a container with Docker and one small app takes about as much
 _NAMED = 5  # apps or storages that a sentence names

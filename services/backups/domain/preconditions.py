@@ -15,7 +15,7 @@ from services.backups.domain.errors import (
     RestoreDestroysVolumesError,
 )
 from services.clients.apps.values import AppHold
-from services.clients.inventory.values import ContainerVolume, RunningBackup
+from services.clients.inventory.archive_values import ContainerVolume, RunningBackup
 
 _NOT_BACKUPABLE = frozenset({"removing", "error"})
 

@@ -137,6 +137,7 @@ class QuietHours:
             return True
         if self.begin < self.end:
             return self.begin <= local < self.end
+        # Over midnight.
         return local >= self.begin or local < self.end
 
 
@@ -145,12 +146,14 @@ def find_down(found: Contents, recorded: Contents | None) -> list[str]:
 
     Those that ran when the backup was made are to run. Where nothing was recorded, none may have failed.
     """
+    # A container without Docker has nothing to compare here; its port is probed.
     if not found.has_docker and not (recorded and recorded.has_docker):
         return []
     if not found.docker_answers:
         return ["Docker does not answer"]
     states = {one.name: one for one in found.containers}
     if recorded is None:
+        # Without a record nobody knows what should run; what ended well may be a job.
         bad = (one for one in found.containers if one.state != "running" and not _ended_well(one))
         return [_describe(one) for one in bad]
     wanted = (one.name for one in recorded.containers if one.state in _RUNNING)
@@ -179,6 +182,7 @@ def find_differences(found: Contents, recorded: Contents, *, left_out: Sequence[
     problems = [f"image {image} of container {name} is missing" for image, name in sorted(lost.items())]
     now = dict(found.folders)
     for name, entries in recorded.folders:
+        # A volume that was empty may be absent: Docker makes it when it is needed.
         if not entries or any(f"({name}," in one for one in left_out):
             continue
         if name not in now:

@@ -72,6 +72,7 @@ def mark_archives(archives: Sequence[StoredArchive], retention: Retention, zone:
     Protected archives are neither counted nor do they cover their period.
     """
     marks = {each.id: Mark.PROTECTED for each in archives if each.is_protected}
+    # Each rule goes down this one order, as Proxmox does.
     newest_first = sorted(
         (each for each in archives if not each.is_protected), key=lambda each: each.made_at, reverse=True
     )
@@ -97,6 +98,7 @@ def _mark_rule(periods: Sequence[tuple[int, Hashable]], count: int, marks: dict[
     """Apply one rule to archives, newest first."""
     if not count:
         return
+    # What an earlier rule removed does not cover its period, what it keeps does.
     covered = {period for each, period in periods if marks.get(each) is Mark.KEEP}
     new: set[Hashable] = set()
     for each, period in periods:
@@ -112,6 +114,7 @@ def _mark_rule(periods: Sequence[tuple[int, Hashable]], count: int, marks: dict[
 
 
 def _second(time: datetime) -> Hashable:
+    # keep-last counts archives: two of one second are one, as their names would be in Proxmox.
     return int(time.timestamp())
 
 
@@ -124,6 +127,7 @@ def _day(time: datetime) -> Hashable:
 
 
 def _week(time: datetime) -> Hashable:
+    # ISO weeks: the year of a week may differ from that of its days.
     return time.isocalendar()[:2]
 
 

@@ -210,6 +210,7 @@ def _parse_zone(name: str) -> ZoneInfo:
 @cache
 def list_zones() -> frozenset[str]:
     """List the names of all time zones, without the machine's own."""
+    # Read once: the database of zones is hundreds of files.
     return frozenset(available_timezones()) - _LOCAL_NAMES
 
 

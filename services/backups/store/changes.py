@@ -92,6 +92,7 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
             connection.execute(backups.delete().where(backups.c.id == change.backup_id))
             return
         case KeepBackup():
+            # A deletion that was given up: with an archive the backup is still good.
             had_archive = sa.case((backups.c.volume_id != "", BackupStatus.COMPLETED.value), else_="failed")
             values = {"status": had_archive, "error": change.error}
         case _:
@@ -114,6 +115,7 @@ def _add_backup(connection: sa.Connection, change: AddBackup) -> int:
         )
     }
     current = now()
+    # Made within the operation of a restore, so its row appears only when its archive exists.
     new = backups.insert().values(
         **values,
         backup_type="snapshot",

@@ -65,6 +65,7 @@ class SqlPolicyStore(SqlPolicyRuns):
         def write(connection: sa.Connection) -> BackupPolicy:
             count = sa.select(sa.func.count()).select_from(policies)
             if limits is not None:
+                # Counted in the transaction of the insert: two requests at once must not pass both.
                 limits.check_count(connection.execute(count.where(policies.c.owner_id == owner)).scalar_one())
             total = connection.execute(count).scalar_one()
             if total >= MAX_POLICIES:
@@ -86,6 +87,7 @@ class SqlPolicyStore(SqlPolicyRuns):
         def write(connection: sa.Connection) -> BackupPolicy:
             current = self._clock()
             values = _render_settings(settings) | {"updated_at": current}
+            # A changed schedule must not make up slots that were never due under the former one.
             if not settings.runs_as(policy.settings):
                 values["applies_since"] = current
             values["new_apps_since"] = _find_new_since(policy, settings, current)
@@ -98,6 +100,7 @@ class SqlPolicyStore(SqlPolicyRuns):
         """See `Policies.drop_apps`."""
 
         def write(connection: sa.Connection) -> None:
+            # Locked, as an administrator may change the same list at this moment.
             query = sa.select(policies.c.app_ids).where(policies.c.id == policy_id).with_for_update()
             named = connection.execute(query).scalar_one_or_none()
             if named is not None:
@@ -124,6 +127,7 @@ class SqlPolicyStore(SqlPolicyRuns):
             of_new = sa.select(policies.c.name).where(policies.c.owner_id == to)
             taken = set(connection.execute(of_new).scalars())
             for row in connection.execute(sa.select(policies).where(*_of(owner_id))).all():
+                # Names are unique per owner, and the new owner may have the same one.
                 suffix = f"-{row.id}"
                 name = f"{row.name[: _NAME - len(suffix)]}{suffix}" if row.name in taken else row.name
                 change = policies.update().where(policies.c.id == row.id)
@@ -146,6 +150,7 @@ class SqlPolicyStore(SqlPolicyRuns):
         values = asdict(limits) | {"storages": list(limits.storages)}
 
         def write(connection: sa.Connection) -> None:
+            # Defaults have no row: a release with other defaults changes them for everybody who set nothing.
             connection.execute(insert_ignore(policy_limits, connection).values(id=_LIMITS, **values))
             connection.execute(policy_limits.update().where(policy_limits.c.id == _LIMITS).values(**values))
 

@@ -65,6 +65,7 @@ class BackupReads:
 
     async def list_deletable(self, *, limit: int) -> list[Backup]:
         """See `BackupStore.list_deletable`."""
+        # Protection that was set after the request wins.
         where = (backups.c.delete_requested, ~backups.c.protected, backups.c.status.not_in(IN_USE))
         query = sa.select(backups).where(*where).order_by(backups.c.id).limit(limit)
         return await self._db.read(
@@ -127,6 +128,7 @@ class BackupReads:
     async def is_waiting(self, operation_id: str) -> bool:
         """See `BackupStore.is_waiting`."""
         row = await self._db.read(lambda connection: find_operation(connection, operation_id))
+        # The fence grows with the first claim: 0 means that no worker has seen it.
         return row is not None and row.fence == 0
 
     async def get_standing(self, operation_id: str) -> OperationStanding:
@@ -154,6 +156,7 @@ def _count(
     ended = sa.func.coalesce(backups.c.completed_at, backups.c.updated_at, type_=UtcDateTime)
     newest = sa.select(backups.c.id, ended).where(backups.c.id.in_([row[4] for row in rows if row[4]]))
     times: dict[int, Any] = {row[0]: row[1] for row in connection.execute(newest)}
+    # Whether the backup of an update is still there decides whether the update can be rolled back.
     made_for: dict[str, list[str]] = {}
     found = sa.select(backups.c.app_id, backups.c.mark).where(
         of_apps, usable, backups.c.mark.in_(operation_ids)

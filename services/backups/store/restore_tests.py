@@ -63,6 +63,7 @@ class SqlRestoreTestStore:
 
         try:
             backup = await self._db.write(write)
+        # The index of unfinished operations: another replica began a test on the node at the same moment.
         except sa.exc.IntegrityError as error:
             raise NodeTestingError(
                 f"another restore test runs on node {new.node}; one is carried out at a time", retry_after=60
@@ -76,6 +77,7 @@ class SqlRestoreTestStore:
         test = RestoreTest(message=message[:MAX_LINE], started_at=current, ended_at=current)
 
         def write(connection: sa.Connection) -> None:
+            # A test may have begun since the reason was found: its outcome counts.
             is_untested = backups.c.test_status == RestoreTestStatus.UNTESTED.value
             query = sa.select(backups.c.id).where(backups.c.id == backup_id, is_untested)
             if connection.execute(query.with_for_update()).one_or_none() is not None:
@@ -91,6 +93,7 @@ class SqlRestoreTestStore:
             backups.c.status == BackupStatus.COMPLETED.value,
             backups.c.app_removed_at.is_(None),
         )
+        # Newest first: it is the one that would be restored.
         query = sa.select(backups).where(*where).order_by(backups.c.id.desc())
         return await self._db.read(
             lambda connection: [backup_of_row(row) for row in connection.execute(query)]

@@ -55,6 +55,7 @@ def find_duration(connection: sa.Connection, app_id: str) -> int | None:
         backups.c.app_id == app_id, backups.c.completed_at.is_not(None)
     )
     row = connection.execute(query.order_by(backups.c.id.desc()).limit(1)).one_or_none()
+    # 0 would mean that nothing is known.
     return max(1, int((row.completed_at - row.created_at).total_seconds())) if row is not None else None
 
 
@@ -65,6 +66,7 @@ def render_new(new: NewBackup, current: datetime, *, expected_s: int | None) -> 
         "policy_id": new.policy_id,
         "copy_of": new.copy_of,
         "app_id": new.app.app_id,
+        # Copied, because the list shows backups of apps that were deleted.
         "app_name": new.app.name[:100],
         "owner_id": new.app.owner_id,
         "host_id": new.app.host_id,
@@ -180,6 +182,7 @@ def attach_copies(connection: sa.Connection, found: Sequence[Backup]) -> list[Ba
     query = sa.select(backups).where(backups.c.copy_of.in_(ids)).order_by(backups.c.id)
     copies: dict[int, list[BackupCopy]] = defaultdict(list)
     for row in connection.execute(query):
+        # Until vzdump has named the archive, the storage is the one that was requested.
         storage = row.storage or row.wanted_storage
         copies[row.copy_of].append(BackupCopy(row.id, storage, BackupStatus(row.status)))
     return [replace(one, copies=tuple(copies.get(one.id, ()))) for one in found]

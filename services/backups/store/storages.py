@@ -36,6 +36,7 @@ class SqlStorageStore:
             known = {
                 row.app_id: ExternalArchive(**row._asdict()) for row in connection.execute(sa.select(table))
             }
+            # Only what changed is written: most readings find the same archives.
             for app_id in known.keys() & set(gone):
                 connection.execute(table.delete().where(table.c.app_id == app_id))
             for one in found:
@@ -70,6 +71,7 @@ class SqlStorageStore:
             for one in samples:
                 where = [table.c[name] == getattr(one, name) for name in _SAMPLE_KEY]
                 change = table.update().where(*where).values(used=one.used, total=one.total)
+                # One sample a day: the last one of the day stays.
                 if not connection.execute(change).rowcount:
                     connection.execute(table.insert().values(**asdict(one)))
 
@@ -91,6 +93,7 @@ class SqlStorageStore:
         """See `StorageStore.list_facts`."""
         names = ("app_id", "app_name", "policy_id", "host_id", "size", "created_at")
         columns = [backups.c[name] for name in names]
+        # Backups under way have neither a size nor a duration.
         ended = backups.c.status.in_([*(status.value for status in GOOD), BackupStatus.FAILED.value])
         place = (backups.c.storage, backups.c.wanted_storage, backups.c.completed_at)
         query = sa.select(*columns, *place).where(ended).order_by(backups.c.id)

@@ -90,6 +90,7 @@ class SqlBackupStore(ArchivePresence):
 
         def write(connection: sa.Connection) -> Backup:
             connection.execute(backups.update().where(*where_key(key)).values(**values))
+            # In the same transaction, so that no stream shows what was rolled back.
             announce_changes(connection, *where_key(key))
             return read_backup(connection, key)
 
@@ -109,11 +110,13 @@ class SqlBackupStore(ArchivePresence):
         )
 
         def write(connection: sa.Connection) -> Backup:
+            # The mark is the operation's id: a repeated request finds its backup and makes no second one.
             known = connection.execute(
                 sa.select(backups).where(backups.c.mark == new.operation_id)
             ).one_or_none()
             if known is not None:
                 return backup_of_row(known)
+            # vzdump tells no percentage for a container: the last backup's time is the estimate.
             expected_s = find_duration(connection, new.app.app_id)
             values = render_new(new, self._clock(), expected_s=expected_s)
             row = connection.execute(backups.insert().values(**values).returning(backups)).one()
@@ -211,6 +214,7 @@ class SqlBackupStore(ArchivePresence):
                 .where(operations.c.id == operation_id, operations.c.fence == 0)
                 .returning(operations.c.kind, operations.c.state)
             ).one_or_none()
+            # A worker has taken it up: from then on only the operation itself may take it back.
             if row is None:
                 return
             connection.execute(tables.steps.delete().where(tables.steps.c.operation_id == operation_id))
@@ -226,6 +230,7 @@ class SqlBackupStore(ArchivePresence):
         """See `BackupStore.note_app_removed`."""
 
         def write(connection: sa.Connection) -> None:
+            # NATS may deliver the event again; protection may have been set in between.
             if note_received(connection, inbox, message_id):
                 of_app = backups.update().where(backups.c.app_id == app_id)
                 connection.execute(of_app.values(app_removed_at=self._clock(), updated_at=self._clock()))
@@ -246,6 +251,7 @@ class SqlBackupStore(ArchivePresence):
 
         def write(connection: sa.Connection) -> Backup:
             backup = read_backup(connection, key, lock=True)
+            # A repeated request of the client: the first one has begun it.
             if find_operation(connection, request.operation_id) is not None:
                 return backup
             check_restorable(backup)

@@ -34,6 +34,7 @@ async def list_backups(
     total, found = await dependencies.store.list_backups(
         app_id, owner_id=requester.owner_id, offset=page.offset, limit=page.size, after=page.after
     )
+    # Only then is it open whether the app exists: a call to apps for each list would double its time.
     if not total:
         await dependencies.apps.get_app_hold(app_id, user_id=requester.owner_id)
     return total, found
@@ -81,6 +82,7 @@ async def update_backup(
     backup = await dependencies.store.get_backup(key)
     check_unused(backup)
     if backup.volume_id and (protected is not None or notes is not None):
+        # Proxmox first: a protection that is shown must exist on the storage.
         await dependencies.containers.update_archive(
             backup.host_id, backup.volume_id, protected=protected, notes=notes
         )

@@ -10,7 +10,8 @@ from services.backups.domain.statistics import StorageSample
 from services.backups.domain.storage_store import ExternalArchive
 from services.backups.usecases.context import BackupDependencies
 from services.clients.apps.values import AppHold
-from services.clients.inventory.values import Archive, Ref
+from services.clients.inventory.archive_values import Archive
+from services.clients.inventory.values import Ref
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 

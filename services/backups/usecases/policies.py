@@ -34,6 +34,7 @@ class PolicyChanges:
         Raises:
             ScheduleInvalidError, RetentionInvalidError: they are not valid.
         """
+        # Lists of the former kind would contradict the new one.
         scope = PolicyScope() if "applies_to" in self.scope else settings.scope
         return replace(
             settings,
@@ -75,6 +76,7 @@ async def create_backup_policy(
     """
     limits = await dependencies.policies.get_limits()
     await check_policy(dependencies, settings, owner_id=requester.owner_id, limits=limits)
+    # Administrators have no number of policies but the one of the platform.
     own_limits = None if requester.owner_id is None else limits
     policy = await dependencies.policies.add_policy(settings, owner_id=requester.owner_id, limits=own_limits)
     return policy, limits
@@ -95,6 +97,7 @@ async def update_backup_policy(
     settings = changes.apply(policy.settings)
     places = (settings.scope, settings.order.storage, settings.second_storage, settings.retention)
     before = policy.settings
+    # A policy that is renamed or paused must not fail because a host is silent.
     is_same = places == (before.scope, before.order.storage, before.second_storage, before.retention)
     await check_policy(
         dependencies,

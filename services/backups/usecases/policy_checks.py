@@ -10,7 +10,7 @@ from services.backups.domain.policy_storages import check_storage, list_retentio
 from services.backups.usecases.context import BackupDependencies
 from services.clients.apps.values import AppHold
 from services.clients.auth.lookup import has_user
-from services.clients.inventory.values import BackupStorage
+from services.clients.inventory.archive_values import BackupStorage
 from services.common.core.errors import DomainError, UnavailableError, Violation
 
 
@@ -44,6 +44,7 @@ async def check_apps_and_storages(
         unknown = [app_id for app_id in getattr(scope, field) if app_id not in known | former]
         if unknown:
             raise refuse_policy(field, f"there is no app {unknown[0]!r}; take it off the list")
+    # A user who was removed would leave a policy that silently backs nothing up.
     for user_id in scope.owner_ids:
         if not await has_user(dependencies.users, user_id):
             raise refuse_policy("owner_ids", f"there is no user {user_id}; take it off the list")

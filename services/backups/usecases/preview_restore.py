@@ -9,7 +9,8 @@ from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.preconditions import check_on_host, check_restorable, describe_missing
 from services.backups.usecases.context import BackupDependencies, BackupRequester
 from services.clients.apps.values import AppHold
-from services.clients.inventory.values import Ref, VolumeComparison
+from services.clients.inventory.archive_values import VolumeComparison
+from services.clients.inventory.values import Ref
 from services.common.core.errors import DomainError, NotFoundError, UnavailableError
 
 

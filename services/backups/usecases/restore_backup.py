@@ -85,6 +85,7 @@ async def _restore_over(
             "restore it as a new app by naming a new_hostname"
         ) from None
     check_on_host(backup, app)
+    # A repeated request is not checked again: the first one may have changed what is checked.
     if (await store.get_standing(requester.request_id)).status == "unknown":
         check_restorable(backup)
         await _check_proxmox(dependencies, backup, app, lose_volumes=lose_volumes)
@@ -113,6 +114,7 @@ async def _check_proxmox(
     containers = dependencies.containers
     try:
         listing = await containers.list_archives(Ref(backup.host_id, backup.vmid, app.node))
+        # While a storage is silent, an archive on it is not missing.
         if listing.complete and all(one.volume_id != backup.volume_id for one in listing.archives):
             reason = describe_missing(backup.volume_id)
             await dependencies.store.note_presence([backup.id], present=False, error=reason)
@@ -152,6 +154,7 @@ async def _restore_beside(
     except UnavailableError:
         raise  # apps may have begun: a worker looks
     except DomainError:
+        # Refused before a worker could see it: the backup is free again at once.
         await store.withdraw_operation(requester.request_id)
         raise
     await store.start_operation(requester.request_id)

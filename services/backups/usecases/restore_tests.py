@@ -10,6 +10,7 @@ from services.backups.domain.entities import Backup
 from services.backups.domain.policies import BackupPolicy, RestoreTesting
 from services.backups.domain.restore_tests import RestoreTestStatus
 from services.backups.usecases.context import BackupDependencies
+from services.backups.usecases.scheduled_backups import list_working_policies
 from services.backups.usecases.test_backup import begin_test
 from services.clients.inventory.restore_tests import TEST_PREFIX
 from services.clients.inventory.test_containers import remove_test_container
@@ -36,7 +37,7 @@ async def start_due_tests(dependencies: BackupDependencies, *, now: datetime) ->
     """
     policies = {
         policy.id: policy
-        for policy in await dependencies.policies.list_policies()
+        for policy in await list_working_policies(dependencies.policies)
         if _is_due(policy, dependencies, now=now)
     }
     if not policies:
@@ -57,6 +58,7 @@ def choose_backup(frequency: RestoreTesting, backups: Sequence[Backup], *, now: 
 
     With `each`, the newest untested one. With `weekly`, the newest one, unless one was tested within a week.
     """
+    # One test of an app at a time: they would compete for the same node's disks.
     if frequency is RestoreTesting.NEVER or any(one.restore_test.is_running for one in backups):
         return None
     ends = [
@@ -70,6 +72,7 @@ def choose_backup(frequency: RestoreTesting, backups: Sequence[Backup], *, now: 
     chosen = untested[:1] if frequency is RestoreTesting.EACH else backups[:1]
     if not chosen or chosen[0].restore_test.status is not RestoreTestStatus.UNTESTED:
         return None
+    # A test that could not be carried out leaves the backup untested, with a time.
     tried = chosen[0].restore_test.ended_at
     return None if tried and now - tried < _RETRY else chosen[0]
 
@@ -86,6 +89,7 @@ async def remove_stale_tests(dependencies: BackupDependencies) -> int:
     limit = dependencies.test_options.limit + _GRACE
     count = 0
     for one in reserved:
+        # A worker is at it, or another one will take it up within seconds.
         if operations[one.owner] in unfinished and one.age_s < limit.total_seconds():
             continue
         try:
@@ -100,7 +104,7 @@ async def remove_stale_tests(dependencies: BackupDependencies) -> int:
 
 def _is_due(policy: BackupPolicy, dependencies: BackupDependencies, *, now: datetime) -> bool:
     settings = policy.settings
-    if not settings.enabled or settings.test_restore is RestoreTesting.NEVER:
+    if settings.test_restore is RestoreTesting.NEVER:
         return False
     return dependencies.test_options.hours.contain(now, settings.parse_schedule().zone)
 

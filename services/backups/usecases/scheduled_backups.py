@@ -53,8 +53,9 @@ async def list_covered_apps(dependencies: BackupDependencies, *, now: datetime) 
     Apps that were deleted are taken out of the policies that name them, which would count them as overdue for ever.
     """
     store = dependencies.policies
-    policies = await _list_working_policies(store)
+    policies = await list_working_policies(store)
     if not policies:
+        # What was recorded of policies that do not work any more ends, so that nothing is overdue later.
         await store.begin_runs((), now=now)
         return []
     apps = await dependencies.apps.list_app_holds()
@@ -83,6 +84,7 @@ class Nodes:
             try:
                 running = await self.dependencies.containers.list_running_backups(app.host_id, app.node)
             except UnavailableError as error:
+                # Requested once: each further request would wait for the same timeout.
                 self.silent[app.host_id] = error.message
                 return error.message
             self.obstacles[node] = f"waiting for {describe_running_backup(running[0])}" if running else ""
@@ -127,6 +129,7 @@ async def start_due_backups(dependencies: BackupDependencies, *, now: datetime) 
             continue  # deleted meanwhile: it is not listed any more at the next call
         except DomainError as error:
             reason = error.message
+        # Written when it changes, not at every look.
         if reason != one.run.waiting_for:
             await dependencies.policies.note_waiting(*one.key, reason=reason)
             log.info("scheduled_backup_waits", app_id=one.app.app_id, policy_id=one.policy.id, reason=reason)
@@ -141,7 +144,7 @@ async def remove_superfluous_backups(dependencies: BackupDependencies, *, now: d
     failed, once a later one has succeeded.
     """
     count = 0
-    for policy in await _list_working_policies(dependencies.policies):
+    for policy in await list_working_policies(dependencies.policies):
         for backups in (await dependencies.policies.list_policy_backups(policy.id)).values():
             surplus = find_superfluous(policy, backups, now=now)
             count += await _begin_removals(dependencies, surplus, now=now)
@@ -186,7 +189,7 @@ async def find_obstacle(one: CoveredApp, nodes: Nodes) -> str:
     return await nodes.find_obstacle(one.app)
 
 
-async def _list_working_policies(store: Policies) -> list[BackupPolicy]:
+async def list_working_policies(store: Policies) -> list[BackupPolicy]:
     """List the enabled policies; those of users do nothing, and so remove nothing, while users may have none."""
     limits = await store.get_limits()
     return [
@@ -198,6 +201,7 @@ async def _list_working_policies(store: Policies) -> list[BackupPolicy]:
 
 async def _start_backup(dependencies: BackupDependencies, one: CoveredApp, *, slot: datetime) -> None:
     policy, app = one.policy, one.app
+    # The same id in every replica and after a crash: a slot has one backup.
     operation_id = hashlib.sha256(f"{policy.id}/{app.app_id}/{slot.isoformat()}".encode()).hexdigest()[:32]
     order = replace(policy.settings.order, notes=f"Policy {policy.settings.name}")
     await dependencies.store.add_backup(
@@ -213,6 +217,7 @@ async def _drop_removed_apps(
     existing = {app.app_id for app in apps}
     for policy in policies:
         missing = [app_id for app_id in policy.settings.scope.app_ids if app_id not in existing]
+        # An app that is not listed may be hidden by a fault: only what apps knows as deleted is dropped.
         gone = set(await dependencies.apps.find_removed_apps(missing)) if missing else set()
         if gone:
             await dependencies.policies.drop_apps(policy.id, gone)
@@ -220,6 +225,7 @@ async def _drop_removed_apps(
 
 
 def _may_remove(policy: BackupPolicy, backups: Sequence[Backup]) -> bool:
+    # A run under way may fail: until it has ended nothing is surplus.
     if not backups or any(one.is_in_use for one in backups):
         return False
     newest = backups[0]

@@ -41,6 +41,7 @@ async def start_due_copies(dependencies: BackupDependencies, *, now: datetime) -
     if not covered:
         return 0
     count, nodes = 0, await list_nodes(dependencies)
+    # One query for each policy, however many apps it has.
     made = {
         policy_id: await dependencies.policies.list_policy_backups(policy_id)
         for policy_id in {one.policy.id for one in covered}
@@ -78,6 +79,7 @@ def _find_uncopied(one: CoveredApp, backups: Sequence[Backup]) -> Backup | None:
 
 async def _start_copy(dependencies: BackupDependencies, one: CoveredApp, *, first: Backup) -> None:
     policy, app = one.policy, one.app
+    # The same id in every replica and at every repetition: a copy is made once.
     operation_id = hashlib.sha256(f"{policy.id}/{app.app_id}/copy of {first.id}".encode()).hexdigest()[:32]
     order = replace(
         policy.settings.order,

@@ -64,6 +64,7 @@ async def begin_test(
         await dependencies.store.note_presence([backup.id], present=False, error=reason)
         raise ArchiveGoneError(f"backup {backup.id} cannot be tested: {reason}") from error
     except PreconditionError as error:
+        # An archive whose configuration cannot be read is broken: the test records that as its outcome.
         if error.reason != _UNREADABLE:
             raise
         new = replace(new, broken=error.message)

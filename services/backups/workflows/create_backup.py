@@ -79,6 +79,7 @@ class CreateBackup:
 
     async def dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
         """Begin the archive, or resume the one that was begun, and wait for its end."""
+        # Found out once: after a crash in mode stop the container may be stopped by vzdump itself.
         if state.was_running is None:
             state = replace(state, was_running=await is_running(self.containers, state.ref))
             await ctx.save(state)
@@ -148,9 +149,8 @@ class CreateBackup:
         """End the task; raise WaitError while any archive of the container is being made."""
         await end_task(self.containers, state.task)
         tasks = await self.containers.list_container_tasks(state.ref)
-        if any(
-            one.kind is TaskKind.BACKUP for one in tasks
-        ):  # perhaps ours, of a worker that died before it saved it
+        # Perhaps ours, of a worker that died before it saved it.
+        if any(one.kind is TaskKind.BACKUP for one in tasks):
             raise WaitError("Proxmox to end an archive of the container")
 
     async def note_mark(self, state: CreateBackupState, _: Context) -> CreateBackupState:

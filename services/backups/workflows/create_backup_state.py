@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.backups.domain.changes import CompleteBackup
-from services.clients.inventory.values import NewArchive, Ref, Task
+from services.clients.inventory.archive_values import NewArchive
+from services.clients.inventory.values import Ref, Task
 
 
 @dataclass(frozen=True, kw_only=True)

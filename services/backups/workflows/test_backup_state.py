@@ -80,6 +80,7 @@ class TestBackupState:
         """Return the state with a line in its log."""
         seconds = max(0, int(now().timestamp() - self.began_at))
         line = f"{seconds} s: {text}"[:MAX_LINE]
+        # Bounded: the log is stored in the operation's state and in the backup's row.
         return replace(self, log=(*self.log, line)[-MAX_LOG_LINES:])
 
     def fail(self, step: RestoreTestStep, reason: str) -> TestBackupState:
@@ -90,6 +91,7 @@ class TestBackupState:
     def render_end(self, error: str = "") -> EndTest:
         """Return the change that records the outcome; `error` is why the test was not carried out to its end."""
         status, message = RestoreTestStatus.UNTESTED, error
+        # Neither flag is set when a test was broken off: that says nothing about the backup.
         if self.failed_step:
             status, message = RestoreTestStatus.FAILED, self.reason
         elif self.is_done:

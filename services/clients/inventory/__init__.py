@@ -2,6 +2,7 @@
 
 Modules, from the lowest layer to the highest:
     values      frozen values, as inventory reports and accepts them
+    archive_values  archives, and the storages that have them
     inspections what runs in a container of anybody
     metrics     measurements over time
     migration   places that a container may move to
@@ -11,5 +12,6 @@ Modules, from the lowest layer to the highest:
     tasks       following and ending Proxmox tasks
     convert     protobuf <-> values
     archives    the Protocol over gRPC: archives and tasks
+    reads       the Protocol over gRPC: reads of containers and nodes
     client      the Protocol over gRPC: containers
 """

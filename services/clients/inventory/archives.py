@@ -8,6 +8,14 @@ from typing import Any
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
 
+from services.clients.inventory.archive_values import (
+    ArchiveListing,
+    BackupStorage,
+    ContainerVolume,
+    NewArchive,
+    RunningBackup,
+    VolumeComparison,
+)
 from services.clients.inventory.convert import (
     parse_archives,
     parse_progress,
@@ -18,18 +26,7 @@ from services.clients.inventory.convert import (
     render_ref,
     render_watch,
 )
-from services.clients.inventory.values import (
-    ArchiveListing,
-    BackupStorage,
-    ContainerTask,
-    ContainerVolume,
-    NewArchive,
-    Ref,
-    RunningBackup,
-    Task,
-    TaskProgress,
-    VolumeComparison,
-)
+from services.clients.inventory.values import ContainerTask, Ref, Task, TaskProgress
 from services.common.core.errors import NotFoundError
 from services.common.rpc.client import Clients
 

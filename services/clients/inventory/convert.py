@@ -10,17 +10,14 @@ from proximity.common.v1 import metrics_pb2
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1 import host_pb2
 
+from services.clients.inventory.archive_values import Archive, ArchiveListing, BackupStorage, NewArchive
 from services.clients.inventory.inspections import Inspected, OpenPort
 from services.clients.inventory.metrics import MetricHistory, MetricSample
 from services.clients.inventory.migration import MigrationTargets, TargetNode
 from services.clients.inventory.values import (
-    Archive,
-    ArchiveListing,
-    BackupStorage,
     Container,
     ContainerTask,
     Defaults,
-    NewArchive,
     NewContainer,
     NodeCapacity,
     Placement,

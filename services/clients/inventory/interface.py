@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from services.clients.inventory.archive_values import (
+    ArchiveListing,
+    BackupStorage,
+    ContainerVolume,
+    NewArchive,
+    RunningBackup,
+    VolumeComparison,
+)
 from services.clients.inventory.inspections import Inspected
 from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.migration import MigrationTargets
 from services.clients.inventory.restore_tests import RestoreTests
 from services.clients.inventory.values import (
-    ArchiveListing,
-    BackupStorage,
     Container,
     ContainerTask,
-    ContainerVolume,
     Defaults,
-    NewArchive,
     NewContainer,
     NodeCapacity,
     Placement,
     Probe,
     Ref,
-    RunningBackup,
     Scan,
     Task,
     TaskProgress,
-    VolumeComparison,
     Wanted,
 )
 

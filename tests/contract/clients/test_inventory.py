@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as pb
 
+from services.clients.inventory.archive_values import NewArchive
 from services.clients.inventory.client import GrpcContainers
 from services.clients.inventory.errors import TaskLostError
 from services.clients.inventory.interface import Archives, Containers
 from services.clients.inventory.lookup import find_container, has_container, is_running
 from services.clients.inventory.tasks import end_task, follow_task
-from services.clients.inventory.values import NewArchive, NewContainer, Ref, Task
+from services.clients.inventory.values import NewContainer, Ref, Task
 from services.common.core.errors import BusyError, ForbiddenError, NotFoundError
 from tests.contract.clients.wire import serve
 from tests.contract.inventory.conftest import Inventory, access, inventory, secrets, sim

@@ -26,7 +26,8 @@ from services.backups.store.announcements import BACKUP_CHANGED
 from services.backups.store.tables import operations, outbox
 from services.backups.usecases.context import BackupDependencies
 from services.backups.workflows import test_backup
-from services.clients.inventory.values import ContainerVolume, Ref
+from services.clients.inventory.archive_values import ContainerVolume
+from services.clients.inventory.values import Ref
 from services.common.core.clock import now
 from services.common.db.database import Database
 from services.common.identity.tokens import Caller, User

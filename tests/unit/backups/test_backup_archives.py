@@ -9,7 +9,7 @@ import pytest
 from services.backups.domain.errors import BackupNotCompletedError, BackupNotFoundError
 from services.backups.store import operation_queue
 from services.backups.store.changes import BACKUP_FAILED
-from services.clients.inventory.values import Archive, ArchiveListing
+from services.clients.inventory.archive_values import Archive, ArchiveListing
 from tests.unit.backups.platform import REF, Platform
 
 THEIRS = Archive("local:backup/vzdump-lxc-9001-theirs.tar.zst", "local", "theirs", 5, "nightly")

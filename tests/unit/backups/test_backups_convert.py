@@ -16,7 +16,7 @@ from services.backups.domain.preconditions import check_on_host, check_restorabl
 from services.backups.server import build_workflows
 from services.backups.usecases.context import BackupPage
 from services.backups.workflows.steps.archive_tasks import find_archive
-from services.clients.inventory.values import Archive
+from services.clients.inventory.archive_values import Archive
 from services.common.core.config import ConfigError, read_settings
 from services.common.operations.model import dump_state
 from tests.fakes.apps import APP, FakeApps

@@ -16,7 +16,7 @@ from services.backups.store import SqlBackupStore, operation_queue
 from services.backups.store.changes import BACKUP_COMPLETED
 from services.backups.store.tables import backups, operations
 from services.clients.apps.values import AppProbe
-from services.clients.inventory.values import RunningBackup
+from services.clients.inventory.archive_values import RunningBackup
 from services.common.core.clock import now
 from services.common.core.errors import WAIT, BusyError, DeadlineError, DomainError, UnavailableError
 from services.common.rpc.status import InternalError

@@ -9,7 +9,7 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.store.tables import external_archives
 from services.backups.usecases.external_archives import note_external_archives, sample_storages
-from services.clients.inventory.values import BackupStorage
+from services.clients.inventory.archive_values import BackupStorage
 from services.common.core.clock import now
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import OTHER_APP, Platform, call_of

@@ -14,7 +14,7 @@ from services.backups.store.tables import backups, policy_runs
 from services.backups.usecases.context import BackupRequester
 from services.backups.usecases.preview_backup_policy import preview_backup_policy
 from services.backups.usecases.scheduled_backups import start_due_backups
-from services.clients.inventory.values import RunningBackup
+from services.clients.inventory.archive_values import RunningBackup
 from services.common.core.clock import now
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import ADMIN, Platform, call_of

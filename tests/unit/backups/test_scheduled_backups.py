@@ -16,7 +16,7 @@ from services.backups.usecases.scheduled_backups import (
     remove_superfluous_backups,
     start_due_backups,
 )
-from services.clients.inventory.values import RunningBackup
+from services.clients.inventory.archive_values import RunningBackup
 from services.common.core.clock import now
 from services.common.db.database import Database
 from services.common.rpc.call import Call

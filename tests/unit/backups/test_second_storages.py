@@ -11,7 +11,7 @@ from proximity.backups.v1 import policy_pb2
 from services.backups.usecases.list_overdue_backups import list_overdue_backups
 from services.backups.usecases.scheduled_backups import remove_superfluous_backups, start_due_backups
 from services.backups.usecases.second_storages import start_due_copies
-from services.clients.inventory.values import RunningBackup
+from services.clients.inventory.archive_values import RunningBackup
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import ADMIN, Platform, call_of
 from tests.unit.backups.policy_clock import age_policies, date_backup, find_slot

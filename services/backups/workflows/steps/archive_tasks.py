@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from services.backups.domain.preconditions import describe_running_backup
+from services.clients.inventory.archive_values import Archive
 from services.clients.inventory.errors import TaskHinderedError, TaskLockedError
 from services.clients.inventory.interface import Containers, Tasks
 from services.clients.inventory.tasks import OnProgress, follow_task
-from services.clients.inventory.values import Archive, Ref, Task, TaskProgress
+from services.clients.inventory.values import Ref, Task, TaskProgress
 from services.common.core.errors import DomainError, UnavailableError
 from services.common.core.log import get_logger
 from services.common.operations.model import Context, TransientError, WaitError, may_pass
