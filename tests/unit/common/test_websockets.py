@@ -24,7 +24,7 @@ from tests.fakes.duplex import METHOD, DuplexWorld
 
 PATH = "/api/apps/web-1/terminal"
 OWN = {"Authorization": "Bearer prx_write"}
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 @asynccontextmanager
