@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from services.inventory.domain.containers import ContainerRef, ProxmoxTask, View, check_unlocked
@@ -10,7 +12,7 @@ from services.inventory.domain.errors import (
     HostUnreachableError,
     WriteUncertainError,
 )
-from services.inventory.proxmox.archives import read_archives, render_mark, render_notes
+from services.inventory.proxmox.archives import ArchiveVolume, read_archives, render_mark, render_notes
 from services.inventory.proxmox.containers import ContainerLookup, list_running_tasks
 from services.inventory.proxmox.storages import choose_storage
 from services.inventory.proxmox.task_log import parse_backup_job
@@ -19,6 +21,8 @@ from services.inventory.proxmox.tasks import read_first_lines
 _MODES = ("snapshot", "suspend", "stop")
 _TASK_LOOKUPS = 5  # for the task of a request without an answer
 _LOOKUP_INTERVAL_S = 0.2  # Proxmox lists a task as soon as it has forked
+# The longest wait for the next second; a host whose clock is further ahead is not waited for.
+_LONGEST_WAIT_S = 2.0
 
 
 async def backup_container(
@@ -49,6 +53,7 @@ async def backup_container(
         for one in found:
             if render_mark(backup_id) in one.notes.splitlines():
                 return view.done(one.volume_id)
+        await _await_next_second(found)
     check_unlocked(view)
     options: dict[str, Any] = {
         "vmid": ref.vmid,
@@ -69,6 +74,16 @@ async def backup_container(
             return task
         raise
     return ProxmoxTask(view.client.access.host_id, view.node, str(upid or ""))
+
+
+async def _await_next_second(archives: Sequence[ArchiveVolume]) -> None:
+    """Wait while the newest archive of the container has the current second in its name.
+
+    Proxmox names archives by the second at which they begin: a second one would replace the first.
+    """
+    ahead = max((one.created_at for one in archives), default=0) + 1 - time.time()
+    if 0 < ahead <= _LONGEST_WAIT_S:
+        await asyncio.sleep(ahead)
 
 
 async def _await_own_run(view: View, backup_id: str) -> ProxmoxTask | None:

@@ -57,3 +57,20 @@ async def test_the_reason_of_a_failed_backup_is_the_error_of_its_log(inventory: 
     end = await inventory.finish(task)
     assert not end.succeeded
     assert "No space left on device" in end.reason
+
+
+async def test_backups_in_one_second_are_two_archives(inventory: Inventory) -> None:
+    """Proxmox names archives by the second, and replaces one of the same name."""
+    ref = await inventory.create("twice")
+
+    async def make(backup_id: str) -> str:
+        request = make_backup(ref, "twice", backup_id=backup_id)
+        task = await inventory.containers.backup_container(request, new_call())
+        return (await inventory.finish(task)).result or task.result
+
+    made = {await make("first"), await make("second")}
+    assert len(made) == 2
+    listed = await inventory.containers.list_archives(
+        cs.ListArchivesRequest(host_id=ref.host_id, vmid=ref.vmid), new_call()
+    )
+    assert {one.volume_id for one in listed.archives} >= made

@@ -16,7 +16,9 @@ _NAMING = {"uq": "%(table_name)s_%(column_0_name)s_key"}  # as PostgreSQL names 
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("policies", naming_convention=_NAMING) as batch:
+    with op.batch_alter_table(
+        "policies", naming_convention=_NAMING, table_kwargs={"sqlite_autoincrement": True}
+    ) as batch:
         batch.add_column(sa.Column("owner_id", sa.Integer, nullable=False, server_default="0"))
         batch.add_column(sa.Column("applies_to", sa.String(20), nullable=False, server_default="apps"))
         batch.add_column(sa.Column("owner_ids", sa.JSON))
@@ -46,7 +48,7 @@ def downgrade() -> None:
     op.drop_column("policy_runs", "waiting_for")
     # Policies of users are not known before: they would apply to apps of others.
     op.execute("DELETE FROM policies WHERE owner_id <> 0 OR applies_to <> 'apps'")
-    with op.batch_alter_table("policies") as batch:
+    with op.batch_alter_table("policies", table_kwargs={"sqlite_autoincrement": True}) as batch:
         batch.drop_constraint("policies_owner_id_name_key", type_="unique")
         for name in (
             "second_storage", "test_restore", "jitter_minutes", "new_apps_since", "excluded_app_ids", "owner_ids",
