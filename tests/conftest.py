@@ -26,10 +26,11 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     from tests.e2e.simulators import list_rejected
     from tests.e2e.stack import RunningStack
 
-    more = {}
+    # All tests come from one address, and each case has accounts of its own.
+    more = {"REGISTRATIONS_PER_ADDRESS": "100000"}
     if os.environ.get("STACK_DATABASE") == "postgresql":
         # It is for this run alone, and asks for no password.
-        more = {"DATABASE_URL": request.getfixturevalue("server"), "ALLOW_INSECURE": "default-passwords"}
+        more |= {"DATABASE_URL": request.getfixturevalue("server"), "ALLOW_INSECURE": "default-passwords"}
     running = RunningStack(tmp_path_factory.mktemp("platform") / "state", **more)
     yield running
     rejected = list_rejected(running.simulator)

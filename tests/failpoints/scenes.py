@@ -37,6 +37,7 @@ class Scene:
         prepare: brings the platform to where it can be asked for; what it returns is given to `ask`.
         ask: asks for it.
         final: there is no way back from it.
+        leaves: something is left that an undo after the last step has to take away.
         stride: only each so manieth checkpoint is tried, where that takes long.
     """
 
@@ -46,6 +47,7 @@ class Scene:
     ask: Callable[[Platform, Any], Awaitable[Any]]
     desk: str = "apps"
     final: bool = False
+    leaves: bool = True
     stride: int = 1
 
 
@@ -199,6 +201,6 @@ SCENES = (
     Scene("restore", "restore_backup", _prepare_backup, _restore, "backups"),
     Scene("restore beside", "restore_beside", _prepare_backup, _restore_beside),
     Scene("restore of a removed app", "restore_beside", _prepare_backup_of_removed_app, _restore_beside),
-    Scene("test backup", "test_backup", _prepare_backup, _test_backup, "backups"),
+    Scene("test backup", "test_backup", _prepare_backup, _test_backup, "backups", leaves=False),
     Scene("delete backup", "delete_backup", _prepare_backup, _delete_backup, "backups", final=True),
 )

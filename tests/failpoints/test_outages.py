@@ -76,7 +76,11 @@ async def test_ten_minutes_without_proxmox_at_any_step_end_well(stage: Stage, sc
     assert await play_everywhere(stage, scene, Outage) == {"succeeded"}
 
 
-@undoable_scenes
+@pytest.mark.parametrize(
+    "scene",
+    [scene for scene in SCENES if not scene.final and scene.leaves],
+    ids=lambda scene: str(scene.name),
+)
 async def test_ten_minutes_without_proxmox_leave_nothing_that_was_to_be_undone(
     stage: Stage, scene: Scene
 ) -> None:

@@ -15,7 +15,7 @@ from services.backups.workflows.steps.app_lock import report_step
 from services.backups.workflows.steps.archive_tasks import delete_archives
 from services.clients.apps.interface import Apps
 from services.clients.inventory.interface import Containers
-from services.clients.inventory.lookup import has_container
+from services.clients.inventory.lookup import find_container
 from services.common.core.errors import PreconditionError
 from services.common.operations.model import (
     ClaimedOperation,
@@ -27,6 +27,7 @@ from services.common.operations.model import (
 )
 
 STEP = ("safety_backup", "Making a backup of the app as it is")
+_CONTAINER_S = 60.0  # no person waits for a worker: as long as Proxmox may take to answer at all
 _STORAGE_S = 30.0  # between polls of a storage that does not answer: an NFS server restarts in minutes
 
 
@@ -116,12 +117,12 @@ async def make_safety_backup(
     *,
     steps: Sequence[tuple[str, str]],
 ) -> RestoreBackupState | StepResult[RestoreBackupState]:
-    """Back the app up under the restore's lock; a container that is gone needs none.
+    """Back the app up under the restore's lock; a container that is gone, or was never whole, needs none.
 
     Raises:
         RestoreFailedError: the backup could not be made, and nothing was changed.
     """
-    if state.safety_done or not await has_container(containers, state.ref):
+    if state.safety_done or not await _has_content(containers, state):
         return replace(state, safety_done=True)
     maker = SafetyBackup(apps, containers, steps=steps)
     inner_ctx = InnerContext(ctx, state)
@@ -138,6 +139,14 @@ async def make_safety_backup(
         ) from error
     state = replace(inner_ctx.state, safety_dump=dump_state(inner), safety_done=True)
     return StepResult(state, (_render_backup(state, inner),))
+
+
+async def _has_content(containers: Containers, state: RestoreBackupState) -> bool:
+    container = await find_container(containers, state.ref, timeout=_CONTAINER_S)
+    if container is None:
+        return False
+    # What a creation that was broken off left carries no mark yet: vzdump would refuse it, and nothing is in it.
+    return bool(container.owner) or not (container.lock or container.bare)
 
 
 async def undo_safety_backup(

@@ -27,7 +27,7 @@ CONNECTIONS = 250  # one request on each at a time: more would be taken for an a
 
 @pytest.mark.parametrize("caller", ["anonymous", "alice"])
 @pytest.mark.parametrize(
-    "path", ["/api", "/api/", "/api/nope", "/api/apps/x/y/z", "/api/auth/login/x", "/nothing-of-the-console"]
+    "path", ["/api", "/api/", "/api/nope", "/api/apps/x/y/z", "/api/auth/login/x", "/nothing.of-the-console"]
 )
 def test_unknown_paths(world: World, path: str, caller: str) -> None:
     for method in ("GET", "POST", "DELETE"):

@@ -1,7 +1,8 @@
 """The bodies that the documentation offers ("Try it out") succeed as they are, on a platform like that of `make run`.
 
 What only the person at the page knows is put in their place: secrets, which the examples leave out, and ids of what is
-there. Paths and callers are those of the case files.
+there. Paths and callers are those of the case files. It is the last file of the suite: what the examples change is
+shared with the cases.
 """
 
 from __future__ import annotations
