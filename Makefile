@@ -260,6 +260,9 @@ console-current: venv ## fail where gateway/static/console is not what gateway/c
 console-picture: venv ## take the picture of the README from the console in a browser
 	CONSOLE_PICTURE=$(abspath docs/console.png) $(PYTEST) tests/console/test_console.py -k picture
 
+bench-console: venv $(CONSOLE)/node_modules/.installed ## how long a person waits for the sign-in and for the steps of a deployment; ROUNDS=5
+	$(BIN)/python -m tests.bench.console
+
 console-dev: $(CONSOLE)/node_modules/.installed ## the console from its sources on port 5177, beside `make run` (PROXIMITY_URL=http://127.0.0.1:8000)
 	cd $(CONSOLE) && node_modules/.bin/vite
 

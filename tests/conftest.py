@@ -26,8 +26,9 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     from tests.e2e.simulators import list_rejected
     from tests.e2e.stack import RunningStack
 
-    # All tests come from one address, and each case has accounts of its own.
-    more = {"REGISTRATIONS_PER_ADDRESS": "100000"}
+    # All tests come from one address, each case has accounts of its own, and all share one user's apps.
+    more = dict.fromkeys(("QUOTA_APPS", "QUOTA_MEMORY_MB", "QUOTA_CORES", "QUOTA_DISK_GB"), "unlimited")
+    more["REGISTRATIONS_PER_ADDRESS"] = "100000"
     if os.environ.get("STACK_DATABASE") == "postgresql":
         # It is for this run alone, and asks for no password.
         more |= {"DATABASE_URL": request.getfixturevalue("server"), "ALLOW_INSECURE": "default-passwords"}
