@@ -1,4 +1,4 @@
-"""What the platform consists of on Kubernetes; who may call whom comes from the protos."""
+"""What the platform consists of on Kubernetes; the calls that are allowed between its parts come from the protos."""
 
 from __future__ import annotations
 

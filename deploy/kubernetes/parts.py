@@ -167,7 +167,7 @@ def allow(
     port: int,
     further: Iterable[Manifest] = (),
 ) -> Manifest:
-    """Who may reach a component on `port`, what else may reach it (`further`), and what it may reach."""
+    """The network policy of a component: sources allowed on `port`, further ones, and allowed destinations."""
     peers = [{"podSelector": {"matchLabels": make_labels(caller)}} for caller in sorted(callers)]
     ingress = [{"from": peers, "ports": [{"port": port, "protocol": "TCP"}]}] if peers else []
     return make_object(

@@ -83,7 +83,7 @@ class WebSocketServer:
         method: the RPC, whose options name the path.
         duplex: its handler.
         dialect: its messages as frames.
-        peers: who may connect.
+        peers: identification of the peers that are allowed to connect.
         tls_dir: with ca.crt and the certificate of `service`: only the gateway's is accepted; None speaks plain text.
     """
 

@@ -1,4 +1,4 @@
-"""WebSockets through the gateway: who may open one, and that nothing is withheld or cut off."""
+"""WebSockets through the gateway: the allowed origins and credentials, and that nothing is withheld or cut off."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ async def stream(
 
 
 async def take(events: AsyncIterator[pb.OutputEvent], count: int) -> list[str]:
-    """The texts of the next lines; signs of life are left out."""
+    """The texts of the next lines, without keep-alive messages."""
     found: list[str] = []
     while len(found) < count:
         event = await anext(events)

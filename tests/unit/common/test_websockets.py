@@ -1,4 +1,4 @@
-"""The WebSockets of a service: who may connect, how RPCs and refusals look as frames, and the end of the process."""
+"""The WebSockets of a service: allowed peers, how RPCs and refusals look as frames, and the end of the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ListRunningBackups: the backups that run on a node, whoever began them."""
+"""ListRunningBackups: the backups that run on a node, those of others included."""
 
 from __future__ import annotations
 
