@@ -16,6 +16,7 @@ from rich.markup import escape
 from proximity_cli.completion import complete_apps, complete_items
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
+from proximity_cli.filters import with_filters
 from proximity_cli.following import follow_all_events, follow_events, wait_for_app, wait_for_operation
 from proximity_cli.output import (
     complaints,
@@ -29,6 +30,7 @@ from proximity_cli.output import (
     render_time,
     with_output,
 )
+from proximity_cli.rpcs import find_method, read_all
 
 AppId = Annotated[
     str,
@@ -40,7 +42,7 @@ OptionalAppId = Annotated[
     str, typer.Argument(help="Id of the app; left out: all.", metavar="APP", autocompletion=complete_apps)
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until it is done.")]
-_PAGE = 100
+_LIST = "apps.AppsService.ListApps"
 
 
 def register(app: typer.Typer) -> None:
@@ -50,18 +52,10 @@ def register(app: typer.Typer) -> None:
         app.command()(with_output(command))
 
 
-def list_apps(
-    search: Annotated[str, typer.Option(help="Only those with this in their name or hostname.")] = "",
-    status: Annotated[str | None, typer.Option(help="Only those in this status.")] = None,
-) -> None:
+@with_filters(_LIST)
+def list_apps(*, request: pb.ListAppsRequest) -> None:
     """List the apps."""
-    platform = connect()
-    found: list[app_pb2.App] = []
-    page, total = 1, 1
-    while len(found) < total:
-        request = pb.ListAppsRequest(page=page, per_page=_PAGE, search=search, status=status)
-        answer = platform.read(platform.apps.ListApps, request)
-        found, page, total = [*found, *answer.apps], page + 1, answer.total if answer.apps else 0
+    found: list[app_pb2.App] = read_all(connect(), find_method(_LIST), request)
     rows = [(app.id, app.name, app.status, app.hostname, app.node, app.url) for app in found]
     columns = ("ID", "NAME", "STATUS", "HOSTNAME", "NODE", "URL")
     present(found, lambda: print_table(columns, rows, empty="There are no apps."))
@@ -222,15 +216,18 @@ def check_operation(platform: Platform, app_id: str, operation_id: str, *, ended
         )
 
 
+@with_filters("apps.AppsService.ListAppLogs", leave_out=("limit", "tail"))
 def logs(
     app_id: AppId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines are written.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000, help="The newest so many.")] = 100,
-    level: Annotated[str | None, typer.Option(help="info, warning or error.")] = None,
+    *,
+    request: pb.ListAppLogsRequest,
 ) -> None:
     """Show the log of an app, oldest line first."""
     platform = connect()
-    request = pb.ListAppLogsRequest(app_id=app_id, limit=lines, level=level)
+    request.limit = lines
+    level = request.level or None
     found = list(reversed(platform.read(platform.apps.ListAppLogs, request).logs))
     for line in found:
         _print_entry(line)

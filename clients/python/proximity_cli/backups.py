@@ -13,10 +13,12 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from proximity_cli.apps import AppId, NoWait
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
+from proximity_cli.filters import with_filters
 from proximity_cli.following import show_progress, wait_for_app
 from proximity_cli.output import present, print_done, print_table, render_size, render_time, with_output
+from proximity_cli.rpcs import find_method, read_all
 
-_PAGE = 100  # the most that a page may have
+_LIST = "backups.BackupsService.ListAllBackups"
 _POLL_S = 0.3
 _LIMIT_S = 6 * 3600.0
 
@@ -27,21 +29,15 @@ def register(app: typer.Typer) -> None:
     app.command()(with_output(restore))
 
 
+@with_filters(_LIST)
 def list_backups(
     app_id: Annotated[str | None, typer.Argument(help="Id of an app; without it, those of all apps.")] = None,
-    status: Annotated[
-        str | None,
-        typer.Option(help="Only those that are creating, completed, failed, restoring or deleting."),
-    ] = None,
+    *,
+    request: pb.ListAllBackupsRequest,
 ) -> None:
     """List backups, newest first, also those of apps that were deleted."""
-    platform = connect()
-    found: list[backup_pb2.Backup] = []
-    page, total = 1, 1
-    while len(found) < total:
-        request = pb.ListAllBackupsRequest(page=page, per_page=_PAGE, app_id=app_id, status=status)
-        answer = platform.read(platform.backups.ListAllBackups, request)
-        found, page, total = [*found, *answer.backups], page + 1, answer.total if answer.backups else 0
+    del app_id  # in the request
+    found: list[backup_pb2.Backup] = read_all(connect(), find_method(_LIST), request)
     rows = [
         (
             each.id,

@@ -11,21 +11,25 @@ from proximity.catalog.v1 import item_pb2
 
 from proximity_cli.completion import complete_items
 from proximity_cli.connection import connect
+from proximity_cli.filters import with_filters
 from proximity_cli.output import present, print_facts, print_table
 
 Item = Annotated[str, typer.Argument(metavar="ITEM", autocompletion=complete_items)]
 
 
-def list_items() -> None:
+@with_filters("catalog.CatalogService.ListItems")
+def list_items(*, request: pb.ListItemsRequest) -> None:
     """List the whole catalog."""
     platform = connect()
-    _print_items(platform.read(platform.catalog.ListItems, pb.ListItemsRequest()).applications)
+    _print_items(platform.read(platform.catalog.ListItems, request).applications)
 
 
-def search(query: str) -> None:
+@with_filters("catalog.CatalogService.SearchItems")
+def search(q: Annotated[str, typer.Argument(metavar="QUERY")], *, request: pb.SearchItemsRequest) -> None:
     """Search the catalog, best match first."""
+    del q  # in the request
     platform = connect()
-    answer = platform.read(platform.catalog.SearchItems, pb.SearchItemsRequest(q=query))
+    answer = platform.read(platform.catalog.SearchItems, request)
     _print_items(answer.applications)
 
 

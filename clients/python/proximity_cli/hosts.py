@@ -6,6 +6,7 @@ from google.protobuf.empty_pb2 import Empty
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from proximity_cli.connection import connect
+from proximity_cli.filters import with_filters
 from proximity_cli.output import present, print_table, render_size
 
 
@@ -18,10 +19,11 @@ def list_hosts() -> None:
     present(found, lambda: print_table(columns, rows, empty="There are no hosts."))
 
 
-def list_nodes() -> None:
+@with_filters("inventory.HostService.ListNodes")
+def list_nodes(*, request: pb.ListNodesRequest) -> None:
     """List the nodes of the Proxmox hosts."""
     platform = connect()
-    found = list(platform.stream(platform.hosts.ListNodes, pb.ListNodesRequest()))
+    found = list(platform.stream(platform.hosts.ListNodes, request))
     rows = [
         (
             each.host_name,

@@ -27,7 +27,7 @@ from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
 from proximity_cli.following import wait_for_operation
 
-_PER_PAGE = 100  # the most that a page may have
+PER_PAGE = 100  # the most that a page may have
 _BYTES = "google.api.HttpBody"
 _ACCEPTED = 202
 _NUMBERS = {
@@ -74,7 +74,7 @@ def make_command(rpc: Rpc) -> Callable[..., None]:
     """Return the function of a command, with the signature that typer makes its options of."""
     method = find_method(rpc.method)
     options = method.GetOptions()
-    fields = {field.name: field for field in method.input_type.fields if not _is_paging(field)}
+    fields = {field.name: field for field in method.input_type.fields if not is_paging(field)}
     positional = rpc.arguments or tuple(_list_path_fields(options))
     is_paged = "per_page" in method.input_type.fields_by_name
 
@@ -87,7 +87,7 @@ def make_command(rpc: Rpc) -> Callable[..., None]:
         if method.output_type.full_name == _BYTES:
             return save_bytes(_call(platform, method, request).data, file)
         if is_paged or method.server_streaming:
-            return present_list(_read_all(platform, method, request, limit=limit or 0), rpc.columns)
+            return present_list(read_all(platform, method, request, limit=limit or 0), rpc.columns)
         answer = _call(platform, method, request)
         if options.Extensions[access_pb2.rpc].success == _ACCEPTED and not wait:
             wait_for_operation(platform, request, answer)
@@ -104,7 +104,8 @@ def make_command(rpc: Rpc) -> Callable[..., None]:
     return run
 
 
-def _is_paging(field: FieldDescriptor) -> bool:
+def is_paging(field: FieldDescriptor) -> bool:
+    """Whether a field chooses a page by its number, which commands do themselves."""
     return field.name in {"page", "per_page"}
 
 
@@ -127,7 +128,7 @@ def _list_parameters(
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, argument])
     for name, field in fields.items():
         if name not in positional:
-            yield _describe_option(field)
+            yield describe_option(field)
     if rpc.asks:
         yield _option("yes", bool, "--yes", "-y", default=False, help="Do not ask.")
     if method.GetOptions().Extensions[access_pb2.rpc].success == _ACCEPTED:
@@ -154,7 +155,8 @@ def _explain(field: FieldDescriptor, form: str = "") -> str:
     return f"{comment}. {form}".strip() if comment else form
 
 
-def _describe_option(field: FieldDescriptor) -> inspect.Parameter:
+def describe_option(field: FieldDescriptor) -> inspect.Parameter:
+    """Return the option that sets a field."""
     rules = field.GetOptions().Extensions[rules_pb2.rules]
     flag = "--" + field.name.replace("_", "-")
     if is_map(field):
@@ -248,15 +250,22 @@ def _call(platform: Platform, method: MethodDescriptor, request: Message) -> Any
     return platform.create(stub, request) if creates else platform.change(stub, request)
 
 
-def _read_all(platform: Platform, method: MethodDescriptor, request: Any, *, limit: int) -> list[Message]:  # noqa: ANN401
+def read_all(platform: Platform, method: MethodDescriptor, request: Any, *, limit: int = 0) -> list[Any]:  # noqa: ANN401
+    """Read a list to its end, or up to `limit` entries; a request with `after` begins behind that entry."""
     if method.server_streaming:
         return list(platform.stream(platform.find_stub(method), request))
-    found: list[Message] = []
-    request.page, request.per_page = 1, min(limit or _PER_PAGE, _PER_PAGE)
+    found: list[Any] = []
+    request.per_page = min(limit or PER_PAGE, PER_PAGE)
+    # The platform refuses a number of a page beside `after`.
+    by_cursor = "after" in method.input_type.fields_by_name and bool(request.after)
     while True:
+        if not by_cursor:
+            request.page = len(found) // request.per_page + 1
         answer = platform.read(platform.find_stub(method), request)
-        entries = list(find_entries(answer) or ())
+        entries: list[Any] = list(find_entries(answer) or ())
         found += entries
-        if not entries or len(found) >= answer.total or (limit and len(found) >= limit):
+        is_last = len(entries) < request.per_page if by_cursor else len(found) >= answer.total
+        if not entries or is_last or (limit and len(found) >= limit):
             return found[:limit] if limit else found
-        request.page += 1
+        if by_cursor:
+            request.after = entries[-1].id

@@ -13,18 +13,19 @@ from proximity.auth.v1 import user_pb2
 from proximity_cli.completion import complete_users
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import NOT_FOUND, CliError
+from proximity_cli.filters import with_filters
 from proximity_cli.output import present, print_done, print_table, render_time
+from proximity_cli.rpcs import find_method, read_all
 
 Name = Annotated[str, typer.Argument(help="User name.", autocompletion=complete_users)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-_PER_PAGE = 100  # the most that a page may have
+_LIST = "auth.AuthService.ListUsers"
 
 
-def list_users(
-    search: Annotated[str, typer.Option(help="Part of the name or the address.")] = "",
-) -> None:
+@with_filters(_LIST)
+def list_users(*, request: pb.ListUsersRequest) -> None:
     """List the accounts."""
-    found = _list_users(connect(), search)
+    found: list[user_pb2.User] = read_all(connect(), find_method(_LIST), request)
     rows = [
         (
             each.id,
@@ -128,25 +129,14 @@ def _update(username: str, done: str, *, is_staff: bool | None = None, is_active
     present(user, lambda: print_done(f"{username} {done}"))
 
 
-def _list_users(platform: Platform, search: str) -> list[user_pb2.User]:
-    found: list[user_pb2.User] = []
-    page = 1
-    while True:
-        request = pb.ListUsersRequest(search=search, page=page, per_page=_PER_PAGE)
-        answer = platform.read(platform.auth.ListUsers, request)
-        found += answer.users
-        if len(found) >= answer.total or not answer.users:
-            return found
-        page += 1
-
-
 def _find_user(platform: Platform, username: str) -> user_pb2.User:
     """The account of a name, whatever its case.
 
     Raises:
         CliError: there is none.
     """
-    for user in _list_users(platform, username):
+    found: list[user_pb2.User] = read_all(platform, find_method(_LIST), pb.ListUsersRequest(search=username))
+    for user in found:
         if user.username.casefold() == username.casefold():
             return user
     raise CliError(f"there is no user {username!r}", status=NOT_FOUND, hint="proximity users list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from services.common.core.clock import now
 from services.common.db.database import UtcDateTime
 from services.common.identity.resealing import SealedColumn
 from services.common.messaging.outbox import define_tables as define_outbox
@@ -45,7 +46,7 @@ apps = sa.Table(
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("conditions", sa.JSON, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False, onupdate=now),
     sa.Column("state_changed_at", UtcDateTime, nullable=False),
     # As the backups service reported last, so that lists of apps need no call to it.
     sa.Column("last_backup_id", sa.Integer),

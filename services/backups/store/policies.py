@@ -106,7 +106,8 @@ class SqlPolicyStore(SqlPolicyRuns):
             if named is not None:
                 remaining = [app_id for app_id in named if app_id not in app_ids]
                 change = policies.update().where(policies.c.id == policy_id)
-                connection.execute(change.values(app_ids=remaining))
+                # Not its own change: what its other apps have is still removed and copied by the last run.
+                connection.execute(change.values(app_ids=remaining, updated_at=policies.c.updated_at))
 
         await self._db.write(write)
 
@@ -131,7 +132,7 @@ class SqlPolicyStore(SqlPolicyRuns):
                 suffix = f"-{row.id}"
                 name = f"{row.name[: _NAME - len(suffix)]}{suffix}" if row.name in taken else row.name
                 change = policies.update().where(policies.c.id == row.id)
-                connection.execute(change.values(owner_id=to, name=name))
+                connection.execute(change.values(owner_id=to, name=name, updated_at=self._clock()))
 
         await self._db.write(write)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from services.common.core.clock import now
 from services.common.db.database import UtcDateTime
 from services.common.messaging import outbox as outbox_tables
 from services.common.messaging.schedule import define_table as define_schedules
@@ -38,7 +39,7 @@ backups = sa.Table(
     sa.Column("notes", sa.Text, nullable=False),
     sa.Column("progress", sa.Integer),
     sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False, onupdate=now),
     sa.Column("completed_at", UtcDateTime),
     sa.Column("app_removed_at", UtcDateTime),
     sa.Column("app_name", sa.String(100), nullable=False, server_default=""),
@@ -75,7 +76,7 @@ policies = sa.Table(
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("applies_since", UtcDateTime, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False, onupdate=now),
     sa.Column("owner_id", sa.Integer, nullable=False, server_default="0"),  # 0: the administrators'
     sa.Column("applies_to", sa.String(20), nullable=False, server_default="apps"),
     sa.Column("owner_ids", sa.JSON),

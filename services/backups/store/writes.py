@@ -14,8 +14,8 @@ from services.backups.domain.errors import AppBusyError
 from services.backups.domain.interfaces import BackupKey, NewBackup
 from services.backups.domain.preconditions import check_deletable, check_restorable
 from services.backups.store.announcements import announce_changes
-from services.backups.store.archive_presence import ArchivePresence
 from services.backups.store.changes import operation_queue
+from services.backups.store.departures import BackupDepartures
 from services.backups.store.rows import (
     backup_of_row,
     begin_state,
@@ -25,7 +25,7 @@ from services.backups.store.rows import (
     render_new,
     where_key,
 )
-from services.backups.store.tables import backups, inbox, operations, tables
+from services.backups.store.tables import backups, operations, tables
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
 from services.backups.workflows.delete_backup import DeleteBackupState
 from services.backups.workflows.restore_backup_state import RestoreBackupState
@@ -33,7 +33,6 @@ from services.backups.workflows.restore_beside import RestoreBesideState
 from services.clients.apps.values import AppHold
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
-from services.common.messaging.outbox import note_received
 from services.common.operations.model import NewOperation, Workflow, dump_state
 from services.common.operations.tables import add_operation
 
@@ -57,7 +56,7 @@ def _do_nothing() -> None:
     """For stores whose messages another process publishes."""
 
 
-class SqlBackupStore(ArchivePresence):
+class SqlBackupStore(BackupDepartures):
     """Backups in SQLite or PostgreSQL; implements `BackupStore`.
 
     Args:
@@ -74,9 +73,8 @@ class SqlBackupStore(ArchivePresence):
         on_message: Callable[[], None] = _do_nothing,
         clock: Clock = now,
     ) -> None:
-        super().__init__(db, on_message)
+        super().__init__(db, on_message, clock=clock)
         self._workflows = workflows
-        self._clock = clock
 
     async def update_backup(self, key: BackupKey, *, protected: bool | None, notes: str | None) -> Backup:
         """See `BackupStore.update_backup`."""
@@ -225,24 +223,6 @@ class SqlBackupStore(ArchivePresence):
                 self._set(connection, row.state["backup_id"], status=BackupStatus.COMPLETED.value)
 
         await self._db.write(write, is_final=False)
-
-    async def note_app_removed(self, app_id: str, *, message_id: str, delete: bool = False) -> None:
-        """See `BackupStore.note_app_removed`."""
-
-        def write(connection: sa.Connection) -> None:
-            # NATS may deliver the event again; protection may have been set in between.
-            if note_received(connection, inbox, message_id):
-                of_app = backups.update().where(backups.c.app_id == app_id)
-                connection.execute(of_app.values(app_removed_at=self._clock(), updated_at=self._clock()))
-                if delete:
-                    connection.execute(of_app.where(~backups.c.protected).values(delete_requested=True))
-
-        await self._db.write(write)
-
-    async def hand_over(self, owner_id: int, *, to: int) -> None:
-        """See `BackupStore.hand_over`."""
-        change = backups.update().where(backups.c.owner_id == owner_id).values(owner_id=to)
-        await self._db.write(lambda connection: connection.execute(change))
 
     async def _begin_reading(
         self, key: BackupKey, request: _Request, make_state: Callable[[Backup], object]

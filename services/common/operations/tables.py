@@ -54,7 +54,7 @@ def define_tables(metadata: sa.MetaData) -> OperationTables:
         sa.Column("trace_id", sa.String(64), key="traceparent", nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("started_at", UtcDateTime),
-        sa.Column("updated_at", UtcDateTime, nullable=False),
+        sa.Column("updated_at", UtcDateTime, nullable=False, onupdate=now),
         sa.Column("finished_at", UtcDateTime),
     )
     # The database itself refuses a second unfinished operation of a subject, whatever replicas do at once.

@@ -39,6 +39,7 @@ from services.inventory.store.rows import (
     forget_pin,
     host_not_found,
     make_default,
+    note_state,
     read_host,
     read_row,
     render_ssh_addresses,
@@ -120,7 +121,7 @@ class SqlHostStore:
             (host_id,) = result.inserted_primary_key or (0,)
             self._write_secrets(connection, host_id, secrets=new.secrets)
             if first or new.is_default:
-                make_default(connection, host_id)
+                make_default(connection, host_id, moment)
             return read_host(connection, host_id)
 
         try:
@@ -160,7 +161,7 @@ class SqlHostStore:
                 plain["exec_mode"] = ""  # another way may lead in now
             connection.execute(hosts.update().where(hosts.c.id == host_id).values(**plain, updated_at=moment))
             if changes.get("is_default"):
-                make_default(connection, host_id)
+                make_default(connection, host_id, moment)
             if {"host", "port"} & set(changes) and "fingerprint" not in changes:
                 # A certificate that was pinned at the first connection is that of another address.
                 forget_pin(connection, host_id)
@@ -195,7 +196,7 @@ class SqlHostStore:
             if host.is_default:
                 heir = connection.execute(sa.select(hosts.c.id).order_by(hosts.c.name).limit(1)).scalar()
                 if heir is not None:
-                    make_default(connection, heir)
+                    make_default(connection, heir, self._clock())
             event = events_pb2.HostDeleted(host_id=host_id, name=host.name)
             # In the same transaction: the event is sent if and only if the host is gone.
             add_messages(connection, outbox, [new_message(HOST_DELETED, event)])
@@ -212,7 +213,7 @@ class SqlHostStore:
             values["exec_mode"] = exec_mode
 
         def write(connection: sa.Connection) -> None:
-            connection.execute(hosts.update().where(hosts.c.id == host_id).values(**values))
+            connection.execute(note_state(host_id).values(**values))
             # Nodes that left the cluster go; the others keep their ids.
             names = [node.name for node in found]
             connection.execute(nodes.delete().where(nodes.c.host_id == host_id, nodes.c.name.not_in(names)))
@@ -240,21 +241,18 @@ class SqlHostStore:
         """Write down that a host does not answer; its nodes are unknown from then on."""
 
         def write(connection: sa.Connection) -> None:
-            connection.execute(
-                hosts.update()
-                .where(hosts.c.id == host_id)
-                .values(status="offline", last_error=make_printable(error)[:1000])
-            )
+            values = {"status": "offline", "last_error": make_printable(error)[:1000]}
+            connection.execute(note_state(host_id).values(**values))
             connection.execute(nodes.update().where(nodes.c.host_id == host_id).values(status="unknown"))
 
         await self._db.write(write, is_final=False)
 
     async def pin_fingerprint(self, host_id: int, fingerprint: str) -> Host:
         """Pin the certificate shown at the first connection, unless one is pinned already."""
-        unpinned = (hosts.c.id == host_id) & (hosts.c.fingerprint == "")
+        change = note_state(host_id).where(hosts.c.fingerprint == "").values(fingerprint=fingerprint)
 
         def write(connection: sa.Connection) -> Host:
-            connection.execute(hosts.update().where(unpinned).values(fingerprint=fingerprint))
+            connection.execute(change)
             return read_host(connection, host_id)
 
         return await self._db.write(write, is_final=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,15 +53,24 @@ def duplicate(name: str) -> HostDuplicateError:
     return HostDuplicateError(f"name: a host named {name[:100]!r} is registered already")
 
 
+def note_state(host_id: int) -> sa.Update:
+    """Begin to write down what a host answers, which is no change of its settings.
+
+    Clients of a host are opened anew whenever its settings were changed after them.
+    """
+    return hosts.update().where(hosts.c.id == host_id).values(updated_at=hosts.c.updated_at)
+
+
 def forget_pin(connection: sa.Connection, host_id: int) -> None:
     """Remove a certificate that was pinned at the first connection: it is that of another address."""
-    trusting = (hosts.c.id == host_id) & sa.not_(hosts.c.verify_ssl)
-    connection.execute(hosts.update().where(trusting).values(fingerprint=""))
+    connection.execute(note_state(host_id).where(sa.not_(hosts.c.verify_ssl)).values(fingerprint=""))
 
 
-def make_default(connection: sa.Connection, host_id: int) -> None:
+def make_default(connection: sa.Connection, host_id: int, moment: datetime) -> None:
     """Make one host the default, and the others not."""
-    connection.execute(hosts.update().values(is_default=hosts.c.id == host_id))
+    wanted = hosts.c.id == host_id
+    change = hosts.update().where(hosts.c.is_default != wanted)
+    connection.execute(change.values(is_default=wanted, updated_at=moment))
 
 
 def read_row(connection: sa.Connection, host_id: int) -> sa.Row[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from services.common.core.clock import now
 from services.common.db.database import UtcDateTime
 from services.common.identity.resealing import SealedColumn
 from services.common.messaging.outbox import define_tables
@@ -40,7 +41,7 @@ hosts = sa.Table(
     sa.Column("last_error", sa.Text, nullable=False, server_default=""),
     sa.Column("last_seen", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False, onupdate=now),
     sa.Column("request_id", sa.String(32), unique=True),
     sqlite_autoincrement=True,
 )
@@ -99,7 +100,7 @@ settings = sa.Table(
     metadata,
     sa.Column("name", sa.String(40), primary_key=True),
     sa.Column("content", sa.Text, nullable=False),
-    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False, onupdate=now),
 )
 SEALED = (
     idempotency_module.seal_column(idempotency),

@@ -87,3 +87,11 @@ async def test_deletions_whose_event_was_lost_are_found(platform: Platform) -> N
     platform.apps.apps.clear()
     assert await note_removed_apps(platform.store, platform.apps) == 1
     assert await platform.store.list_app_ids(after="", limit=9) == []
+
+
+async def test_backups_that_are_handed_over_have_changed(platform: Platform) -> None:
+    await platform.make_completed()
+    query = sa.select(backups.c.updated_at)
+    before = await platform.db.read(lambda connection: connection.execute(query).scalar_one())
+    await platform.store.hand_over(OWNER.id, to=STRANGER.id)
+    assert await platform.db.read(lambda connection: connection.execute(query).scalar_one()) > before

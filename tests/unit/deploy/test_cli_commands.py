@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import typer.main
+from google.api import annotations_pb2
 from proximity.apps.v1 import app_pb2
+from proximity.backups.v1 import backup_pb2, backups_service_pb2
+from proximity_cli import backups
 from proximity_cli.__main__ import build_app, main
 from proximity_cli.output import Output, _output, present, print_done
+from proximity_cli.rpcs import find_method, read_all
 from proximity_cli.surface import HAND_WRITTEN, RPCS
 
 from gateway.surface import load_surface
@@ -37,6 +42,85 @@ def test_every_public_rpc_has_a_command() -> None:
     carried_out = {**{rpc.method: rpc.command for rpc in RPCS}, **HAND_WRITTEN}
     assert set(carried_out) == public
     assert set(carried_out.values()) <= set(COMMANDS)
+
+
+# Options of another name than their field; a command reads all pages, and resumes a stream, by itself.
+_RENAMED = {"limit": "--lines", "tail": "--lines", "last_event_id": "", "page": "", "per_page": ""}
+
+
+def list_reads() -> dict[str, set[str]]:
+    """Return the commands of RPCs that read by GET, and the options that the fields of their query stand for."""
+    carried_out = {**{rpc.method: rpc.command for rpc in RPCS}, **HAND_WRITTEN}
+    found: dict[str, set[str]] = {}
+    for method, command in carried_out.items():
+        described = find_method(method)
+        rule = described.GetOptions().Extensions[annotations_pb2.http]
+        in_path = {part[1:-1] for part in rule.get.split("/") if part.startswith("{")}
+        names = [field.name for field in described.input_type.fields if field.name not in in_path]
+        flags = {_RENAMED.get(name, "--" + name.replace("_", "-")) for name in names if rule.get}
+        found.setdefault(command, set()).update(flags - {""})
+    return {command: flags for command, flags in found.items() if flags}
+
+
+READS = list_reads()
+
+
+@pytest.mark.parametrize("words", READS)
+def test_every_filter_of_the_api_is_an_option_or_an_argument(words: str) -> None:
+    parameters = COMMANDS[words].params
+    options = {option for each in parameters for option in each.opts}
+    options |= {
+        "--" + each.name.replace("_", "-") for each in parameters if each.param_type_name == "argument"
+    }
+    assert READS[words] <= options
+
+
+def test_a_filter_reaches_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[backups_service_pb2.ListAllBackupsRequest] = []
+    answer = backups_service_pb2.ListAllBackupsResponse()
+
+    def read(_stub: object, request: backups_service_pb2.ListAllBackupsRequest) -> Any:
+        seen.append(request)
+        return answer
+
+    platform = SimpleNamespace(find_stub=lambda method: method.name, read=read)
+    monkeypatch.setattr(backups, "connect", lambda: platform)
+    filters = [
+        "--storage",
+        "nas",
+        "--host-id",
+        "2",
+        "--policy-id",
+        "3",
+        "--app-removed",
+        "--since",
+        "2026-11-30T00:00:00Z",
+    ]
+    assert main(["backups", "list", "web-1", "--status", "missing", "--no-protected", *filters]) == 0
+    (request,) = seen
+    assert (request.app_id, request.status, request.storage, request.host_id) == (
+        "web-1",
+        "missing",
+        "nas",
+        2,
+    )
+    assert (request.policy_id, request.app_removed, request.protected) == (3, True, False)
+    assert request.since.ToJsonString() == "2026-11-30T00:00:00Z"
+    assert (request.page, request.HasField("page")) == (1, True)
+
+
+def test_a_list_behind_an_entry_is_read_without_numbers_of_pages() -> None:
+    entries = [backup_pb2.Backup(id=number) for number in range(250, 0, -1)]
+
+    def read(_stub: object, request: backups_service_pb2.ListAllBackupsRequest) -> Any:
+        assert not request.HasField("page"), "the platform refuses page beside after"
+        page = [each for each in entries if each.id < request.after][: request.per_page]
+        return backups_service_pb2.ListAllBackupsResponse(backups=page, total=250)
+
+    platform: Any = SimpleNamespace(find_stub=lambda method: method.name, read=read)
+    request = backups_service_pb2.ListAllBackupsRequest(after=220)
+    found = read_all(platform, find_method("backups.BackupsService.ListAllBackups"), request)
+    assert [each.id for each in found] == list(range(219, 0, -1))
 
 
 @pytest.mark.parametrize("words", COMMANDS)
