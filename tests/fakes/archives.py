@@ -12,6 +12,8 @@ from services.clients.inventory.archive_values import (
     BackupStorage,
     ContainerVolume,
     NewArchive,
+    NewNetwork,
+    PlannedRestore,
     RunningBackup,
     VolumeComparison,
 )
@@ -56,6 +58,8 @@ class FakeArchives:
         archive_size: bytes of the archives that are made.
         storages: by host.
         running_backups: vzdumps that others began.
+        networks: what restores were given, by container id.
+        architecture: of the containers in archives.
     """
 
     def __init__(self) -> None:
@@ -86,6 +90,8 @@ class FakeArchives:
             2: [BackupStorage(name=name, node="pve1", total=1e12, used=1e9) for name in ("local", "nas-2")],
         }
         self.running_backups: list[RunningBackup] = []
+        self.networks: dict[int, NewNetwork | None] = {}
+        self.architecture = "amd64"
 
     def call(self, name: str) -> None:
         """Fail as the test wants the RPC `name` to."""
@@ -161,9 +167,11 @@ class FakeArchives:
         lose_volumes: Sequence[str] = (),
         beside: bool = False,
         hostname: str = "",
+        network: NewNetwork | None = None,
     ) -> Task:
         self.call("restore_container")
         self.restored_to.append(storage)
+        self.networks[ref.vmid] = network
         if ref.vmid in self.wrecks:
             raise busy("CREATION_BROKEN", f"a restore of container {ref.vmid} was broken off")
         if archive not in self.archives:
@@ -173,6 +181,28 @@ class FakeArchives:
         elif not beside:
             self._overwrite(ref, owner, archive)
         return self.begin("vzrestore", ref)
+
+    async def plan_archive_restore(
+        self, host_id: int, archive: str, *, node: str = "", storage: str = ""
+    ) -> PlannedRestore:
+        self.call("plan_archive_restore")
+        if archive not in self.archives:
+            raise NotFoundError(f"there is no archive {archive}")
+        packed = self.archives[archive]
+        size = packed.listing.size if packed.listing else self.archive_size
+        return PlannedRestore(
+            node=node or packed.container.node,
+            storage=storage or "local",
+            size=size,
+            created_at=packed.listing.created_at if packed.listing else None,
+            vmid=packed.container.vmid,
+            owner=packed.container.owner,
+            hostname=packed.container.name,
+            architecture=self.architecture,
+            disk_gb=packed.container.disk / 1024**3,
+            required=packed.container.disk,
+            omitted=tuple(one.description for one in self.unarchived),
+        )
 
     def _overwrite(self, ref: Ref, owner: str, archive: str) -> None:
         known = self.containers.get(ref.vmid)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from proximity.inventory.v1 import archive_plan_pb2 as plan_pb
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
 
+from services.clients.inventory.archive_plans import parse_planned_restore, render_network
 from services.clients.inventory.archive_values import (
     ArchiveListing,
     BackupStorage,
     ContainerVolume,
     NewArchive,
+    NewNetwork,
+    PlannedRestore,
     RunningBackup,
     VolumeComparison,
 )
@@ -65,6 +69,7 @@ class GrpcArchives:
         lose_volumes: Sequence[str] = (),
         beside: bool = False,
         hostname: str = "",
+        network: NewNetwork | None = None,
     ) -> Task:
         """See `Archives.restore_container`."""
         request = pb.RestoreContainerRequest(
@@ -75,8 +80,18 @@ class GrpcArchives:
             lose_volumes=lose_volumes,
             beside=beside,
             hostname=hostname,
+            network=None if network is None else render_network(network),
         )
         return await self._begin("RestoreContainer", request)
+
+    async def plan_archive_restore(
+        self, host_id: int, archive: str, *, node: str = "", storage: str = ""
+    ) -> PlannedRestore:
+        """See `Archives.plan_archive_restore`."""
+        request = plan_pb.PlanArchiveRestoreRequest(
+            host_id=host_id, archive=archive, node=node, storage=storage
+        )
+        return parse_planned_restore(await self._call("PlanArchiveRestore", request, timeout=_VOLUMES_S))
 
     async def list_unarchived_volumes(
         self, ref: Ref, *, owner: str, archive: str = ""

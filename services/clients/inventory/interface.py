@@ -10,6 +10,8 @@ from services.clients.inventory.archive_values import (
     BackupStorage,
     ContainerVolume,
     NewArchive,
+    NewNetwork,
+    PlannedRestore,
     RunningBackup,
     VolumeComparison,
 )
@@ -51,6 +53,7 @@ class Archives(Protocol):
         lose_volumes: Sequence[str] = (),
         beside: bool = False,
         hostname: str = "",
+        network: NewNetwork | None = None,
     ) -> Task:
         """Overwrite a stopped container with an archive, or make a new one of it (`beside`) with this `hostname`.
 
@@ -62,9 +65,21 @@ class Archives(Protocol):
             lose_volumes: keys (mp0) of volumes that are not in the archive and may be destroyed.
             beside: make a new container.
             hostname: of the new container.
+            network: of the new container; None: the networks of the archive, with addresses of its own.
 
         Raises:
             PreconditionError: the container has volumes that are neither in the archive nor in `lose_volumes`.
+        """
+
+    async def plan_archive_restore(
+        self, host_id: int, archive: str, *, node: str = "", storage: str = ""
+    ) -> PlannedRestore:
+        """Find where any archive can be restored as a new container, and read what its configuration says.
+
+        Raises:
+            NotFoundError: there is no such host, or no storage has the archive.
+            InvalidError: `node` does not see it.
+            PreconditionError: it is none of a container, damaged, not restorable elsewhere, or there is no room.
         """
 
     async def list_unarchived_volumes(

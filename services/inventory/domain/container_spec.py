@@ -16,6 +16,22 @@ class MountPoint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RestoredNetwork:
+    """The network device of a container that is made of an archive, instead of those of the archive.
+
+    Attributes:
+        oci: the container is an application's image, which brings no DHCP client.
+    """
+
+    bridge: str = ""
+    network_cidr: str = ""
+    gateway: str = ""
+    vlan_tag: int | None = None
+    nameservers: tuple[str, ...] = ()
+    oci: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
     """Specification of a new container; empty values leave the choice to Proxmox or to the inventory."""
 

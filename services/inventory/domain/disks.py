@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from services.inventory.domain.errors import MountsNotRestorableError
 
@@ -94,6 +95,12 @@ def parse_configuration(text: str) -> dict[str, str]:
         if colon and not line.startswith("#"):
             options[name.strip()] = value.strip()
     return options
+
+
+def parse_description(text: str) -> str:
+    """Return the description in a configuration file, which Proxmox writes as comments with escaped characters."""
+    lines = text.split("\n[", 1)[0].splitlines()
+    return "\n".join(unquote(line[1:]) for line in lines if line.startswith("#"))
 
 
 def find_unarchived(config: Mapping[str, Any], archive: Mapping[str, Any] | None = None) -> list[Disk]:

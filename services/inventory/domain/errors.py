@@ -179,8 +179,12 @@ class ArchiveUnreadableError(PreconditionError):
     """The archive has no configuration: its beginning is gone."""
 
 
+class ArchiveUnsuitableError(PreconditionError):
+    """The archive is none of a container, or a container made of it would reach what its former node had."""
+
+
 class NoRoomError(PreconditionError):
-    """No storage, or not enough memory, is free for a restore test."""
+    """No storage, or not enough memory, is free for what is to be restored."""
 
 
 class NotIsolatedError(PreconditionError):

@@ -67,7 +67,7 @@ def check_testable(saved: Mapping[str, Any], *, is_full_root: bool) -> None:
     Raises:
         RestoreTestUnsupportedError: naming the options.
     """
-    found = sorted(name for name in saved if name.startswith(_HOST_LINES)) if is_full_root else []
+    found = list_host_lines(saved) if is_full_root else []
     # An API token can neither set nor clear these.
     found += [] if is_full_root else list_removable(saved)
     if found:
@@ -79,6 +79,11 @@ def check_testable(saved: Mapping[str, Any], *, is_full_root: bool) -> None:
                 else "register the Proxmox host with root's password, or take them off the container and make another backup"
             )
         )
+
+
+def list_host_lines(saved: Mapping[str, Any]) -> list[str]:
+    """List the raw lines that reach the host or its networks, and that only root's password restores."""
+    return sorted(name for name in saved if name.startswith(_HOST_LINES))
 
 
 def list_removable(config: Mapping[str, Any]) -> list[str]:

@@ -6,16 +6,20 @@ from __future__ import annotations
 from typing import Any
 
 from google.protobuf import empty_pb2
+from proximity.inventory.v1 import archive_plan_pb2 as plan_pb
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.rpc.call import Call
 from services.inventory.convert import containers as convert
+from services.inventory.convert.archive_plans import parse_restored_network, render_archive_plan
 from services.inventory.convert.hosts import parse_changes
 from services.inventory.domain.interfaces import ContainerScanner, HostStore, ProxmoxFleet
 from services.inventory.proxmox.containers import ContainerLookup
+from services.inventory.proxmox.networks import Networks
 from services.inventory.usecases import archives, tasks
 from services.inventory.usecases.backup_container import backup_container
 from services.inventory.usecases.list_unarchived_volumes import list_unarchived_volumes
+from services.inventory.usecases.plan_archive_restore import plan_archive_restore
 from services.inventory.usecases.restore_container import restore_container
 
 
@@ -26,6 +30,7 @@ class ArchiveHandlers:
     _fleet: ProxmoxFleet
     _hosts: HostStore
     _scanner: ContainerScanner
+    _networks: Networks
 
     async def backup_container(self, request: cs.BackupContainerRequest, _call: Call) -> cs.Task:
         task = await backup_container(
@@ -42,8 +47,20 @@ class ArchiveHandlers:
             **_pick(request, "owner", "archive", "beside", "hostname", "storage", "lose_volumes"),
             hosts=self._hosts,
             scanner=self._scanner,
+            networks=self._networks,
+            network=parse_restored_network(request),
         )
         return convert.render_task(task)
+
+    async def plan_archive_restore(
+        self, request: plan_pb.PlanArchiveRestoreRequest, _call: Call
+    ) -> plan_pb.ArchiveRestorePlan:
+        plan = await plan_archive_restore(
+            self._fleet,
+            request.host_id,
+            **_pick(request, "archive", "node", "storage"),
+        )
+        return render_archive_plan(plan)
 
     async def list_unarchived_volumes(
         self, request: cs.ListUnarchivedVolumesRequest, _call: Call

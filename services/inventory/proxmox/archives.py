@@ -7,14 +7,21 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from services.common.core.errors import DomainError, UnavailableError
+from services.common.core.errors import DomainError
 from services.inventory.domain.disks import parse_configuration
-from services.inventory.domain.errors import ArchiveNotFoundError, ArchiveUnreadableError, ProxmoxRefusedError
+from services.inventory.domain.errors import (
+    ArchiveNotFoundError,
+    ArchiveUnreadableError,
+    ArchiveUnsuitableError,
+    HostUnreachableError,
+    ProxmoxRefusedError,
+)
 from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.proxmox.task_log import BackupJob
 
 # A file of vzdump, or a snapshot on a Proxmox Backup Server: pbs:backup/ct/105/2026-01-31T12:00:00Z.
 _FILE = re.compile(r"vzdump-lxc-(\d+)-|:backup/ct/(\d+)/")
+_OF_VM = re.compile(r"vzdump-(qemu|openvz)-|:backup/(vm|host)/")
 _MARK = "proximity-backup: "
 _NO_CONFIGURATION = "contains no configuration file"  # of PVE::Storage; vzdump writes it first
 
@@ -44,6 +51,23 @@ class ArchiveVolume:
     def path(self) -> str:
         """The archive's path in the API."""
         return f"/nodes/{self.node}/storage/{self.storage}/content/{self.volume_id}"
+
+
+def check_name(volume_id: str) -> None:
+    """Refuse the name of what is no archive of a container.
+
+    Raises:
+        ArchiveUnsuitableError: it is that of a virtual machine, or none that Proxmox gives to archives.
+    """
+    if _OF_VM.search(volume_id):
+        raise ArchiveUnsuitableError(
+            f"{volume_id[:200]} is an archive of a virtual machine; apps run in containers"
+        )
+    if not _FILE.search(volume_id):
+        raise ArchiveUnsuitableError(
+            f"{volume_id[:200]!r} is not named as an archive of a container: Proxmox lists only files named as "
+            "vzdump-lxc-105-2026_01_31-12_00_00.tar.zst; give the file its original name"
+        )
 
 
 def render_mark(backup_id: str) -> str:
@@ -103,19 +127,21 @@ async def _list_places(client: ProxmoxApi, storage: str, node: str) -> tuple[lis
     return list(places.values()), complete
 
 
-async def find_archive(client: ProxmoxApi, volume_id: str) -> ArchiveVolume:
-    """Return an archive by its volume id.
+async def find_archive(client: ProxmoxApi, volume_id: str, *, node: str = "") -> ArchiveVolume:
+    """Return an archive by its volume id, preferably as `node` sees it.
 
     Raises:
         ArchiveNotFoundError: no storage has it.
-        UnavailableError: those that answer do not have it, and one does not answer.
+        HostUnreachableError: those that answer do not have it, and one does not answer.
     """
-    found, complete = await read_archives(client, storage=volume_id.partition(":")[0])
-    for one in found:
-        if one.volume_id == volume_id:
-            return one
+    found, complete = await read_archives(client, storage=volume_id.partition(":")[0], node=node)
+    places = [one for one in found if one.volume_id == volume_id]
+    if places:
+        return next((one for one in places if one.node == node), places[0])
     if not complete:
-        raise UnavailableError(f"not every storage of {client.access.name} that may hold the archive answers")
+        raise HostUnreachableError(
+            f"not every storage of {client.access.name} that may hold the archive answers"
+        )
     raise ArchiveNotFoundError(f"{client.access.name} has no archive {volume_id[:200]!r}")
 
 
@@ -126,14 +152,23 @@ async def read_configuration(client: ProxmoxApi, volume_id: str) -> dict[str, st
         ArchiveNotFoundError: no storage has it.
         ArchiveUnreadableError: it has none.
     """
-    archive = await find_archive(client, volume_id)
+    return parse_configuration(await read_configuration_file(client, await find_archive(client, volume_id)))
+
+
+async def read_configuration_file(client: ProxmoxApi, archive: ArchiveVolume) -> str:
+    """Read the configuration file in an archive, with its description.
+
+    Raises:
+        ArchiveUnreadableError: it has none.
+    """
+    volume_id = archive.volume_id
     try:
         text = await client.get(f"/nodes/{archive.node}/vzdump/extractconfig", volume=volume_id)
     except ProxmoxRefusedError as error:
         if _NO_CONFIGURATION not in error.message:
             raise
         raise ArchiveUnreadableError(f"the archive {volume_id} is damaged: {error.message}") from error
-    return parse_configuration(str(text))
+    return str(text)
 
 
 def replace_notes(archive: ArchiveVolume, notes: str) -> str:

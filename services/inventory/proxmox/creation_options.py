@@ -8,7 +8,7 @@ from typing import Any
 
 from services.common.core.errors import invalid_field
 from services.common.core.text import make_printable
-from services.inventory.domain.container_spec import ContainerSpec
+from services.inventory.domain.container_spec import ContainerSpec, RestoredNetwork
 from services.inventory.domain.containers import ContainerRef
 from services.inventory.domain.devices import describe_device_obstacle, render_devices
 from services.inventory.domain.errors import NodeUnsuitableError
@@ -86,7 +86,7 @@ def _check_part(field_name: str, value: str) -> str:
     return value
 
 
-def render_network(wanted: ContainerSpec) -> str:
+def render_network(wanted: ContainerSpec | RestoredNetwork) -> str:
     """The option net0: DHCP unless an address is given.
 
     Raises:

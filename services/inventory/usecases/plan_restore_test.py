@@ -6,8 +6,6 @@ import math
 from typing import Any
 
 from services.inventory.domain.errors import (
-    ArchiveNotFoundError,
-    HostUnreachableError,
     NodeOfflineError,
     NoRoomError,
     StorageNotFoundError,
@@ -20,7 +18,7 @@ from services.inventory.domain.restore_tests import (
     list_omitted,
     list_tested_disks,
 )
-from services.inventory.proxmox.archives import ArchiveVolume, read_archives, read_configuration
+from services.inventory.proxmox.archives import ArchiveVolume, find_archive, read_configuration
 from services.inventory.proxmox.storages import list_storages
 
 _GIB = 1 << 30  # bytes: sizes are shown in binary units, as Proxmox shows them
@@ -45,7 +43,7 @@ async def plan_restore_test(
         HostUnreachableError: the host does not answer.
     """
     client = await fleet.get_client(host_id)
-    found = await _find_archive(client, archive, node=node)
+    found = await find_archive(client, archive, node=node)
     saved = await read_configuration(client, archive)
     check_testable(saved, is_full_root=client.access.is_full_root)
     await _check_memory(client, found.node, wanted_mb=int(saved.get("memory") or 512))
@@ -58,18 +56,6 @@ async def plan_restore_test(
     return RestoreTestPlace(
         node=found.node, storage=name, required=required, free=free, bridge=bridge, notes=tuple(notes)
     )
-
-
-async def _find_archive(client: ProxmoxApi, volume_id: str, *, node: str) -> ArchiveVolume:
-    found, complete = await read_archives(client, storage=volume_id.partition(":")[0], node=node)
-    places = [one for one in found if one.volume_id == volume_id]
-    if not places and not complete:
-        raise HostUnreachableError(
-            f"not every storage of {client.access.name} that may hold the archive answers"
-        )
-    if not places:
-        raise ArchiveNotFoundError(f"{client.access.name} has no archive {volume_id[:200]!r}")
-    return next((one for one in places if one.node == node), places[0])
 
 
 async def _check_memory(client: ProxmoxApi, node: str, *, wanted_mb: int) -> None:

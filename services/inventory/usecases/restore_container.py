@@ -6,10 +6,13 @@ Every disk is named in the request: Proxmox makes those that are not named on on
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from services.inventory.domain.container_spec import RestoredNetwork
 from services.inventory.domain.containers import ContainerRef, ProxmoxTask, View
 from services.inventory.domain.disks import (
+    Disk,
     check_host_paths,
     find_free_mount,
     find_unarchived,
@@ -22,11 +25,14 @@ from services.inventory.domain.errors import (
     VolumesNotArchivedError,
 )
 from services.inventory.domain.interfaces import ContainerScanner, HostStore
+from services.inventory.domain.links import NetworkSegment, split_options
 from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.proxmox.archives import read_configuration
 from services.inventory.proxmox.containers import ContainerLookup, act
 from services.inventory.proxmox.copy_networks import list_link_options
+from services.inventory.proxmox.creation_options import render_network
 from services.inventory.proxmox.marks import TAG, check_owner, render_description
+from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.storages import list_storages
 from services.inventory.usecases.containers import find_owned_containers
 from services.inventory.usecases.create_container import resume_creation
@@ -47,6 +53,8 @@ async def restore_container(
     lose_volumes: Collection[str],
     hosts: HostStore,
     scanner: ContainerScanner,
+    networks: Networks,
+    network: RestoredNetwork | None = None,
 ) -> ProxmoxTask:
     """Overwrite the owner's stopped container with an archive, or make a new one of it with the owner's marks.
 
@@ -74,8 +82,22 @@ async def restore_container(
                 f"container {other.vmid} of {other.host_name} carries the mark of {owner} already, so that no second one "
                 "is made; take its mark off in Proxmox, or have it destroyed as a duplicate"
             )
-        names = (hostname, storage)
-        return await _restore_anew(containers, ref, owner=owner, archive=archive, names=names, unique=beside)
+        client = await containers.fleet.get_client(ref.host_id)
+        saved = await read_configuration(client, archive)
+        links: dict[str, str] = {}
+        # A restore that was lost gets its networks from the archive; a copy of it gets other addresses when it starts.
+        if beside and network is not None:
+            await containers.check_reserved(ref, owner)
+            links = await _render_networks(networks, client, owner, wanted=network, saved=saved)
+        options = {
+            "ostemplate": archive,
+            "hostname": hostname or None,
+            "unique": int(beside and not links),
+            **links,
+        }
+        return await _restore_anew(
+            containers, ref, owner=owner, options=options, saved=saved, storage=storage
+        )
     check_owner(view.config, owner, vmid=ref.vmid)
     return await _restore_over(view, archive=archive, storage=storage, lose_volumes=lose_volumes)
 
@@ -113,28 +135,55 @@ async def _restore_anew(
     ref: ContainerRef,
     *,
     owner: str,
-    archive: str,
-    names: tuple[str, str],
-    unique: bool,
+    options: Mapping[str, Any],
+    saved: Mapping[str, Any],
+    storage: str,
 ) -> ProxmoxTask:
     await containers.check_reserved(ref, owner)
     client = await containers.fleet.get_client(ref.host_id)
-    hostname, storage = names
-    saved = await read_configuration(client, archive)
-    options = {
+    request = {
         "vmid": ref.vmid,
-        "ostemplate": archive,
         "restore": 1,
-        "unique": int(unique),
-        "hostname": hostname or None,
         "description": render_description(owner),
         "tags": TAG,
+        **options,
         **await _lay_out(client, ref.node, saved=saved, current={}, storage=storage),
     }
-    if unique:
+    if options["unique"]:
         await containers.vmids.mark_copy(ref.host_id, owner, is_copy=True)
     new = View(client, ref.node, ref.vmid, {})
-    return await act(new, lambda: client.post(f"/nodes/{ref.node}/lxc", **options), types=_RESTORING)
+    return await act(new, lambda: client.post(f"/nodes/{ref.node}/lxc", **request), types=_RESTORING)
+
+
+async def _render_networks(
+    networks: Networks,
+    client: ProxmoxApi,
+    owner: str,
+    *,
+    wanted: RestoredNetwork,
+    saved: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Build the options of a container of another platform: one network device of its own, the others unplugged.
+
+    The bridges and addresses of the archive are those of the network that it comes from.
+    """
+    place = NetworkSegment(wanted.bridge, wanted.vlan_tag or 0)
+    cidr, gateway = await networks.give_address(
+        client, owner, wanted=wanted.network_cidr, gateway=wanted.gateway, place=place
+    )
+    wanted = replace(wanted, network_cidr=cidr, gateway=gateway)
+    unplugged = {name: text for name, text in list_link_options(saved).items() if name != "net0"}
+    return {
+        **{
+            name: f"name={split_options(text).get('name', name.replace('net', 'eth'))},bridge={wanted.bridge or 'vmbr0'},link_down=1"
+            for name, text in unplugged.items()
+        },
+        "net0": render_network(wanted),
+        "nameserver": " ".join(wanted.nameservers) or None,
+        # A protected container could not be destroyed again, and apps come back with their node.
+        "protection": 0,
+        "onboot": 1,
+    }
 
 
 async def _lay_out(
@@ -162,17 +211,21 @@ async def _lay_out(
         if same is not None and not same.is_volume:
             options[one.key] = same.render(same.source)
             continue
-        wanted = [same.storage] if same else []
-        wanted += [storage, one.storage] if one.key == "rootfs" else [one.storage, storage]
+        wanted = [*([same.storage] if same else []), *list_wanted_storages(one, storage)]
         size = max(one.size_gb, same.size_gb if same else 0.0)
-        options[one.key] = one.render(f"{_choose(names, wanted)}:{size:g}")
+        options[one.key] = one.render(f"{choose_name(names, wanted)}:{size:g}")
     for one in there.values():
-        source = f"{_choose(names, [one.storage])}:{one.size_gb:g}" if one.is_volume else one.source
+        source = f"{choose_name(names, [one.storage])}:{one.size_gb:g}" if one.is_volume else one.source
         key = one.key if one.key not in options else find_free_mount(options)
         options[key] = one.render(source)
     return {"storage": options["rootfs"].partition(":")[0], **options}
 
 
-def _choose(names: Sequence[str], wanted: Sequence[str]) -> str:
+def list_wanted_storages(disk: Disk, storage: str) -> tuple[str, str]:
+    """Return where a disk of an archive is restored to, by preference: `storage` is the one named for the root disk."""
+    return (storage, disk.storage) if disk.key == "rootfs" else (disk.storage, storage)
+
+
+def choose_name(names: Sequence[str], wanted: Sequence[str]) -> str:
     """Return the first wanted storage that the node has, else the one with most free space."""
     return next((one for one in wanted if one in names), names[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as pb
 
-from services.clients.inventory.archive_values import NewArchive
+from services.clients.inventory.archive_values import NewArchive, NewNetwork
 from services.clients.inventory.client import GrpcContainers
 from services.clients.inventory.errors import TaskLostError
 from services.clients.inventory.interface import Archives, Containers
@@ -192,9 +192,19 @@ async def test_a_running_container_is_not_overwritten(backend: Backend) -> None:
 async def test_an_archive_is_restored_beside(backend: Backend) -> None:
     containers, ref = backend.containers, await backend.create()
     volume_id = await backend.follow(await backend.archives.backup_container(ref, owner=OWNER, new=ARCHIVE))
+    plan = await containers.plan_archive_restore(ref.host_id, volume_id)
+    assert (plan.vmid, plan.owner, plan.hostname, plan.omitted) == (ref.vmid, OWNER, NEW.hostname, ())
+    assert plan.size > 0
+    with pytest.raises(NotFoundError):
+        await containers.plan_archive_restore(ref.host_id, volume_id.replace(f"-{ref.vmid}-", "-999-"))
     copy = Ref(ref.host_id, await containers.reserve_vmid(ref.host_id, COPY), "pve1")
     task = await containers.restore_container(
-        copy, owner=COPY, archive=volume_id, beside=True, hostname="copy"
+        copy,
+        owner=COPY,
+        archive=volume_id,
+        beside=True,
+        hostname="copy",
+        network=NewNetwork(bridge="vmbr0", nameservers=("9.9.9.9",)),
     )
     await backend.follow(task)
     found = await containers.get_container(copy)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from proximity.inventory.v1 import archive_plan_pb2 as _archive_plan_pb2
 from proximity.inventory.v1 import host_pb2 as _host_pb2
 from proximity.inventory.v1 import settings_pb2 as _settings_pb2
 import builtins as _builtins
@@ -837,6 +838,7 @@ class RestoreContainerRequest(_message.Message):
     HOSTNAME_FIELD_NUMBER: _builtins.int
     STORAGE_FIELD_NUMBER: _builtins.int
     LOSE_VOLUMES_FIELD_NUMBER: _builtins.int
+    NETWORK_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     archive: _builtins.str
     """Volume id of the archive."""
@@ -853,6 +855,12 @@ class RestoreContainerRequest(_message.Message):
         the restore with VOLUMES_NOT_ARCHIVED.
         """
 
+    @_builtins.property
+    def network(self) -> _archive_plan_pb2.RestoredNetwork:
+        """With beside: the only network device that is connected, with an address of its own; those of the archive come back
+        unplugged. Absent: the networks of the archive, with other addresses.
+        """
+
     def __init__(
         self,
         *,
@@ -863,10 +871,11 @@ class RestoreContainerRequest(_message.Message):
         hostname: _builtins.str = ...,
         storage: _builtins.str = ...,
         lose_volumes: _abc.Iterable[_builtins.str] | None = ...,
+        network: _archive_plan_pb2.RestoredNetwork | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["container", b"container", "network", b"network"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "beside", b"beside", "container", b"container", "hostname", b"hostname", "lose_volumes", b"lose_volumes", "owner", b"owner", "storage", b"storage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "beside", b"beside", "container", b"container", "hostname", b"hostname", "lose_volumes", b"lose_volumes", "network", b"network", "owner", b"owner", "storage", b"storage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

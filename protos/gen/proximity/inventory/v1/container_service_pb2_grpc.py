@@ -5,6 +5,7 @@ import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from proximity.common.v1 import metrics_pb2 as proximity_dot_common_dot_v1_dot_metrics__pb2
+from proximity.inventory.v1 import archive_plan_pb2 as proximity_dot_inventory_dot_v1_dot_archive__plan__pb2
 from proximity.inventory.v1 import container_service_pb2 as proximity_dot_inventory_dot_v1_dot_container__service__pb2
 from proximity.inventory.v1 import restore_test_pb2 as proximity_dot_inventory_dot_v1_dot_restore__test__pb2
 
@@ -151,6 +152,11 @@ class ContainerServiceStub:
                 '/proximity.inventory.v1.ContainerService/ListUnarchivedVolumes',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesResponse.FromString,
+                _registered_method=True)
+        self.PlanArchiveRestore = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/PlanArchiveRestore',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.PlanArchiveRestoreRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.ArchiveRestorePlan.FromString,
                 _registered_method=True)
         self.PlanRestoreTest = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/PlanRestoreTest',
@@ -438,6 +444,15 @@ class ContainerServiceServicer:
     def ListUnarchivedVolumes(self, request, context):
         """Volumes of a container that are not in an archive. Restoring it over the container destroys them; without an
         archive, those that a backup made now would leave out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanArchiveRestore(self, request, context):
+        """Where an archive, also one of another platform, can be restored as a new container, and what its configuration says.
+        ARCHIVE_UNSUITABLE for that of a virtual machine, and for one that would bring back options of its former node; NO_ROOM
+        where its volumes do not fit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -734,6 +749,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.ListUnarchivedVolumes,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesResponse.SerializeToString,
+            ),
+            'PlanArchiveRestore': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanArchiveRestore,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.PlanArchiveRestoreRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.ArchiveRestorePlan.SerializeToString,
             ),
             'PlanRestoreTest': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanRestoreTest,
@@ -1460,6 +1480,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/ListUnarchivedVolumes',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.ListUnarchivedVolumesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanArchiveRestore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/PlanArchiveRestore',
+            proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.PlanArchiveRestoreRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.ArchiveRestorePlan.FromString,
             options,
             channel_credentials,
             insecure,

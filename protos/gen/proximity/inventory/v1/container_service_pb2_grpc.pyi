@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from proximity.common.v1 import metrics_pb2 as _metrics_pb2
+from proximity.inventory.v1 import archive_plan_pb2 as _archive_plan_pb2
 from proximity.inventory.v1 import container_service_pb2 as _container_service_pb2
 from proximity.inventory.v1 import restore_test_pb2 as _restore_test_pb2
 import abc as _abc_1
@@ -91,6 +92,11 @@ class ContainerServiceStub:
     ListUnarchivedVolumes: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListUnarchivedVolumesRequest, _container_service_pb2.ListUnarchivedVolumesResponse]
     """Volumes of a container that are not in an archive. Restoring it over the container destroys them; without an
     archive, those that a backup made now would leave out.
+    """
+    PlanArchiveRestore: _grpc.UnaryUnaryMultiCallable[_archive_plan_pb2.PlanArchiveRestoreRequest, _archive_plan_pb2.ArchiveRestorePlan]
+    """Where an archive, also one of another platform, can be restored as a new container, and what its configuration says.
+    ARCHIVE_UNSUITABLE for that of a virtual machine, and for one that would bring back options of its former node; NO_ROOM
+    where its volumes do not fit.
     """
     PlanRestoreTest: _grpc.UnaryUnaryMultiCallable[_restore_test_pb2.PlanRestoreTestRequest, _restore_test_pb2.RestoreTestPlan]
     """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
@@ -213,6 +219,11 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     ListUnarchivedVolumes: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListUnarchivedVolumesRequest, _container_service_pb2.ListUnarchivedVolumesResponse]  # type: ignore[assignment]
     """Volumes of a container that are not in an archive. Restoring it over the container destroys them; without an
     archive, those that a backup made now would leave out.
+    """
+    PlanArchiveRestore: _aio.UnaryUnaryMultiCallable[_archive_plan_pb2.PlanArchiveRestoreRequest, _archive_plan_pb2.ArchiveRestorePlan]  # type: ignore[assignment]
+    """Where an archive, also one of another platform, can be restored as a new container, and what its configuration says.
+    ARCHIVE_UNSUITABLE for that of a virtual machine, and for one that would bring back options of its former node; NO_ROOM
+    where its volumes do not fit.
     """
     PlanRestoreTest: _aio.UnaryUnaryMultiCallable[_restore_test_pb2.PlanRestoreTestRequest, _restore_test_pb2.RestoreTestPlan]  # type: ignore[assignment]
     """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
@@ -464,6 +475,17 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_container_service_pb2.ListUnarchivedVolumesResponse, _abc.Awaitable[_container_service_pb2.ListUnarchivedVolumesResponse]]:
         """Volumes of a container that are not in an archive. Restoring it over the container destroys them; without an
         archive, those that a backup made now would leave out.
+        """
+
+    @_abc_1.abstractmethod
+    def PlanArchiveRestore(
+        self,
+        request: _archive_plan_pb2.PlanArchiveRestoreRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_archive_plan_pb2.ArchiveRestorePlan, _abc.Awaitable[_archive_plan_pb2.ArchiveRestorePlan]]:
+        """Where an archive, also one of another platform, can be restored as a new container, and what its configuration says.
+        ARCHIVE_UNSUITABLE for that of a virtual machine, and for one that would bring back options of its former node; NO_ROOM
+        where its volumes do not fit.
         """
 
     @_abc_1.abstractmethod
