@@ -53,6 +53,9 @@ $(UV): deploy/requirements-uv.txt
 protos: venv ## generate code and the descriptor image from the protos
 	$(BIN)/python -m protos.generate
 
+migration: venv ## write the migration for what store/tables.py has and the migrations of a service lack (SERVICE=, NAME=)
+	$(BIN)/python -m deploy.migration "$(SERVICE)" "$(NAME)"
+
 protos-current: venv ## fail where protos/gen is not what the protos say
 	rm -rf build/protos
 	$(BIN)/python -m protos.generate build/protos

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from deploy.migration import import_tables, is_declared
 from services.common.db.database import create_engine
 from services.common.db.migrations import upgrade
 from services.registry import SERVICES
 from tests.store.catalog_db import make_database
-
-# Alembic's own table, SQLite's own tables, and the trigram indexes: PostgreSQL has them, SQLAlchemy cannot express them.
-_UNDECLARED = ("alembic_version", "sqlite_", "apps_search")
-
-
-def import_tables(service: str) -> sa.MetaData:
-    """Import the tables of a service from where it defines them."""
-    for name in (f"services.{service}.store.tables", f"services.{service}.tables"):
-        try:
-            metadata: sa.MetaData = import_module(name).metadata
-        except ModuleNotFoundError:
-            continue
-        return metadata
-    raise AssertionError(f"{service} defines no tables")
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
@@ -39,7 +24,7 @@ def test_the_migrations_make_the_tables_that_the_store_uses(
     url = f"sqlite:///{tmp_path}/p.sqlite3" if sqlite else make_database(request.getfixturevalue("server"))
     upgrade(url, service)
     engine = create_engine(url, service=service)
-    options = {"include_name": lambda name, *_: name is None or not name.startswith(_UNDECLARED)}
+    options = {"include_name": is_declared}
     try:
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts=options)

@@ -10,11 +10,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from services.common.db.database import create_engine
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _SERVICES = Path(__file__).parents[2]
 _LOCK_ID = 727_001  # of pg_advisory_lock: any number that nothing else uses
@@ -28,22 +31,39 @@ def upgrade(database_url: str, service: str, *, revision: str = "heads") -> None
         sqlalchemy.exc.DBAPIError: the database does not answer or refuses a migration.
     """
     from alembic import command
-    from alembic.config import Config
 
-    versions = _SERVICES / service / "migrations" / "versions"
-    if not versions.is_dir():  # Alembic would take a missing folder for "nothing to do"
-        raise FileNotFoundError(f"service {service!r} has no migrations in {versions}")
+    config = configure(find_versions(service))
     engine = create_engine(database_url, service=service, pool_size=1)
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
-    config.set_main_option("version_locations", str(versions))
-    config.set_main_option("path_separator", "newline")
     try:
         with _exclusive(engine, service) as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
     finally:
         engine.dispose()
+
+
+def find_versions(service: str) -> Path:
+    """Find the folder of a service's migrations.
+
+    Raises:
+        FileNotFoundError: there is no such service.
+    """
+    versions = _SERVICES / service / "migrations" / "versions"
+    if not versions.is_dir():  # Alembic would take a missing folder for "nothing to do"
+        raise FileNotFoundError(f"service {service!r} has no migrations in {versions}")
+    return versions
+
+
+def configure(versions: Path) -> Config:
+    """Configure Alembic for the migrations in a folder."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
+    config.set_main_option("version_locations", str(versions))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("file_template", "%%(rev)s")
+    return config
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import httpx
 
 from gateway.surface import Binding
 from tests.contract.api.documented import Documented
-from tests.contract.api.shapes import find_faults
 from tests.contract.api.table import Case, Request
 from tests.contract.api.world import Json, World
 
@@ -57,8 +56,6 @@ def check_answer(
         return
     if not answer.headers["content-type"].startswith("application/json"):
         return
-    if case.good.shape is not None:
-        assert find_faults(answer.json(), case.good.shape) == []
     check_values(answer.json(), world.resolve(case.good.answer, made))
 
 

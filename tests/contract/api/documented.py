@@ -13,13 +13,17 @@ Json = dict[str, Any]
 
 
 def _close(schema: Any) -> Any:
-    """The same with each extensible enum closed: this release gives no value that it does not name."""
+    """The same with extensible enums and objects closed: this release gives no value and no field beyond the document."""
     if isinstance(schema, list):
         return [_close(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     closed = {key: _close(value) for key, value in schema.items()}
-    return closed | ({"enum": closed["x-extensible-enum"]} if "x-extensible-enum" in closed else {})
+    if "x-extensible-enum" in closed:
+        closed["enum"] = closed["x-extensible-enum"]
+    if isinstance(closed.get("properties"), dict) and "@type" not in closed["properties"]:
+        closed.setdefault("additionalProperties", False)
+    return closed
 
 
 class Documented:
@@ -58,5 +62,5 @@ class Documented:
         if key not in self._validators:
             schema = response["content"]["application/json"]["schema"]
             whole = schema | {"components": self.document["components"]}
-            self._validators[key] = jsonschema_rs.validator_for(whole)
+            self._validators[key] = jsonschema_rs.validator_for(whole, validate_formats=True)
         return self._validators[key]

@@ -1,7 +1,7 @@
 """The case files: what a case says, and which RPC it belongs to.
 
 `cases/<service>/<rpc>.yaml` holds `requests` (every path of the RPC), `access`, `status` and what a good request sends
-(`path`, `query`, `body`, `headers`) and gets (`answer`, `shape`, `sends` for headers); `refusals` are requests that
+(`path`, `query`, `body`, `headers`) and gets (`answer`, `sends` for headers); `refusals` are requests that
 fail, each with its reason in words. A value `$thing` or `$thing.field` is a thing of the world.
 """
 
@@ -18,7 +18,7 @@ import yaml
 from gateway.surface import Binding, Method, load_surface
 
 CASES = Path(__file__).parent / "cases"
-KNOWN = {"requests", "access", "status", "path", "query", "body", "headers", "answer", "shape", "sends", "caller",
+KNOWN = {"requests", "access", "status", "path", "query", "body", "headers", "answer", "sends", "caller",
     "once", "refusals", "reached", "follow", "stream", "unsent", "differ"}  # fmt: skip
 
 
@@ -34,7 +34,6 @@ class Request:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     answer: dict[str, Any] = field(default_factory=dict)
-    shape: Any = None
     sends: tuple[str, ...] = ()
     field: str = ""
     code: str = ""
