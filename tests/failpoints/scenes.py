@@ -17,7 +17,7 @@ from services.apps.usecases.destroy_duplicate import destroy_duplicate
 from services.apps.usecases.destroy_orphan import destroy_orphan
 from services.apps.usecases.migrate_app import migrate_app
 from services.apps.usecases.reconcile_apps import Reconciler
-from services.apps.usecases.update_app import update_app
+from services.apps.usecases.update_app import RequestedChanges, update_app
 from services.apps.usecases.upgrades import upgrade_app
 from services.clients.inventory.values import Ref
 from tests.failpoints.platform import Platform, asked, call
@@ -138,9 +138,10 @@ async def _update(platform: Platform, app_id: str) -> None:
         platform.dependencies,
         app.id,
         asked(),
-        name=None,
-        resources={"memory": 1024, "disk_size": 30},
-        values=ValueChanges(environment={"PASSWORD": "other"}),
+        RequestedChanges(
+            resources={"memory": 1024, "disk_size": 30},
+            values=ValueChanges(environment={"PASSWORD": "other"}),
+        ),
     )
 
 

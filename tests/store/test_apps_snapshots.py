@@ -16,7 +16,7 @@ from services.apps.store.tables import upgrades
 from services.apps.usecases.migrate_app import migrate_app
 from services.apps.usecases.perform_app_action import perform_app_action
 from services.apps.usecases.snapshot_cleanup import drop_left_snapshots
-from services.apps.usecases.update_app import update_app
+from services.apps.usecases.update_app import RequestedChanges, update_app
 from tests.fakes.app_upgrades import deploy, list_messages, read_definition, read_what_runs, settle, upgrade
 from tests.fakes.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
 from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
@@ -39,9 +39,7 @@ async def update(
         platform.dependencies,
         app.id,
         asked(),
-        name=None,
-        resources=resources,
-        values=ValueChanges(environment=environment),
+        RequestedChanges(resources=resources, values=ValueChanges(environment=environment)),
     )
     return await settle(platform, app.id)
 

@@ -19,6 +19,7 @@ from services.apps.domain.pace import measure_pace
 from services.apps.domain.stamps import OperationFilter
 from services.apps.domain.values import ValueChanges, list_masked
 from services.apps.usecases.delete_app import Deletion
+from services.apps.usecases.update_app import RequestedChanges
 from services.clients.catalog.values import ItemRevision
 from services.clients.inventory.values import Container
 from services.common.core.paging import check_page
@@ -27,6 +28,12 @@ from services.common.identity.tokens import User
 from services.common.operations.convert import render_operation
 from services.common.operations.view import Operation
 
+_PLAIN = ("name",)  # fields of UpdateAppRequest that are columns of the app, and nothing follows from them
+_RESOURCES = {
+    "memory": "memory",
+    "cores": "cores",
+    "disk": "disk_size",
+}  # fields of it by their names in `config`
 DEFAULT_PER_PAGE = 20  # of lists whose request names no number; the contract says so
 
 
@@ -105,14 +112,14 @@ def parse_changes(request: pb.UpdateAppRequest | pb.UpgradeAppRequest) -> ValueC
     )
 
 
-def parse_resources(request: pb.UpdateAppRequest) -> dict[str, int]:
-    """Parse the resources that a change names, by their names in `config`."""
-    given = {
-        "memory": request.memory if request.HasField("memory") else None,
-        "cores": request.cores if request.HasField("cores") else None,
-        "disk_size": request.disk if request.HasField("disk") else None,
-    }
-    return {key: value for key, value in given.items() if value is not None}
+def parse_app_changes(request: pb.UpdateAppRequest) -> RequestedChanges:
+    """Parse the changes of an app that a request names."""
+    given = {field.name: value for field, value in request.ListFields()}
+    return RequestedChanges(
+        plain={key: given[key] for key in _PLAIN if key in given},
+        resources={key: given[name] for name, key in _RESOURCES.items() if name in given},
+        values=parse_changes(request),
+    )
 
 
 def render_app(app: App, *, update: ItemRevision | None = None, icon: str = "") -> app_pb2.App:

@@ -59,9 +59,7 @@ class AppHandlers(BaseHandlers):
             self.dependencies,
             request.app_id,
             parse_requester(call, request.app_id),
-            name=request.name if request.HasField("name") else None,
-            resources=convert.parse_resources(request),
-            values=convert.parse_changes(request),
+            convert.parse_app_changes(request),
         )
         self.relay.wake()
         return self.renderer.render_app(app)

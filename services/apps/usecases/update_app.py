@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.apps.domain.app_checks import require_container, require_stable
@@ -19,18 +20,27 @@ from services.common.core.errors import invalid_field
 _NAMES = {"memory": "memory_mb", "cores": "cores", "disk_size": "disk_gb"}
 
 
-async def update_app(
-    dependencies: AppDependencies,
-    app_id: str,
-    requester: Requester,
-    *,
-    name: str | None,
-    resources: Mapping[str, int],
-    values: ValueChanges,
-) -> App:
-    """Change name, memory, cores, disk_size or environment.
+@dataclass(frozen=True, kw_only=True)
+class RequestedChanges:
+    """Changes of an app that a request names.
 
-    Only what the container has to follow becomes an operation. The name is a plain update, also while another
+    Attributes:
+        plain: columns that the container does not depend on, by name: `name`.
+        resources: memory in MB, cores, and the disk's size in GB, by their names in `config`.
+        values: changes of the values of inputs.
+    """
+
+    plain: Mapping[str, Any] = field(default_factory=dict)
+    resources: Mapping[str, int] = field(default_factory=dict)
+    values: ValueChanges = field(default_factory=ValueChanges)
+
+
+async def update_app(
+    dependencies: AppDependencies, app_id: str, requester: Requester, changes: RequestedChanges
+) -> App:
+    """Change plain columns, resources or values of an app.
+
+    Only what the container has to follow becomes an operation. A plain column is set at once, also while another
     operation is under way; together with other changes it is set when their operation begins, and stays when that
     fails.
 
@@ -43,20 +53,22 @@ async def update_app(
         AppStateError: the app has no container that could be changed.
     """
     app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
-    confirm_disclosure(app, values, requester)
+    confirm_disclosure(app, changes.values, requester)
     # What stays as it is needs neither an operation nor quota.
-    resources = {key: value for key, value in resources.items() if value != app.config.get(key)}
+    resources = {key: value for key, value in changes.resources.items() if value != app.config.get(key)}
     if resources.get("disk_size", 0) and resources["disk_size"] < int(app.config.get("disk_size", 0)):
         raise invalid_field("disk", f"{resources['disk_size']} is less than now, and disks only grow")
     # `plain`: columns that change at once; `work`: those whose change the container has to follow.
-    plain: dict[str, Any] = {} if name is None or name == app.name else {"name": name}
+    plain = {key: value for key, value in changes.plain.items() if value != getattr(app, key)}
     work: dict[str, Any] = {"config": {**app.config, **resources}} if resources else {}
-    if values:
-        changed = await _render_values(dependencies, app, values)
+    if changes.values:
+        changed = await _render_values(dependencies, app, changes.values)
         (work if "environment" in changed else plain).update(changed)
     if not work:
         if plain:
-            renamed = (AddLog(app.id, f"Renamed from {app.name} to {name}"),) if "name" in plain else ()
+            renamed = (
+                (AddLog(app.id, f"Renamed from {app.name} to {plain['name']}"),) if "name" in plain else ()
+            )
             await dependencies.store.change(ChangeApp(app.id, plain), *renamed)
         return await dependencies.store.get_app(app.id)
     require_stable(app)

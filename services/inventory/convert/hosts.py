@@ -71,20 +71,8 @@ def parse_trial(request: pb.CreateHostRequest | pb.TestNewHostRequest) -> NewHos
 
 def parse_host_changes(request: pb.UpdateHostRequest) -> dict[str, Any]:
     """Parse the attributes of a host that a request changes."""
-    names = (
-        "name",
-        "host",
-        "port",
-        "user",
-        "ssh_port",
-        "verify_ssl",
-        "fingerprint",
-        "token_id",
-        "is_default",
-        "is_active",
-    )
-    changes = parse_changes(request, (*names, *_SECRETS))
-    if request.HasField("ssh_addresses"):
+    changes = {field.name: value for field, value in request.ListFields() if field.name != "id"}
+    if "ssh_addresses" in changes:
         changes["ssh_addresses"] = parse_ssh_addresses(json_format.MessageToDict(request.ssh_addresses))
     return changes
 

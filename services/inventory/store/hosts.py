@@ -113,8 +113,7 @@ class SqlHostStore:
             check_name(connection, new.name)
             # The first host is the default one, also when the request does not ask for it.
             first = connection.execute(sa.select(sa.func.count()).select_from(hosts)).scalar_one() == 0
-            plain = ("name", "host", "port", "user", "ssh_port", "verify_ssl", "fingerprint", "token_id")
-            values = {name: getattr(new, name) for name in plain}
+            values = {name: value for name, value in vars(new).items() if name in hosts.c}
             values["ssh_addresses"] = render_ssh_addresses(new.ssh_addresses)
             values |= {"is_active": True, "is_default": False, "created_at": moment, "updated_at": moment}
             result = connection.execute(hosts.insert().values(**values, request_id=request_id))

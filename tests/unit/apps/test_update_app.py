@@ -12,7 +12,7 @@ from services.apps.domain.errors import (
     AppStateError,
 )
 from services.apps.domain.values import ValueChanges
-from services.apps.usecases.update_app import update_app
+from services.apps.usecases.update_app import RequestedChanges, update_app
 from services.common.core.errors import InvalidError
 from tests.fakes.app_updates import deploy_running, list_kinds, update
 from tests.fakes.app_upgrades import (
@@ -31,9 +31,11 @@ async def test_changed_memory_reaches_the_container(platform: Platform) -> None:
         platform.dependencies,
         app.id,
         asked(),
-        name="New",
-        resources={"memory": 1024},
-        values=ValueChanges(environment={"THEME": "light"}),
+        RequestedChanges(
+            plain={"name": "New"},
+            resources={"memory": 1024},
+            values=ValueChanges(environment={"THEME": "light"}),
+        ),
     )
     await platform.run()
     app = await platform.store.get_app(app.id)
@@ -52,14 +54,12 @@ async def test_a_change_that_another_one_overtook_is_refused_and_takes_nothing_b
         platform.dependencies,
         app.id,
         asked(),
-        name=None,
-        resources={"memory": 1024},
-        values=ValueChanges(environment={"THEME": "light"}),
+        RequestedChanges(resources={"memory": 1024}, values=ValueChanges(environment={"THEME": "light"})),
     )
     await platform.run()
     late = dataclasses.replace(platform.dependencies, store=StaleStore(platform.store, app))
     with pytest.raises(AppBusyError, match="has just ended"):
-        await update_app(late, app.id, asked(), name=None, resources={"cores": 3}, values=ValueChanges())
+        await update_app(late, app.id, asked(), RequestedChanges(resources={"cores": 3}))
     found = await platform.store.get_app(app.id)
     assert (found.environment["THEME"], found.config["memory"]) == ("light", 1024)
 
@@ -73,7 +73,10 @@ async def test_a_changed_app_in_error_is_as_its_container_is(platform: Platform,
     platform.containers.containers[9000] = dataclasses.replace(found, status=running)
     app = await platform.store.get_app(app.id)
     await update_app(
-        platform.dependencies, app.id, asked(), name="New", resources={"memory": 1024}, values=ValueChanges()
+        platform.dependencies,
+        app.id,
+        asked(),
+        RequestedChanges(plain={"name": "New"}, resources={"memory": 1024}),
     )
     await platform.run()
     assert (await platform.store.get_app(app.id)).status == running
@@ -84,7 +87,7 @@ async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platfo
     await platform.run()
     await platform.store.change(ChangeApp(app.id, {"status": "error", "vmid": None}))
     app = await platform.store.get_app(app.id)
-    await update_app(platform.dependencies, app.id, asked(), name="New", resources={}, values=ValueChanges())
+    await update_app(platform.dependencies, app.id, asked(), RequestedChanges(plain={"name": "New"}))
     await platform.run()
     found = await platform.store.get_app(app.id)
     assert (found.name, found.status) == ("New", "error")
@@ -93,9 +96,7 @@ async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platfo
             platform.dependencies,
             found.id,
             asked(),
-            name="N",
-            resources={"memory": 1024},
-            values=ValueChanges(),
+            RequestedChanges(plain={"name": "N"}, resources={"memory": 1024}),
         )
 
 
@@ -105,9 +106,7 @@ async def test_a_changed_value_reaches_the_definition(platform: Platform) -> Non
         platform.dependencies,
         app.id,
         asked(),
-        name=None,
-        resources={},
-        values=ValueChanges(environment={"THEME": "light"}),
+        RequestedChanges(values=ValueChanges(environment={"THEME": "light"})),
     )
     await platform.run()
     app = await platform.store.get_app(app.id)
