@@ -12,9 +12,13 @@ from services.apps.domain.entities import App
 from services.apps.store.rows import LAST_BACKUP, SEALED_COLUMNS, AppRows
 from services.apps.store.tables import apps, removed_apps, upgrades
 from services.common.core.clock import now
-from services.common.db.database import insert_ignore
+from services.common.db.database import UtcDateTime, insert_ignore
 
-_TIMES = ("created_at", "updated_at", "state_changed_at")
+_TIMES = tuple(
+    column.name
+    for column in apps.c
+    if isinstance(column.type, UtcDateTime) and column.name not in LAST_BACKUP
+)
 
 
 def keep_record(connection: sa.Connection, app_id: str) -> None:
@@ -24,7 +28,7 @@ def keep_record(connection: sa.Connection, app_id: str) -> None:
     sealed = {name: record.pop(name) for name in SEALED_COLUMNS}
     for name in LAST_BACKUP:  # of the app's life; its backups are listed by the service backups
         del record[name]
-    record |= {name: record[name].isoformat() for name in _TIMES}
+    record |= {name: record[name].isoformat() for name in _TIMES if record[name] is not None}
     values = {"id": app_id, **sealed, "record": record, "removed_at": now()}
     # A worker that takes over repeats the removal.
     connection.execute(insert_ignore(removed_apps, connection).values(**values))
@@ -35,7 +39,7 @@ def find_record(connection: sa.Connection, rows: AppRows, app_id: str) -> App | 
     row = connection.execute(sa.select(removed_apps).where(removed_apps.c.id == app_id)).one_or_none()
     if row is None:
         return None
-    times = {name: datetime.fromisoformat(row.record[name]) for name in _TIMES}
+    times = {name: datetime.fromisoformat(row.record[name]) for name in _TIMES if row.record.get(name)}
     sealed = {name: getattr(row, name) for name in SEALED_COLUMNS}
     return rows.parse_app({**row.record, **times, **sealed})
 

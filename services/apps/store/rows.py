@@ -32,7 +32,8 @@ class AppRows:
 
         `rollback` is 1 for an app whose last update can be undone; rows and records without it have none.
         """
-        values = {name: row[name] for name in _APP_COLUMNS}
+        # Records of earlier releases lack the columns that came since; the app has their defaults.
+        values = {name: row[name] for name in _APP_COLUMNS if name in row}
         for name in SEALED_COLUMNS:
             # Bound to row and column: a sealed value cannot be opened in another row.
             place = f"apps.{name}.{values['id']}"

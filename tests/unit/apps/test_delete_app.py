@@ -169,6 +169,18 @@ async def test_secrets_of_a_removed_app_stay_sealed_and_are_sealed_anew(service:
     assert await read() != before
 
 
+async def test_a_record_of_an_earlier_release_lacks_the_columns_that_came_since(service: Service) -> None:
+    app, _ = await remove_with_archive(service)
+    database = service.platform.database
+    query = sa.select(removed_apps.c.record)
+    record = await database.read(lambda connection: connection.execute(query).scalar_one())
+    older = {name: value for name, value in record.items() if name not in {"adopted", "revision"}}
+    change = removed_apps.update().values(record=older)
+    await database.write(lambda connection: connection.execute(change))
+    found = await service.platform.store.get_app_of_backup(app.id, "")
+    assert (found.name, found.adopted, found.revision) == (app.name, False, "")
+
+
 async def test_deleting_the_backups_needs_a_recent_sign_in(service: Service) -> None:
     app = await deploy_running(service)
     late = call()
