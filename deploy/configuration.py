@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.composing import COMPOSE, render_compose
+from deploy.composing import render_files
 from deploy.local.settings import LocalSettings
 from gateway import environment as gateway_environment
 from services.common.core.config import ConfigError, ServiceSettings, read_settings
@@ -135,9 +135,9 @@ def render_example() -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_current_compose() -> str:
-    """deploy/compose.yaml with every setting of the services."""
-    return render_compose(COMPOSE.read_text("utf-8"), {each.name: each.readers for each in list_variables()})
+def render_deployments() -> dict[Path, str]:
+    """The files of Compose and Kubernetes with every service and its settings."""
+    return render_files({each.name: each.readers for each in list_variables()})
 
 
 def check_local(environ: Mapping[str, str], settings: LocalSettings) -> list[str]:
@@ -190,7 +190,8 @@ def main(arguments: list[str]) -> int:
     if arguments == ["write"]:
         TABLE.write_text(render_table(), encoding="utf-8")
         EXAMPLE.write_text(render_example(), encoding="utf-8")
-        COMPOSE.write_text(render_current_compose(), encoding="utf-8")
+        for path, text in render_deployments().items():
+            path.write_text(text, encoding="utf-8")
         return 0
     if arguments == ["check"]:
         faults, notices = check_environment(os.environ)

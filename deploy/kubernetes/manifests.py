@@ -24,7 +24,7 @@ from deploy.kubernetes.parts import (
 from deploy.kubernetes.settings import METRICS_PORT, make_settings
 from gateway.surface import Surface
 from protos import VERSION
-from services.registry import SERVICES, WEBSOCKET_SERVICES, WORKERS
+from services.registry import OUTSIDE_PORTS, SERVICES, WEBSOCKET_SERVICES, WORKERS
 
 _GATEWAY_PORT = 8000
 _NATS = {"app.kubernetes.io/name": "nats"}  # of the nats Helm chart
@@ -134,18 +134,17 @@ def _list_service(service: str, callers: dict[str, set[str]]) -> list[Manifest]:
         worker = f"{service}-worker"
         pod = make_pod(worker, _make_container(service, "work"), secret=f"proximity-{service}")
         found += make_deployment(worker, pod, replicas=2)
-        found.append(allow(worker, callers=(), reached=reached, port=GRPC_PORT))
+        found.append(allow(worker, callers=(), reached=_list_reached(worker, callers), port=GRPC_PORT))
     return found
 
 
-def _list_reached(service: str, callers: dict[str, set[str]]) -> list[Manifest]:
+def _list_reached(process: str, callers: dict[str, set[str]]) -> list[Manifest]:
+    service = process.removesuffix("-worker")
     called = [each for each in SERVICES if service in callers[each]]
     reached = [reach(called, GRPC_PORT)] if called else []
     reached += [reach_labelled(_NATS, 4222), reach_labelled(_POSTGRES, 5432)]
-    if service == "inventory":
-        reached.append(reach_anywhere(22, 8006))  # Proxmox hosts
-    if service == "catalog":
-        reached.append(reach_anywhere(443))  # sources of the catalog
+    if ports := OUTSIDE_PORTS.get(process):
+        reached.append(reach_anywhere(*ports))
     return reached
 
 

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.composing import COMPOSE
 from deploy.configuration import (
     EXAMPLE,
     TABLE,
     check_environment,
     list_names,
     list_variables,
-    render_current_compose,
+    render_deployments,
     render_example,
     render_table,
 )
@@ -40,7 +39,8 @@ SEEDS = (
 def test_the_table_and_the_example_are_current() -> None:
     assert TABLE.read_text("utf-8") == render_table()
     assert EXAMPLE.read_text("utf-8") == render_example()
-    assert COMPOSE.read_text("utf-8") == render_current_compose()
+    for path, text in render_deployments().items():
+        assert path.read_text("utf-8") == text, f"{path.name}: make configuration writes it anew"
 
 
 @pytest.mark.parametrize("name", SEEDS)
