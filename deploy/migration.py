@@ -117,9 +117,10 @@ def main(arguments: list[str]) -> int:
     try:
         written = write_migration(given.service, given.name, versions=find_versions(given.service))
     except ValueError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 2
-    print(written or f"the migrations of {given.service} make all its tables: nothing to write")
+    if written is None:
+        sys.stdout.write(f"the migrations of {given.service} make all its tables: nothing to write\n")
     return 0
 
 
