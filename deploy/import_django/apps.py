@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
 
 from deploy.import_django.plan import Known, Plan
 from deploy.import_django.rows import Row
-from services.apps.domain.config import parse_config
+from services.apps.domain.config import AppConfig, parse_config
 from services.apps.domain.entities import STABLE, App, NewAppOperation
 from services.apps.workflows.import_app import KIND, STEPS
 from services.common.core.clock import now
@@ -198,21 +197,19 @@ def _take_port(row: Row, host_id: int, taken: _Taken) -> int | None:
     return port
 
 
-def _read_config(row: Row) -> dict[str, Any]:
+def _read_config(row: Row) -> AppConfig:
     """Return the values of the configuration that exist here; the others are noted in one sentence."""
     raw = row.mapping("config")
     if raw is None:
         row.note("its config is no JSON object; it comes over without")
-        return {}
+        return AppConfig()
     wanted = {name: value for name, value in raw.items() if name not in {"runtime", *_OWN_KEYS}}
     try:
-        return dict(parse_config(wanted).values)
+        return parse_config(wanted)
     except InvalidError as error:
         faults = {one.field: one.description for one in error.violations}
     row.note("; ".join(Row.repair(f"{name}: {fault}") for name, fault in faults.items()))
-    return dict(
-        parse_config({name: value for name, value in wanted.items() if f"config.{name}" not in faults}).values
-    )
+    return parse_config({name: value for name, value in wanted.items() if f"config.{name}" not in faults})
 
 
 def begin_import(app: App, old_status: str) -> NewAppOperation:

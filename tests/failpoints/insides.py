@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from services.clients.catalog.values import Rendering
+from services.clients.catalog.values import ItemProbe, Rendering
 from services.inventory.domain.containers import View
 from tests.fakes.catalog import FakeCatalog
 from tests.fakes.instant_proxmox import InstantContainerAccess
@@ -69,7 +69,7 @@ class ShopCatalog(FakeCatalog):
             rendering,
             docker_compose=compose,
             internal_port=80,
-            probe={"scheme": "http", "port": 80, "path": "/", "grace_s": 1},
+            probe=ItemProbe(scheme="http", port=80, path="/", grace_s=1),
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.apps.domain.changes import RemoveApp
+from services.apps.domain.resources import ResourceChanges
 from services.apps.domain.values import ValueChanges
 from services.apps.usecases.adoption import adopt_container
 from services.apps.usecases.clone_app import clone_app
@@ -139,7 +140,7 @@ async def _update(platform: Platform, app_id: str) -> None:
         app.id,
         asked(),
         RequestedChanges(
-            resources={"memory": 1024, "disk_size": 30},
+            resources=ResourceChanges(memory=1024, disk_size=30),
             values=ValueChanges(environment={"PASSWORD": "other"}),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from services.apps.domain.changes import ChangeApp
@@ -16,7 +17,7 @@ async def prepare(service: Service, **values: Any) -> str:
     """A running compose app with two services and a secret value."""
     app = await deploy_running(service)
     fields = {
-        "rendering": {**app.rendering, "compose": COMPOSE},
+        "rendering": replace(app.rendering, compose=COMPOSE),
         "environment": {**app.environment, "KEY": SECRET, "PEM": "first-line-of-key\nsecond-line-of-key"},
         "secret_names": [*app.secret_names, "KEY", "PEM"],
     }

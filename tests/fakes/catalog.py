@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.clients.catalog.values import ItemInput, ItemRevision, Rendering, RevisionChanges
+from services.clients.catalog.values import (
+    ItemCredentials,
+    ItemInput,
+    ItemProbe,
+    ItemRevision,
+    Rendering,
+    RevisionChanges,
+)
 from services.common.core.errors import InvalidError, NotFoundError, Violation
 
 
@@ -90,13 +97,13 @@ class FakeCatalog:
             secret_names=tuple(
                 sorted({"PASSWORD", *further, *(name for name in said if said[name])} & values.keys())
             ),
-            credentials={"username": "admin", "password": "${PASSWORD}", "change": "In the app."},
+            credentials=ItemCredentials(username="admin", password="${PASSWORD}", change="In the app."),
             images=("adminer",),
             min_memory=256,
             min_disk=2,
             internal_port=8080,
             port_published=True,
-            probe={"scheme": "http", "port": 8080, "path": "/", "grace_s": 1},
+            probe=ItemProbe(scheme="http", port=8080, path="/", grace_s=1),
             mounts=self.mounts if runtime == "oci" else (),
             image=f"adminer:{revision}",
             entrypoint="",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from services.clients.inventory.inspections import Inspected
 from services.clients.inventory.interface import OnText
@@ -14,6 +13,7 @@ from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.migration import MigrationTargets, TargetNode
 from services.clients.inventory.values import (
     Container,
+    ContainerChanges,
     Defaults,
     NewContainer,
     NodeCapacity,
@@ -186,9 +186,9 @@ class FakeContainers(FakeRestoreTests):
             self.docker.add(target.vmid)
         return self.begin("vzclone", target)
 
-    async def configure_container(self, ref: Ref, *, owner: str, changes: Mapping[str, Any]) -> Task:
+    async def configure_container(self, ref: Ref, *, owner: str, changes: ContainerChanges) -> Task:
         container = self.own(ref, owner)
-        memory = changes.get("memory_mb", container.memory / 1024**2) * 1024**2
+        memory = container.memory if changes.memory_mb is None else changes.memory_mb * 1024**2
         self.containers[ref.vmid] = dataclasses.replace(container, memory=memory)
         return self.begin("vzset", ref)
 

@@ -178,10 +178,10 @@ async def deploy_item(item: Item, *, runtime: str, environment: Mapping[str, str
     new = build_request(item, runtime=runtime, environment=environment)
     plan = await plan_app(new, catalog, containers)
     apps = Apps(await build_app(plan, catalog, public_port=PUBLIC_PORT))
-    rendering = dict(apps.app.rendering)
-    apps.app = dataclasses.replace(
-        apps.app, rendering={**rendering, "probe": {**rendering["probe"], "grace_s": 0.001}}
-    )
+    rendering = apps.app.rendering
+    assert rendering.probe is not None
+    probe = dataclasses.replace(rendering.probe, grace_s=1)
+    apps.app = dataclasses.replace(apps.app, rendering=dataclasses.replace(rendering, probe=probe))
     notes = Notes()
     state: Any = DeployState(apps.app.id, apps.app.host_id, apps.app.node)
     for step in deploy_app(Tools(containers, apps)).steps:

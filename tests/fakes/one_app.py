@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.apps.domain.entities import App
+from services.apps.domain.rendering import AppRendering
 from services.common.core.clock import now
 
 APP = "adminer-00000001"
@@ -22,7 +23,7 @@ class OneApp:
             vmid=105,
             owner_id=1,
             runtime="compose",
-            rendering={"compose": COMPOSE},
+            rendering=AppRendering(compose=COMPOSE),
             environment={"GREETING": "it's $HOME"},
             secret_names=("GREETING",),
             created_at=now(),

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.apps.domain.config import parse_config
+from services.apps.domain.config import AppConfig, parse_config
 from services.apps.domain.entities import App
 from services.apps.usecases.events import parse_event_id
 from services.catalog.config import DATA
@@ -301,7 +301,7 @@ def test_configurations_of_deployments(raw: dict[str, Any]) -> None:
     except InvalidError as error:
         check_reason(error)
         return
-    assert all(isinstance(value, int | str) for value in parsed.values.values())
+    assert parse_config(parsed.to_json()) == AppConfig.from_json(parsed.to_json()) == parsed
 
 
 @FUZZ

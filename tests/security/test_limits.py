@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from deploy.local.api import Api
+from services.apps.domain.config import AppConfig
 from services.apps.domain.errors import QuotaExceededError
 from services.apps.domain.quotas import check_quota
 from services.clients.auth.values import Quota
@@ -30,7 +31,7 @@ from tests.e2e.stack import RunningStack
 from tests.security.principals import register
 
 FLOOD = "127.40.0.9"
-CONFIGS = [{"memory": 512, "cores": 2, "disk_size": 8}, {"memory": 512, "cores": 1, "disk_size": 4}]
+CONFIGS = [AppConfig(memory=512, cores=2, disk_size=8), AppConfig(memory=512, cores=1, disk_size=4)]
 
 
 @pytest.mark.parametrize(

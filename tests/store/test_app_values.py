@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,10 +161,8 @@ async def store_as_before(service: Service, app_id: str) -> None:  # noqa: F811
             }
         },
     }
-    record = {
-        key: value for key, value in app.rendering.items() if key not in ("without_values", "credentials")
-    }
-    values = {"rendering": {**record, "compose": yaml.safe_dump(compose)}, "secret_names": ["PASSWORD"]}
+    record = replace(app.rendering, without_values="", credentials=None, compose=yaml.safe_dump(compose))
+    values = {"rendering": record, "secret_names": ["PASSWORD"]}
     assert await service.platform.store.replace_record(app, values)
 
 
@@ -179,7 +178,7 @@ async def test_values_that_an_earlier_release_stored_are_sealed(service: Service
     store, catalog = service.platform.store, service.platform.catalog
     assert await remove_stored_values(store, catalog) == 1
     after = await get_app(service, app.id)
-    web = yaml.safe_load(after.rendering["compose"])["services"]["web"]
+    web = yaml.safe_load(after.rendering.compose)["services"]["web"]
     assert web["environment"] == {"THEME": "${THEME}", "DB": "${PASSWORD}", "MAIL_URL": "${MAIL_URL}"}
     assert (web["command"], web["image"], web["ports"]) == (["--url", "${URL}"], "adminer:r1", ["8100:8080"])
     assert set(after.secret_names) == {"PASSWORD", "MAIL_URL", "URL"}

@@ -26,13 +26,13 @@ async def test_an_image_that_is_not_to_be_had_runs_with_compose_unless_asked_oth
     assert app.runtime == "oci"
     await platform.run()
     app = await platform.store.get_app(app.id)
-    assert (app.status, app.runtime, app.config["runtime"], app.published) == (
+    assert (app.status, app.runtime, app.config.runtime, app.published) == (
         "running",
         "compose",
         "compose",
         True,
     )
-    assert (app.port, app.rendering["mounts"]) == (app.public_port, [])
+    assert (app.port, app.rendering.mounts) == (app.public_port, ())
     assert f"{app.public_port}:8080" in platform.containers.files[9000, "/opt/proximity/compose.yaml"]
     assert 9000 not in platform.containers.images
     logs, _ = await platform.store.list_logs(app.id, limit=100)

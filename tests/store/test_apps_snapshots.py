@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.apps.domain.entities import App
+from services.apps.domain.resources import ResourceChanges
 from services.apps.domain.values import ValueChanges
 from services.apps.store.tables import upgrades
 from services.apps.usecases.migrate_app import migrate_app
@@ -39,7 +40,9 @@ async def update(
         platform.dependencies,
         app.id,
         asked(),
-        RequestedChanges(resources=resources, values=ValueChanges(environment=environment)),
+        RequestedChanges(
+            resources=ResourceChanges(**resources), values=ValueChanges(environment=environment)
+        ),
     )
     return await settle(platform, app.id)
 
@@ -66,7 +69,7 @@ async def test_what_does_not_run_with_its_new_values_gets_the_old_ones_back(
         before.rendering,
     )
     container = platform.containers.containers[after.vmid or 0]
-    assert (container.status, container.memory) == ("running", before.config["memory"] * 1024**2)
+    assert (container.status, container.memory) == ("running", (before.config.memory or 0) * 1024**2)
     assert 'THEME: "light"' not in read_what_runs(platform, after)
     assert (platform.containers.snapshots, await count_kept(platform)) == ({}, 0)
     messages = " ".join(await list_messages(platform, after))
@@ -78,7 +81,7 @@ async def test_a_change_that_works_leaves_no_snapshot(platform: Platform) -> Non
     app = await deploy(platform)
     platform.containers.broken = {"delete_snapshot": 1}
     app = await update(platform, app, disk_size=30)
-    assert (app.status, app.environment["THEME"], app.config["disk_size"]) == ("running", "light", 30)
+    assert (app.status, app.environment["THEME"], app.config.disk_size) == ("running", "light", 30)
     assert 'THEME: "light"' in read_definition(platform, app)
     assert (platform.containers.snapshots, await count_kept(platform)) == ({}, 0)
     taken = [line for line in await list_messages(platform, app) if "was taken before" in line]

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from deploy.import_django.__main__ import main
 from deploy.local.state import StateLock
+from services.apps.domain.config import AppConfig
 from services.apps.store import tables as apps_tables
 from services.apps.store.rows import AppRows
 from services.auth.config import AuthSettings
@@ -131,7 +132,7 @@ def test_what_comes_over_keeps_its_ids_and_its_secrets_are_sealed(url: str, old:
     first, second, third = (
         AppRows(sealer).parse_app(row._asdict()) for row in read(url, "apps", apps_tables.apps)
     )
-    assert (first.owner_id, second.owner_id, first.config) == (4, 1, {"memory": 1024, "cores": 2})
+    assert (first.owner_id, second.owner_id, first.config) == (4, 1, AppConfig(memory=1024, cores=2))
     assert first.visible_environment == {"DB_PASSWORD": "********", "TZ": "UTC"}
     assert first.environment["DB_PASSWORD"] == "s3cret-value"
     assert "deploying" in third.error

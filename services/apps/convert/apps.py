@@ -16,6 +16,7 @@ from services.apps.domain.credentials import find_credentials
 from services.apps.domain.deployment import NewApp
 from services.apps.domain.entities import STABLE, App, AppEvent, AppFilter
 from services.apps.domain.pace import measure_pace
+from services.apps.domain.resources import ResourceChanges
 from services.apps.domain.stamps import OperationFilter
 from services.apps.domain.values import ValueChanges, list_masked
 from services.apps.usecases.delete_app import Deletion
@@ -117,7 +118,7 @@ def parse_app_changes(request: pb.UpdateAppRequest) -> RequestedChanges:
     given = {field.name: value for field, value in request.ListFields()}
     return RequestedChanges(
         plain={key: given[key] for key in _PLAIN if key in given},
-        resources={key: given[name] for name, key in _RESOURCES.items() if name in given},
+        resources=ResourceChanges(**{key: given[name] for name, key in _RESOURCES.items() if name in given}),
         values=parse_changes(request),
     )
 
@@ -156,7 +157,7 @@ def render_app(app: App, *, update: ItemRevision | None = None, icon: str = "") 
             for item in app.list_conditions()
         ],
     )
-    message.config.update(dict(app.config))
+    message.config.update(app.config.to_json())
     if known := find_credentials(app):
         message.credentials.CopyFrom(
             app_pb2.AppCredentials(

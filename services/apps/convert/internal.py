@@ -72,7 +72,7 @@ def render_lock(lock: AppLock) -> pb.AppHold:
         operation_id=operation.id if operation else "",
         port=app.port,
         runtime=app.runtime,
-        storage=str(app.config.get("storage", "")),
+        storage=app.config.storage,
         created_at=render_time(app.created_at),
         probe=_render_target(app),
     )

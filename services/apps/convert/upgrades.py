@@ -39,7 +39,7 @@ def render_update(update: AppUpdate) -> pb.AppUpdate:
         version=changes.version,
         current_revision=app.revision,
         # Records of earlier releases have no version; the catalog knows it by the revision.
-        current_version=str(app.rendering.get("version") or changes.from_version),
+        current_version=app.rendering.version or changes.from_version,
         images=[
             item_pb2.ImageChange(service=service, before=before, after=after)
             for service, before, after in changes.images

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -49,23 +48,6 @@ def render_values_file(compose: str, environment: Mapping[str, str], *, host: st
     known = {**environment, _HOST: f"[{host}]" if ":" in host else host}
     values = {name: known.get(name.removeprefix(ALIAS)) for name in names}
     return render_env_file({name: value for name, value in values.items() if value is not None})
-
-
-def mark_without_values(rendering: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the record of a rendering, with a note that its definition has references in place of every value.
-
-    The note names the definition: a release that knows nothing of it may write another one, values and all.
-    """
-    return {**rendering, "without_values": _name_definition(rendering)}
-
-
-def is_without_values(rendering: Mapping[str, Any]) -> bool:
-    """Whether the definition of a record is known to have no values in it."""
-    return rendering.get("without_values") == _name_definition(rendering)
-
-
-def _name_definition(rendering: Mapping[str, Any]) -> str:
-    return hashlib.sha256(str(rendering.get("compose", "")).encode()).hexdigest()[:16]
 
 
 def read_project(compose: str) -> str:

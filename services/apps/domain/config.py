@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.common.core.errors import InvalidError, Violation
@@ -28,6 +28,7 @@ _PATTERNS = {
 }
 _CHOICES = {"runtime": ("compose", "oci", "auto"), "network": ("dhcp", "static")}
 KEYS = (*_NUMBERS, *_TEXTS, *_CHOICES)
+_PARSERS = {key: int if key in _NUMBERS else str for key in KEYS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,29 +41,59 @@ class ContainerLimits:
     swap: int
 
 
-@dataclass(frozen=True)
-class DeployConfig:
-    """A valid `config`; what is not set is absent from `values`."""
+@dataclass(frozen=True, kw_only=True)
+class AppConfig:
+    """Settings of an app's container; None or empty: not set.
 
-    values: Mapping[str, Any]
+    Attributes:
+        memory, swap: MB.
+        disk_size: GB of the root disk.
+        port: that an image listens at, where the catalog item does not say.
+        ostemplate: volume or file name of the template.
+        network: dhcp or static.
+        runtime: compose, oci or, in a request, auto.
+        unknown: settings that a later release has stored; written back as they are.
+    """
 
-    def number(self, key: str) -> int | None:
-        """Return a number that was given, or None."""
-        value = self.values.get(key)
-        return None if value is None else int(value)
+    memory: int | None = None
+    cores: int | None = None
+    disk_size: int | None = None
+    swap: int | None = None
+    port: int | None = None
+    vlan: int | None = None
+    ostemplate: str = ""
+    storage: str = ""
+    image: str = ""
+    bridge: str = ""
+    runtime: str = ""
+    network: str = ""
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
-    def text(self, key: str) -> str:
-        """Return a text that was given, or the empty one."""
-        return str(self.values.get(key, ""))
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> AppConfig:
+        """Parse settings as they are stored, which were valid when they were given."""
+        known: dict[str, Any] = {}
+        unknown = {}
+        for name, value in record.items():
+            parse = _PARSERS.get(name)
+            if parse is None:
+                unknown[name] = value
+            elif value is not None:
+                known[name] = parse(value)
+        return cls(**known, unknown=unknown)
+
+    def to_json(self) -> dict[str, Any]:
+        """Render the settings for the database and for clients, without those that are not set."""
+        values = ((name, getattr(self, name)) for name in KEYS)
+        return {**self.unknown, **{name: value for name, value in values if value not in (None, "")}}
 
     @property
-    def runtime(self) -> str:
+    def requested_runtime(self) -> str:
         """Requested runtime: compose, oci, or empty for the one that suits."""
-        runtime = self.text("runtime")
-        return "" if runtime == "auto" else runtime
+        return "" if self.runtime == "auto" else self.runtime
 
 
-def parse_config(raw: Mapping[str, Any]) -> DeployConfig:
+def parse_config(raw: Mapping[str, Any]) -> AppConfig:
     """Parse the `config` of a deployment.
 
     Raises:
@@ -78,7 +109,7 @@ def parse_config(raw: Mapping[str, Any]) -> DeployConfig:
             values[key] = int(value) if key in _NUMBERS else value
     if violations:
         raise InvalidError(f"{violations[0].field}: {violations[0].description}", violations=violations)
-    return DeployConfig(values)
+    return AppConfig(**values)
 
 
 def _find_fault(key: str, value: object) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.apps.domain.entities import App
+from services.clients.catalog.values import ItemCredentials
 from services.common.core.masking import MASK
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?[-+?][^{}]*)?\}|([A-Za-z_]\w*))")
@@ -24,16 +25,15 @@ class AppCredentials:
 
 def find_credentials(app: App) -> AppCredentials | None:
     """Return the first credentials of an app with its values, secret ones masked; None where its item names none."""
-    record = app.rendering.get("credentials") or {}
-    texts = {key: str(record.get(key) or "") for key in ("username", "password", "change")}
-    if not any(texts.values()):
+    written = app.rendering.credentials
+    if written is None or written == ItemCredentials():
         return None
     shown = app.visible_environment
-    names = dict.fromkeys(name for key in ("username", "password") for name in _list_names(texts[key]))
+    names = dict.fromkeys([*_list_names(written.username), *_list_names(written.password)])
     return AppCredentials(
-        username=_resolve(texts["username"], lambda name: shown.get(name, "")),
-        password=_resolve(texts["password"], lambda name: MASK if app.given.get(name) else ""),
-        change=_resolve(texts["change"], lambda name: shown.get(name, "")),
+        username=_resolve(written.username, lambda name: shown.get(name, "")),
+        password=_resolve(written.password, lambda name: MASK if app.given.get(name) else ""),
+        change=_resolve(written.change, lambda name: shown.get(name, "")),
         names=tuple(name for name in names if name in app.given),
     )
 

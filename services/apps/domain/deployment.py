@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from services.apps.domain.config import DeployConfig
+from services.apps.domain.config import AppConfig, ContainerLimits
 from services.apps.domain.entities import App, Upgrade
 from services.apps.domain.errors import NotAvailableError
 from services.apps.domain.records import list_inputs, update_record, version_of
+from services.apps.domain.rendering import AppRendering
 from services.apps.domain.values import check_flags, refuse_masks
 from services.clients.catalog.interface import Catalog
 from services.clients.catalog.values import Rendering
@@ -33,7 +33,7 @@ class NewApp:
     catalog_id: str
     hostname: str
     name: str
-    config: DeployConfig
+    config: AppConfig
     environment: Mapping[str, str] = field(repr=False)
     secret: Mapping[str, bool] = field(default_factory=dict)
     node: str = ""
@@ -69,32 +69,33 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
     """
     # Before rendering, and for previews too: a mask would be rendered as any other value.
     refuse_masks(new.environment)
-    rendering = await render_app(new, catalog, runtime=new.config.runtime, public_port=0)
+    rendering = await render_app(new, catalog, runtime=new.config.requested_runtime, public_port=0)
     check_flags(new.secret, rendering)
     defaults = await containers.get_deployment_defaults()
     # Such an item needs a node that runs images; for others the place decides on the runtime.
     only_oci = rendering.runtimes == ("oci",)
+    resources = choose_resources(new, rendering, defaults)
     placement = await find_place(
         containers,
         Wanted(
             host_id=new.host_id,
             node=new.node,
-            memory=choose_resources(new, rendering, defaults)["memory"],
-            disk_size=choose_resources(new, rendering, defaults)["disk_size"],
-            storage=new.config.text("storage"),
-            oci=new.config.runtime == "oci" or only_oci,
-            bridge=new.config.text("bridge") or defaults.bridge,
-            vlan=new.config.number("vlan") or 0,
+            memory=resources.memory,
+            disk_size=resources.disk_size,
+            storage=new.config.storage,
+            oci=new.config.requested_runtime == "oci" or only_oci,
+            bridge=new.config.bridge or defaults.bridge,
+            vlan=new.config.vlan or 0,
             network_cidr=_get_address(new),
             any_network=new.any_network,
             owner=new.id,
-            architectures=() if new.config.text("image") else rendering.architectures,
+            architectures=() if new.config.image else rendering.architectures,
             devices=rendering.devices,
         ),
     )
     offered = rendering.runtimes or ("compose",)
-    runtime, reason = choose_runtime(new.config.runtime, offered, placement)
-    is_chosen_here = runtime == "oci" and not new.config.runtime
+    runtime, reason = choose_runtime(new.config.requested_runtime, offered, placement)
+    is_chosen_here = runtime == "oci" and not new.config.requested_runtime
     return Plan(
         new=new,
         runtime=runtime,
@@ -174,8 +175,8 @@ async def render_app(new: NewApp, catalog: Catalog, *, runtime: str, public_port
             new.environment,
             public_port=public_port,
             runtime=runtime,
-            image=new.config.text("image"),
-            port=new.config.number("port") or 0,
+            image=new.config.image,
+            port=new.config.port or 0,
             hostname=new.hostname,
             project=new.hostname,
             secret=new.secret,
@@ -203,7 +204,7 @@ async def build_fallback(plan: Plan, catalog: Catalog, app: App) -> Upgrade | No
 
 def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
     new, place, defaults = plan.new, plan.placement, plan.defaults
-    texts = {key: value for key, value in new.config.values.items() if isinstance(value, str)}
+    limits = choose_resources(new, rendering, defaults)
     current = now()
     return App(
         id=new.id,
@@ -219,12 +220,8 @@ def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
         public_port=public_port,
         # An image answers at its own port; Compose publishes it on another one.
         published=rendering.port_published and plan.runtime == "compose",
-        config={
-            **texts,
-            **_given_port(new),
-            **choose_resources(new, rendering, defaults),
-            "runtime": plan.runtime,
-        },
+        # The VLAN is part of the network in the record.
+        config=dataclasses.replace(new.config, **vars(limits), runtime=plan.runtime, vlan=None),
         environment=rendering.environment,
         inputs=list_inputs(plan.runtime, rendering),
         secret_names=rendering.secret_names,
@@ -236,35 +233,29 @@ def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
     )
 
 
-def choose_resources(new: NewApp, rendering: Rendering, defaults: Defaults) -> dict[str, int]:
-    """Return memory, cores, disk_size and swap: as requested, else the default, but never less than the item needs."""
-    number = new.config.number
-    swap = number("swap")
-    return {
-        "memory": number("memory") or max(defaults.memory, rendering.min_memory),
-        "cores": number("cores") or defaults.cores,
-        "disk_size": number("disk_size") or max(defaults.disk_size, rendering.min_disk),
-        "swap": defaults.swap if swap is None else swap,
-    }
+def choose_resources(new: NewApp, rendering: Rendering, defaults: Defaults) -> ContainerLimits:
+    """Choose the resources of a new app: as requested, else the default, but never less than the item needs."""
+    config = new.config
+    return ContainerLimits(
+        memory=config.memory or max(defaults.memory, rendering.min_memory),
+        cores=config.cores or defaults.cores,
+        disk_size=config.disk_size or max(defaults.disk_size, rendering.min_disk),
+        swap=defaults.swap if config.swap is None else config.swap,
+    )
 
 
 def _get_address(new: NewApp) -> str:
-    return new.network_cidr or new.config.text("network")
+    return new.network_cidr or new.config.network
 
 
-def _given_port(new: NewApp) -> dict[str, int]:
-    port = new.config.number("port")
-    return {} if port is None else {"port": port}
-
-
-def _render_record(plan: Plan, rendering: Rendering) -> dict[str, Any]:
+def _render_record(plan: Plan, rendering: Rendering) -> AppRendering:
     new, defaults = plan.new, plan.defaults
-    record = {
-        "runtime_reason": plan.runtime_reason,
-        "network_cidr": _get_address(new),
-        "vlan": new.config.number("vlan") or 0,
-        "bridge": plan.placement.bridge or defaults.bridge,
-        "gateway": plan.placement.gateway if plan.placement.bridge else defaults.gateway,
-        "nameservers": list(defaults.nameservers),
-    }
+    record = AppRendering(
+        runtime_reason=plan.runtime_reason,
+        network_cidr=_get_address(new),
+        vlan=new.config.vlan or 0,
+        bridge=plan.placement.bridge or defaults.bridge,
+        gateway=plan.placement.gateway if plan.placement.bridge else defaults.gateway,
+        nameservers=defaults.nameservers,
+    )
     return update_record(record, rendering)

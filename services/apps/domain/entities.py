@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from services.apps.domain.config import AppConfig
+from services.apps.domain.rendering import AppRendering
 from services.clients.auth.values import Quota
 from services.clients.backups.values import LastBackup, OverdueRun
 from services.common.core.masking import MASK, find_credentials, mask_credentials, mask_values
@@ -40,7 +42,7 @@ class App:
         environment: every value by variable, as the container gets it; shown only through `visible_environment`.
         inputs: every value by input, where an image is the container and its variables have other names; else empty.
         secret_names: the names in both whose values are not shown.
-        rendering: what runs in it, without values: compose, images, probe, entrypoint, mounts, credentials.
+        rendering: what runs in it, without values.
         published: whether the main port is published on `public_port` inside the container.
         last_backup: the newest that can be restored, as the backups service reported last.
         overdue_backup: the run of a policy that should have given a backup by now, as the backups service reported last.
@@ -61,11 +63,11 @@ class App:
     public_port: int | None = None
     published: bool = False
     address: str = ""
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: AppConfig = field(default_factory=AppConfig)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     inputs: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_names: tuple[str, ...] = ()
-    rendering: Mapping[str, Any] = field(default_factory=dict)
+    rendering: AppRendering = field(default_factory=AppRendering)
     revision: str = ""
     adopted: bool = False
     error: str = ""
@@ -102,7 +104,8 @@ class App:
             return ""
         host = f"[{self.address}]" if ":" in self.address else self.address
         # The probe asks the main port in the protocol that the catalog item declares; adopted apps have none.
-        scheme = (self.rendering.get("probe") or {}).get("scheme") or "http"
+        probe = self.rendering.probe
+        scheme = (probe.scheme if probe else "") or "http"
         return f"{scheme}://{host}:{self.port}"
 
     @property
@@ -189,7 +192,7 @@ class AppVersion:
     environment: Mapping[str, str] = field(repr=False)
     inputs: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_names: tuple[str, ...]
-    rendering: Mapping[str, Any]
+    rendering: AppRendering
 
     @property
     def values(self) -> dict[str, Any]:

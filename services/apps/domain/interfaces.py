@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.apps.domain.changes import Change
+from services.apps.domain.config import AppConfig
 from services.apps.domain.entities import App, AppFilter, NewAppOperation, Upgrade
 from services.apps.domain.sightings import Sightings
 from services.apps.domain.stamps import AppStamp, ListedStamp, LogStamp, OperationFilter
@@ -192,7 +193,7 @@ class SummaryStore(Protocol):
     async def list_app_ids(self, *, owner: int | None) -> list[str]:
         """List the ids of the apps, the newest first."""
 
-    async def list_counted_configs(self, *, owner: int) -> Sequence[Mapping[str, Any]]:
+    async def list_counted_configs(self, *, owner: int) -> Sequence[AppConfig]:
         """List the configurations of the apps of an owner that count for a quota."""
 
 

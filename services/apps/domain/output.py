@@ -147,7 +147,7 @@ def parse_output(app: App, source: str, text: str, *, wanted: OutputRequest) -> 
 
 def _read_services(app: App) -> dict[str, str]:
     """Return the services of an app's definition, with the names that their containers have been given, if any."""
-    document: Any = yaml.safe_load(str(app.rendering.get("compose", ""))) or {}
+    document: Any = yaml.safe_load(app.rendering.compose) or {}
     services: Any = document.get("services") if isinstance(document, dict) else None
     if not isinstance(services, dict):
         return {}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.apps.domain.entities import App
+from services.clients.catalog.values import ItemProbe
 
 GRACE_S = 120  # for an app whose definition names no time of its own: images unpack, databases recover
+_UNKNOWN = ItemProbe()
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,10 @@ class ProbeTarget:
 
 def find_target(app: App) -> ProbeTarget:
     """Return the probe of an app; port 0 where there is nothing to probe."""
-    probe = app.rendering.get("probe") or {}
-    declared = int(probe.get("port") or 0)
+    probe = app.rendering.probe or _UNKNOWN
     return ProbeTarget(
-        scheme=str(probe.get("scheme") or "tcp"),
-        port=declared if declared and declared != app.internal_port else int(app.port or 0),
-        path=str(probe.get("path") or "/"),
-        grace_s=int(probe.get("grace_s") or GRACE_S),
+        scheme=probe.scheme or "tcp",
+        port=probe.port if probe.port and probe.port != app.internal_port else app.port or 0,
+        path=probe.path or "/",
+        grace_s=probe.grace_s or GRACE_S,
     )

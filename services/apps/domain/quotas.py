@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from services.apps.domain.config import AppConfig
 from services.apps.domain.errors import QuotaExceededError
 from services.clients.auth.values import Quota
 
@@ -37,18 +38,18 @@ class UsedResources:
     disk: int = 0
 
 
-def sum_usage(configs: Iterable[Mapping[str, Any]]) -> UsedResources:
+def sum_usage(configs: Iterable[AppConfig]) -> UsedResources:
     """Sum what apps of these configurations take together, as quotas count it."""
     used = UsedResources()
     for config in configs:
         used.apps += 1
-        used.memory += int(config.get("memory", 0) or 0)
-        used.cores += int(config.get("cores", 0) or 0)
-        used.disk += int(config.get("disk_size", 0) or 0)
+        used.memory += config.memory or 0
+        used.cores += config.cores or 0
+        used.disk += config.disk_size or 0
     return used
 
 
-def check_quota(quota: Quota, configs: Iterable[Mapping[str, Any]]) -> None:
+def check_quota(quota: Quota, configs: Iterable[AppConfig]) -> None:
     """Refuse what apps of these configurations would take together.
 
     Raises:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
-from services.apps.domain.compose import mark_without_values, read_project
+from services.apps.domain.compose import read_project
 from services.apps.domain.entities import App, AppVersion
+from services.apps.domain.rendering import AppRendering
 from services.clients.catalog.interface import Catalog
 from services.clients.catalog.values import Rendering
 
@@ -15,7 +16,7 @@ def version_of(app: App) -> AppVersion:
     """Return the version that an app runs now."""
     return AppVersion(
         revision=app.revision,
-        version=str(app.rendering.get("version", "")),
+        version=app.rendering.version,
         internal_port=app.internal_port,
         published=app.published,
         environment=app.environment,
@@ -46,10 +47,10 @@ async def render_again(
         values,
         public_port=app.public_port or 0,
         runtime=app.runtime,
-        image=str(app.config.get("image", "")),
-        port=int(app.config.get("port", 0)),
+        image=app.config.image,
+        port=app.config.port or 0,
         hostname=app.hostname,
-        project=read_project(str(app.rendering.get("compose", ""))) or app.hostname,
+        project=read_project(app.rendering.compose) or app.hostname,
         revision=revision,
         # The catalog leaves out values of inputs that the new revision no longer has.
         from_revision=app.revision,
@@ -62,23 +63,17 @@ def list_inputs(runtime: str, rendering: Rendering) -> Mapping[str, str]:
     return rendering.inputs if runtime == "oci" else {}
 
 
-def update_record(record: Mapping[str, Any], rendering: Rendering) -> dict[str, Any]:
+def update_record(record: AppRendering, rendering: Rendering) -> AppRendering:
     """Return the record of what runs in an app, after it was rendered again."""
-    return mark_without_values({**record, "version": rendering.version, **_render_definition(rendering)})
-
-
-def _render_definition(rendering: Rendering) -> dict[str, Any]:
-    return {
-        "compose": rendering.docker_compose,
-        "images": list(rendering.images),
-        "probe": dict(rendering.probe),
-        "mounts": [list(mount) for mount in rendering.mounts],
-        "credentials": dict(rendering.credentials),
-        "devices": list(rendering.devices),
-        **_render_image(rendering),
-    }
-
-
-def _render_image(rendering: Rendering) -> dict[str, Any]:
-    entrypoint = " ".join(filter(None, (rendering.entrypoint, rendering.command)))
-    return {"image": rendering.image, "entrypoint": entrypoint}
+    return dataclasses.replace(
+        record,
+        version=rendering.version,
+        compose=rendering.docker_compose,
+        images=rendering.images,
+        probe=rendering.probe,
+        mounts=rendering.mounts,
+        credentials=rendering.credentials,
+        devices=rendering.devices,
+        image=rendering.image,
+        entrypoint=" ".join(filter(None, (rendering.entrypoint, rendering.command))),
+    ).mark_without_values()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.apps.domain.compose import is_without_values
 from services.apps.domain.entities import App
 from services.apps.domain.errors import NotAvailableError
 from services.clients.catalog.values import Rendering
@@ -100,7 +99,7 @@ def find_flags(app: App) -> dict[str, bool]:
     Only a record of this release says that a value may be shown: earlier ones went by its name.
     """
     flags = dict.fromkeys(app.secret_names, True)
-    if is_without_values(app.rendering):
+    if app.rendering.is_without_values:
         flags |= {name: False for name in app.given if name not in flags}
     return flags
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.apps.domain.config import AppConfig
 from services.apps.domain.entities import App, AppEvent, Condition
+from services.apps.domain.rendering import AppRendering
 from services.apps.store.tables import apps
 from services.clients.backups.values import LastBackup, OverdueRun
 from services.common.identity.sealing import Sealer
@@ -39,6 +41,8 @@ class AppRows:
             place = f"apps.{name}.{values['id']}"
             values[name] = json.loads(self._sealer.open(values[name], place=place)) if values[name] else {}
         values["secret_names"] = tuple(values["secret_names"])
+        values["config"] = AppConfig.from_json(values["config"])
+        values["rendering"] = AppRendering.from_json(values["rendering"])
         values["conditions"] = tuple(
             Condition(type=item["type"], message=item["message"], since=datetime.fromisoformat(item["since"]))
             for item in values["conditions"]
@@ -48,10 +52,8 @@ class AppRows:
     def render_app(self, app: App) -> dict[str, Any]:
         """The row of an app."""
         row = {column: getattr(app, column) for column in _APP_COLUMNS}
-        row |= {name: self._seal(app.id, name, row[name]) for name in SEALED_COLUMNS}
-        row["config"], row["rendering"] = dict(app.config), dict(app.rendering)
-        row["secret_names"], row["conditions"] = list(app.secret_names), _render_conditions(app.conditions)
-        return row
+        row["conditions"] = _render_conditions(app.conditions)
+        return self.render_columns(app.id, row)
 
     def render_columns(self, app_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Changed columns of an app.
@@ -64,6 +66,9 @@ class AppRows:
             raise ValueError(f"apps has no column {', '.join(sorted(unknown))}")
         fields = dict(values)
         fields |= {name: self._seal(app_id, name, fields[name]) for name in SEALED_COLUMNS if name in fields}
+        fields |= {name: fields[name].to_json() for name in ("config", "rendering") if name in fields}
+        if "secret_names" in fields:
+            fields["secret_names"] = list(fields["secret_names"])
         return fields
 
     def _seal(self, app_id: str, column: str, values: Mapping[str, str]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
+from services.apps.domain.config import AppConfig
 from services.apps.domain.summary import OperationCounts
 from services.apps.store.tables import apps, operation_tables
 from services.common.db.database import Database
@@ -59,15 +58,15 @@ class SummaryReads:
         query = sa.select(apps.c.id).where(*_of(owner)).order_by(apps.c.created_at.desc(), apps.c.id.desc())
         return await self._db.read(lambda connection: list(connection.execute(query).scalars()))
 
-    async def list_counted_configs(self, *, owner: int) -> list[Mapping[str, Any]]:
+    async def list_counted_configs(self, *, owner: int) -> list[AppConfig]:
         """List the configurations of the apps of an owner that count for a quota: adopted ones were there before."""
         return await self._db.read(lambda connection: read_counted_configs(connection, owner))
 
 
-def read_counted_configs(connection: sa.Connection, owner: int) -> list[Mapping[str, Any]]:
+def read_counted_configs(connection: sa.Connection, owner: int) -> list[AppConfig]:
     """Read the configurations of the apps of an owner that count for a quota, within a transaction."""
     query = sa.select(apps.c.config).where(apps.c.owner_id == owner, apps.c.adopted.is_(False))
-    return list(connection.execute(query).scalars())
+    return [AppConfig.from_json(config) for config in connection.execute(query).scalars()]
 
 
 def _of(owner: int | None) -> list[sa.ColumnElement[bool]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.apps.domain.entities import AppVersion, Upgrade
+from services.apps.domain.rendering import AppRendering
 from services.apps.store.rows import AppRows
 from services.apps.store.tables import apps, upgrades
 from services.common.core.clock import now
@@ -55,12 +55,7 @@ class UpgradeRows:
 
     def apply_version(self, connection: sa.Connection, app_id: str, version: AppVersion) -> None:
         """Make an app be of a version."""
-        values = {
-            **version.values,
-            "secret_names": list(version.secret_names),
-            "rendering": dict(version.rendering),
-        }
-        fields = {**self._rows.render_columns(app_id, values), "updated_at": now()}
+        fields = {**self._rows.render_columns(app_id, version.values), "updated_at": now()}
         connection.execute(apps.update().where(apps.c.id == app_id).values(**fields))
 
     def list_all(self, connection: sa.Connection, app_id: str) -> list[Upgrade]:
@@ -98,12 +93,15 @@ class UpgradeRows:
         connection.execute(upgrades.delete().where(upgrades.c.id == upgrade_id))
 
     def _seal(self, upgrade_id: str, version: AppVersion) -> str:
-        values = dataclasses.asdict(version)
+        values = {**version.values, "version": version.version}
         # The release before takes no other fields; within the rendering it carries them along.
-        values["rendering"] = {**values["rendering"], "inputs": values.pop("inputs")}
+        values["rendering"] = {**version.rendering.to_json(), "inputs": dict(values.pop("inputs"))}
+        values["environment"] = dict(version.environment)
         return self._sealer.seal(json.dumps(values), place=f"apps.upgrades.{upgrade_id}")
 
     def _open(self, upgrade_id: str, sealed: str) -> AppVersion:
         values: dict[str, Any] = json.loads(self._sealer.open(sealed, place=f"apps.upgrades.{upgrade_id}"))
         inputs = values["rendering"].pop("inputs", {})
-        return AppVersion(**{**values, "inputs": inputs, "secret_names": tuple(values["secret_names"])})
+        rendering = AppRendering.from_json(values["rendering"])
+        names = tuple(values["secret_names"])
+        return AppVersion(**{**values, "inputs": inputs, "secret_names": names, "rendering": rendering})

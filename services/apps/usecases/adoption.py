@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from services.apps.domain.app_checks import require_stable
 from services.apps.domain.changes import AddLog, ChangeApp
+from services.apps.domain.config import AppConfig
 from services.apps.domain.entities import App
 from services.apps.domain.errors import (
     ContainerManagedError,
@@ -166,11 +167,11 @@ def _describe_adopted(
         runtime="adopted",
         internal_port=port,
         address=container.address,
-        config={
-            "memory": int(container.memory / 1024**2),
-            "cores": container.cpus,
-            "disk_size": max(1, int(container.disk / gigabyte)),
-        },
+        config=AppConfig(
+            memory=int(container.memory / 1024**2),
+            cores=container.cpus,
+            disk_size=max(1, int(container.disk / gigabyte)),
+        ),
         adopted=True,
         created_at=current,
         updated_at=current,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from services.apps.domain.app_checks import require_stable
-from services.apps.domain.compose import is_without_values, mark_without_values, republish
+from services.apps.domain.compose import republish
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppStateError, NoFreePortError
 from services.apps.domain.marks import require_managed
@@ -68,11 +68,12 @@ async def copy_app(
 
 
 def _describe_copy(source: App, requester: Requester, *, hostname: str, port: int) -> App:
-    rendering = dict(source.rendering)
-    if source.published and source.public_port is not None and rendering.get("compose"):
-        rendering["compose"] = republish(str(rendering["compose"]), source.public_port, port)
+    rendering = source.rendering
+    if source.published and source.public_port is not None and rendering.compose:
+        compose = republish(rendering.compose, source.public_port, port)
+        rendering = dataclasses.replace(rendering, compose=compose)
         # The note contains a hash of the definition, which has changed with the port.
-        rendering = mark_without_values(rendering) if is_without_values(source.rendering) else rendering
+        rendering = rendering.mark_without_values() if source.rendering.is_without_values else rendering
     current = now()
     return dataclasses.replace(
         source,

@@ -61,7 +61,7 @@ async def _record_app(dependencies: AppDependencies, plan: Plan, requester: Requ
         begin = build_creation(
             dependencies, app, "deploy_app", requester=requester, kept_id=operation_id if stored else ""
         )
-        reason = str(app.rendering.get("runtime_reason", ""))
+        reason = app.rendering.runtime_reason
         changes = (*stored, *((AddLog(app.id, reason, level="warning"),) if reason else ()))
         if await store.add_app(app, dataclasses.replace(begin, quota=quota), changes=changes):
             return app

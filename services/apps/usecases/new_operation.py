@@ -48,7 +48,7 @@ def build_operation(
         steps=dependencies.plan(kind, base),
         requested_by=requester.user_id,
         node=_name_node_load(app, kind),
-        storage=f"{app.host_id}/{app.config.get('storage', '')}" if kind in _FILLING else "",
+        storage=f"{app.host_id}/{app.config.storage}" if kind in _FILLING else "",
         seen=app.updated_at,
     )
 

@@ -30,11 +30,9 @@ async def plan_deployment(new: NewApp, catalog: Catalog, containers: Containers)
     Raises:
         InvalidError: the catalog does not know the item, or an input or a setting is wrong.
     """
-    rendering = await render_app(new, catalog, runtime=new.config.runtime, public_port=0)
-    resources = ContainerLimits(
-        **choose_resources(new, rendering, await containers.get_deployment_defaults())
-    )
-    runtime = new.config.runtime or next(iter(rendering.runtimes), "compose")
+    rendering = await render_app(new, catalog, runtime=new.config.requested_runtime, public_port=0)
+    resources = choose_resources(new, rendering, await containers.get_deployment_defaults())
+    runtime = new.config.requested_runtime or next(iter(rendering.runtimes), "compose")
     try:
         plan = await plan_app(new, catalog, containers)
     except DomainError as error:

@@ -6,13 +6,13 @@ The release before reads what this one writes: it puts every value into the `.en
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import yaml
 
-from services.apps.domain.compose import is_without_values, mark_without_values
 from services.apps.domain.entities import App
 from services.apps.domain.records import render_again
 from services.clients.catalog.interface import Catalog
@@ -54,17 +54,15 @@ async def remove_stored_values(store: StoredApps, catalog: Catalog) -> int:
     while page := await store.list_apps_after(last, limit=_PAGE):
         last = page[-1].id
         for app in page:
-            if app.is_stable and not app.adopted and not is_without_values(app.rendering):
+            if app.is_stable and not app.adopted and not app.rendering.is_without_values:
                 count += await store.replace_record(app, await _describe_app(app, catalog))
     return count
 
 
 async def _describe_app(app: App, catalog: Catalog) -> dict[str, Any]:
-    text = str(app.rendering.get("compose", ""))
-    record = {
-        **app.rendering,
-        "compose": await asyncio.to_thread(replace_values, text, app.given) if text else text,
-    }
+    text = app.rendering.compose
+    compose = await asyncio.to_thread(replace_values, text, app.given) if text else text
+    record = dataclasses.replace(app.rendering, compose=compose)
     secret = {*app.secret_names, *app.environment}
     try:
         rendering = await render_again(catalog, app, app.given, revision=app.revision, secret={})
@@ -74,8 +72,8 @@ async def _describe_app(app: App, catalog: Catalog) -> dict[str, Any]:
         rendering = None
     if rendering is not None:
         secret = {*app.secret_names, *rendering.secret_names}
-        record["credentials"] = dict(rendering.credentials)
-    return {"secret_names": sorted(secret), "rendering": mark_without_values(record)}
+        record = dataclasses.replace(record, credentials=rendering.credentials)
+    return {"secret_names": sorted(secret), "rendering": record.mark_without_values()}
 
 
 def replace_values(compose: str, values: Mapping[str, str]) -> str:

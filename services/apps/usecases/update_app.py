@@ -9,15 +9,16 @@ from typing import Any
 
 from services.apps.domain.app_checks import require_container, require_stable
 from services.apps.domain.changes import AddLog, AddUpgrade, ChangeApp
-from services.apps.domain.entities import App, NewAppOperation, Upgrade
+from services.apps.domain.entities import App, AppVersion, NewAppOperation, Upgrade
 from services.apps.domain.marks import require_managed
 from services.apps.domain.records import list_inputs, render_again, update_record, version_of
+from services.apps.domain.resources import ContainerUpdate, ResourceChanges
 from services.apps.domain.values import ValueChanges, change_values, check_flags, list_disclosed
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.new_operation import build_operation
 from services.common.core.errors import invalid_field
 
-_NAMES = {"memory": "memory_mb", "cores": "cores", "disk_size": "disk_gb"}
+_OF_VALUES = ("environment", "inputs", "secret_names", "rendering")  # columns that a change of values sets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +27,11 @@ class RequestedChanges:
 
     Attributes:
         plain: columns that the container does not depend on, by name: `name`.
-        resources: memory in MB, cores, and the disk's size in GB, by their names in `config`.
         values: changes of the values of inputs.
     """
 
     plain: Mapping[str, Any] = field(default_factory=dict)
-    resources: Mapping[str, int] = field(default_factory=dict)
+    resources: ResourceChanges = field(default_factory=ResourceChanges)
     values: ValueChanges = field(default_factory=ValueChanges)
 
 
@@ -55,15 +55,20 @@ async def update_app(
     app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
     confirm_disclosure(app, changes.values, requester)
     # What stays as it is needs neither an operation nor quota.
-    resources = {key: value for key, value in changes.resources.items() if value != app.config.get(key)}
-    if resources.get("disk_size", 0) and resources["disk_size"] < int(app.config.get("disk_size", 0)):
-        raise invalid_field("disk", f"{resources['disk_size']} is less than now, and disks only grow")
+    resources = changes.resources.without_unchanged(app.config)
+    if resources.disk_size and resources.disk_size < (app.config.disk_size or 0):
+        raise invalid_field("disk", f"{resources.disk_size} is less than now, and disks only grow")
     # `plain`: columns that change at once; `work`: those whose change the container has to follow.
     plain = {key: value for key, value in changes.plain.items() if value != getattr(app, key)}
-    work: dict[str, Any] = {"config": {**app.config, **resources}} if resources else {}
+    work: dict[str, Any] = {"config": resources.apply_to(app.config)} if resources else {}
+    before = version_of(app)
+    after = before
     if changes.values:
-        changed = await _render_values(dependencies, app, changes.values)
-        (work if "environment" in changed else plain).update(changed)
+        after = await _render_values(dependencies, app, before, changes=changes.values)
+    if has_environment := (before.environment, before.inputs) != (after.environment, after.inputs):
+        work |= {name: after.values[name] for name in _OF_VALUES}
+    elif after.secret_names != before.secret_names:
+        plain["secret_names"] = after.secret_names
     if not work:
         if plain:
             renamed = (
@@ -74,13 +79,17 @@ async def update_app(
     require_stable(app)
     require_managed(app)
     require_container(app)
-    begin = _begin(dependencies, app, requester, resources=resources, work=work)
+    # The version that the operation switches back to when it fails; it is deleted at its end.
+    former = Upgrade(id=requester.operation_id, app_id=app.id, before=before, after=after, status="current")
+    begin = _begin(
+        dependencies, app, requester, resources=resources, former=former if has_environment else None
+    )
+    stored = (AddUpgrade(former),) if has_environment else ()
     # Only growth needs quota: with a lowered quota a user may still shrink an app.
-    if any(value > int(app.config.get(key, 0)) for key, value in resources.items()):
+    if resources.is_more_than(app.config):
         begin = dataclasses.replace(begin, quota=await dependencies.quotas.get_quota(app.owner_id))
-    former = (AddUpgrade(_keep_former(begin.id, app, work)),) if "environment" in work else ()
     await dependencies.store.begin(
-        app.id, begin, values={**plain, **work}, message=f"Changing {app.hostname}", changes=former
+        app.id, begin, values={**plain, **work}, message=f"Changing {app.hostname}", changes=stored
     )
     return await dependencies.store.get_app(app.id)
 
@@ -91,8 +100,10 @@ def confirm_disclosure(app: App, changes: ValueChanges, requester: Requester) ->
         requester.confirm(f"{app.id}: shows {', '.join(disclosed)}")
 
 
-async def _render_values(dependencies: AppDependencies, app: App, changes: ValueChanges) -> dict[str, Any]:
-    """The columns that a change of values changes: with the environment, the container has to follow.
+async def _render_values(
+    dependencies: AppDependencies, app: App, before: AppVersion, *, changes: ValueChanges
+) -> AppVersion:
+    """Return the version of an app after a change of values; with its environment, the container has to follow.
 
     Raises:
         InvalidError: a value does not fit, or is not there.
@@ -100,17 +111,22 @@ async def _render_values(dependencies: AppDependencies, app: App, changes: Value
     """
     new = change_values(app, changes)
     if not new.is_changed and not changes.secret:
-        return {}
+        return before
     rendering = await render_again(
         dependencies.catalog, app, new.values, revision=app.revision, secret=new.secret
     )
     check_flags(changes.secret, rendering)
-    inputs, shown = list_inputs(app.runtime, rendering), {"secret_names": list(rendering.secret_names)}
+    inputs, names = list_inputs(app.runtime, rendering), rendering.secret_names
     is_same = dict(rendering.environment) == dict(app.environment) and dict(inputs) == dict(app.inputs)
     if not new.is_changed or is_same:  # the catalog may read another spelling as the value that is there
-        return shown if changes.secret else {}
-    record = update_record(app.rendering, rendering)
-    return {**shown, "environment": rendering.environment, "inputs": inputs, "rendering": record}
+        return dataclasses.replace(before, secret_names=names) if changes.secret else before
+    return dataclasses.replace(
+        before,
+        environment=rendering.environment,
+        inputs=inputs,
+        secret_names=names,
+        rendering=update_record(app.rendering, rendering),
+    )
 
 
 def _begin(
@@ -118,36 +134,25 @@ def _begin(
     app: App,
     requester: Requester,
     *,
-    resources: Mapping[str, int],
-    work: Mapping[str, Any],
+    resources: ResourceChanges,
+    former: Upgrade | None,
 ) -> NewAppOperation:
-    changes: dict[str, Any] = {_NAMES[key]: value for key, value in resources.items()}
-    if has_environment := "environment" in work:
-        before, after = set(app.environment), set(work["environment"])
-        changes["has_environment"] = True
+    changes = ContainerUpdate(resources=resources)
+    if former is not None:
+        before, after = set(former.before.environment), set(former.after.environment)
         # An image's container keeps the variables that it is not ordered to drop.
-        changes["dropped"], changes["added"] = sorted(before - after), sorted(after - before)
+        dropped, added = sorted(before - after), sorted(after - before)
+        changes = ContainerUpdate(
+            resources=resources, has_environment=True, dropped=tuple(dropped), added=tuple(added)
+        )
     return build_operation(
         dependencies,
         app,
         "update_app",
         requester=requester,
         status="updating",
-        changes=changes,
-        former={_NAMES[key]: app.config[key] for key in resources if key in app.config},
-        former_config=dict(app.config),
-        kept_id=requester.operation_id if has_environment else "",
+        changes=changes.to_json(),
+        former=resources.select_former(app.config).to_json(),
+        former_config=app.config.to_json(),
+        kept_id=former.id if former else "",
     )
-
-
-def _keep_former(operation_id: str, app: App, changed: Mapping[str, Any]) -> Upgrade:
-    """Return the version that the operation switches back to when it fails; it is deleted at its end."""
-    former = version_of(app)
-    after = dataclasses.replace(
-        former,
-        environment=changed["environment"],
-        inputs=changed["inputs"],
-        secret_names=tuple(changed["secret_names"]),
-        rendering=changed["rendering"],
-    )
-    return Upgrade(id=operation_id, app_id=app.id, before=former, after=after, status="current")

@@ -11,7 +11,7 @@ from services.apps.workflows.steps.container_creation import make_first_containe
 from services.apps.workflows.steps.creation import CreationSteps
 from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.lookup import find_container
-from services.clients.inventory.values import Ref, Task
+from services.clients.inventory.values import ContainerChanges, Ref, Task
 from services.common.core.errors import BusyError, DomainError
 from services.common.operations.model import Context, Step, Workflow, is_transient
 
@@ -116,7 +116,7 @@ def restore_beside(tools: Tools) -> Workflow[CopyState]:
             beside=True,
             archive=state.archive,
             hostname=app.hostname,
-            storage=str(app.config.get("storage", "")),
+            storage=app.config.storage,
         )
 
     async def restore_container(state: CopyState, ctx: Context) -> CopyState:
@@ -128,8 +128,7 @@ def restore_beside(tools: Tools) -> Workflow[CopyState]:
     async def configure_container(state: CopyState, ctx: Context) -> CopyState:
         app = await tools.apps.get_app(state.app_id)
         # The archive has the resources of its time; the quota was checked with those of now.
-        known = {"memory_mb": app.config.get("memory"), "cores": app.config.get("cores")}
-        changes = {name: value for name, value in known.items() if value}
+        changes = ContainerChanges(memory_mb=app.config.memory, cores=app.config.cores)
         await tools.finish(
             await tools.containers.configure_container(state.ref, owner=app.id, changes=changes), ctx
         )

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from services.apps.domain.changes import Change, ChangeApp, ForgetUpgrade, SwitchVersion
+from services.apps.domain.config import AppConfig
+from services.apps.domain.resources import ContainerUpdate, ResourceChanges
 from services.apps.workflows.state import ChangeState, end_as_before, end_taken_back
 from services.apps.workflows.steps.compose import DockerSteps
 from services.apps.workflows.steps.snapshot import Snapshots
 from services.apps.workflows.steps.tools import Tools
-from services.clients.inventory.values import Container
+from services.clients.inventory.values import Container, ContainerChanges
 from services.common.core.errors import DomainError
 from services.common.operations.model import Context, Step, StepResult, Workflow, is_transient
 
 _GIB = 1 << 30  # bytes
 _TRIES = 3  # attempts to start what ran before, of failures that may pass
-_OF_ENVIRONMENT = frozenset(
-    {"has_environment", "dropped", "added"}
-)  # what of `changes` is not the container's
 
 
 @dataclass(frozen=True)
@@ -34,9 +31,9 @@ class UpdateState(ChangeState):
         kept_id: the version of before, stored for the time of the operation where the environment changes.
     """
 
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    former: Mapping[str, Any] = field(default_factory=dict)
-    former_config: Mapping[str, Any] = field(default_factory=dict)
+    changes: ContainerUpdate = field(default_factory=ContainerUpdate)
+    former: ResourceChanges = field(default_factory=ResourceChanges)
+    former_config: AppConfig = field(default_factory=AppConfig)
     kept_id: str = ""
 
 
@@ -63,16 +60,21 @@ class UpdateSteps:
 
     def find_risk(self, state: UpdateState) -> str:
         """Memory and cores are set back; a disk that grows, or another environment of what runs, may break it."""
-        if state.was_running and state.changes.get("has_environment"):
+        if state.was_running and state.changes.has_environment:
             return "the environment changes"
-        grows = int(state.changes.get("disk_gb") or 0) > int(state.former.get("disk_gb") or 0)
+        grows = (state.changes.resources.disk_size or 0) > (state.former.disk_size or 0)
         return "the disk grows" if grows and state.vmid is not None else ""
 
     async def configure(self, state: UpdateState, ctx: Context) -> UpdateState:
         """Set memory and cores, and grow the disk."""
-        changes = {name: value for name, value in state.changes.items() if name not in _OF_ENVIRONMENT}
-        if changes:
-            await self._set(state, ctx, changes)
+        if resources := state.changes.resources:
+            await self._set(
+                state,
+                ctx,
+                ContainerChanges(
+                    memory_mb=resources.memory, cores=resources.cores, disk_gb=resources.disk_size
+                ),
+            )
         # The status of an app that is not in error says whether its container runs.
         if state.previous != "error" or state.vmid is None:
             return state
@@ -81,7 +83,7 @@ class UpdateSteps:
 
     async def apply_environment(self, state: UpdateState, ctx: Context) -> UpdateState:
         """Have what runs take the environment."""
-        if not state.changes.get("has_environment"):
+        if not state.changes.has_environment:
             return state
         state = dataclasses.replace(state, touched=True)
         await ctx.save(state)
@@ -104,7 +106,8 @@ class UpdateSteps:
         # Memory and cores are set back in place; only a container that does not run needs its snapshot.
         broken = state.touched or (state.was_running and container.status != "running")
         is_back = broken and await self.snapshots.go_back(state, ctx)
-        if not is_back and (back := {name: was for name, was in state.former.items() if name != "disk_gb"}):
+        back = ContainerChanges(memory_mb=state.former.memory, cores=state.former.cores)
+        if not is_back and back != ContainerChanges():
             await self._set(state, ctx, back)
         if state.was_running:
             await self.tools.act("start", state, ctx)
@@ -128,8 +131,8 @@ class UpdateSteps:
         """Give the container the app's environment; `again` makes an image that runs read it."""
         app = await self.tools.apps.get_app(state.app_id)
         if app.runtime == "oci":
-            gone = state.changes.get("dropped" if again == "reboot" else "added") or ()
-            await self._set(state, ctx, {"environment": app.environment, "dropped_variables": list(gone)})
+            gone = state.changes.dropped if again == "reboot" else state.changes.added
+            await self._set(state, ctx, ContainerChanges(environment=app.environment, dropped_variables=gone))
             if state.was_running:
                 await self.tools.act(again, state, ctx)
                 await self.tools.act("start", state, ctx)
@@ -137,7 +140,7 @@ class UpdateSteps:
             await self.docker.push(state, ctx)
             await self.docker.start_project(state, ctx)
 
-    async def _set(self, state: UpdateState, ctx: Context, changes: Mapping[str, Any]) -> None:
+    async def _set(self, state: UpdateState, ctx: Context, changes: ContainerChanges) -> None:
         task = await self.tools.containers.configure_container(state.ref, owner=state.app_id, changes=changes)
         await self.tools.finish(task, ctx)
 
@@ -179,15 +182,16 @@ def update_app(tools: Tools) -> Workflow[UpdateState]:
 
 
 def _has_environment(state: UpdateState) -> bool:
-    return bool(state.changes.get("has_environment"))
+    return state.changes.has_environment
 
 
-def _describe_former(state: UpdateState, container: Container) -> Mapping[str, Any]:
+def _describe_former(state: UpdateState, container: Container) -> AppConfig:
     """The configuration of before, with the disk that the container has."""
     former = state.former_config
-    if not former or "disk_gb" not in state.former:
+    if former == AppConfig() or state.former.disk_size is None:
         return former
-    return {**former, "disk_size": max(int(state.former["disk_gb"]), int(container.disk // _GIB))}
+    disk_size = max(state.former.disk_size, int(container.disk // _GIB))
+    return dataclasses.replace(former, disk_size=disk_size)
 
 
 def _end(state: UpdateState) -> tuple[Change, ...]:
@@ -196,7 +200,7 @@ def _end(state: UpdateState) -> tuple[Change, ...]:
 
 def _end_failed(state: UpdateState, error: str, _cancelled: bool) -> tuple[Change, ...]:
     """The app is as before, whatever step failed; in error only where what ran before does not run any more."""
-    config = {"config": dict(state.former_config)} if state.former_config else {}
+    config = {} if state.former_config == AppConfig() else {"config": state.former_config}
     former = (SwitchVersion(state.kept_id, forward=False),) if state.kept_id else ()
     values = {**end_taken_back(state, error), **config}
     return (*former, ChangeApp(state.app_id, values), *_forget_former(state))

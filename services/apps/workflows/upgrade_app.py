@@ -103,8 +103,8 @@ class UpgradeSteps:
         after = (await self.upgrades.get_upgrade(state.upgrade_id)).after
         app = await self.tools.apps.get_app(state.app_id)
         if app.runtime == "oci":
-            return await self._exchange.pull(state, ctx, image=str(after.rendering["image"]))
-        compose = str(after.rendering["compose"])
+            return await self._exchange.pull(state, ctx, image=after.rendering.image)
+        compose = after.rendering.compose
         values = render_values_file(compose, after.environment, host=app.address or app.hostname)
         # In a folder of its own: the files of the running version stay until the backup is made.
         await write_files(self.tools, state, ctx, folder=_NEXT, files=(compose, values))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from services.backups.domain.restore_tests import RecordedApp, RestoreTestStatus
 
@@ -75,7 +73,7 @@ class CompleteBackup:
 
 @dataclass(frozen=True, kw_only=True)
 class AddBackup:
-    """A completed backup that another operation made; `began_at` in epoch seconds, `recorded` as JSON."""
+    """A completed backup that another operation made; `began_at` in epoch seconds."""
 
     app_id: str
     app_name: str
@@ -90,7 +88,7 @@ class AddBackup:
     size: int
     began_at: float
     left_out: tuple[str, ...] = ()
-    recorded: Mapping[str, Any] | None = None
+    recorded: RecordedApp | None = None
 
 
 @dataclass(frozen=True)

@@ -111,13 +111,14 @@ def _add_backup(connection: sa.Connection, change: AddBackup) -> int:
         name: getattr(change, name)
         for name in (
             *("app_id", "app_name", "owner_id", "host_id", "vmid", "mark", "notes"),
-            *("volume_id", "file_name", "storage", "size", "recorded"),
+            *("volume_id", "file_name", "storage", "size"),
         )
     }
     current = now()
     # Made within the operation of a restore, so its row appears only when its archive exists.
     new = backups.insert().values(
         **values,
+        recorded=change.recorded.to_json() if change.recorded else None,
         backup_type="snapshot",
         compression="zstd",
         wanted_storage="",

@@ -123,7 +123,7 @@ class SqlRestoreTestStore:
                 storage=new.storage,
                 bridge=new.bridge,
                 log=new.notes,
-                recorded=new.recorded.to_json() if new.recorded else None,
+                recorded=new.recorded,
                 left_out=backup.left_out,
                 broken=new.broken,
                 began_at=self._clock().timestamp(),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.backups.domain.restore_tests import RecordedApp
 from services.clients.inventory.values import Ref, Task
 
 
@@ -55,7 +56,7 @@ class RestoreBackupState:
     safety_done: bool = False
     safety_dump: Mapping[str, Any] | None = None
     safety_left_out: Sequence[str] = ()
-    safety_recorded: Mapping[str, Any] | None = None
+    safety_recorded: RecordedApp | None = None
     app_name: str = ""
     owner_id: int = 0
 

@@ -59,7 +59,7 @@ class InnerContext(Context):
         """See `Context.save`."""
         for change in changes:
             if isinstance(change, RecordApp):
-                self.state = replace(self.state, safety_recorded=change.app.to_json())
+                self.state = replace(self.state, safety_recorded=change.app)
             elif isinstance(change, NoteLeftOut):
                 self.state = replace(self.state, safety_left_out=change.volumes)
         self.state = replace(self.state, safety_dump=dump_state(state))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from services.backups.domain.changes import EndTest
 from services.backups.domain.restore_tests import (
@@ -28,7 +27,7 @@ class TestBackupState:
         bridge: isolated; empty: without network.
         vmid: of the test container; 0 until it is reserved.
         upid: the task of the step under way.
-        recorded: JSON of the app that the restored one is compared with; None: nothing is known of it.
+        recorded: the app that the restored one is compared with; None: nothing is known of it.
         left_out: volumes that are not in the archive.
         broken: why the archive cannot be restored, known before; empty: it may be restorable.
         began_at: epoch seconds.
@@ -47,7 +46,7 @@ class TestBackupState:
     bridge: str = ""
     vmid: int = 0
     upid: str = ""
-    recorded: Mapping[str, Any] | None = None
+    recorded: RecordedApp | None = None
     left_out: Sequence[str] = ()
     broken: str = ""
     began_at: float = 0.0
@@ -74,7 +73,7 @@ class TestBackupState:
     @property
     def app(self) -> RecordedApp:
         """Return the app as it was when the backup was made."""
-        return RecordedApp.from_json(self.recorded) or RecordedApp()
+        return self.recorded or RecordedApp()
 
     def add_line(self, text: str) -> TestBackupState:
         """Return the state with a line in its log."""

@@ -8,7 +8,14 @@ from proximity.catalog.v1 import catalog_service_pb2 as catalog_pb
 from proximity.catalog.v1 import item_pb2
 from proximity.catalog.v1.catalog_service_pb2_grpc import CatalogInternalServiceStub
 
-from services.clients.catalog.values import ItemInput, ItemRevision, Rendering, RevisionChanges
+from services.clients.catalog.values import (
+    ItemCredentials,
+    ItemInput,
+    ItemProbe,
+    ItemRevision,
+    Rendering,
+    RevisionChanges,
+)
 from services.common.rpc.client import Clients
 
 _RENDER_S = 10.0  # a large item with its templates takes below a second; the rest is for a busy machine
@@ -97,9 +104,9 @@ def _parse_rendering(answer: catalog_pb.Rendering) -> Rendering:
         min_disk=answer.min_disk,
         internal_port=answer.internal_port,
         port_published=answer.port_published,
-        probe={"scheme": probe.scheme, "port": probe.port, "path": probe.path, "grace_s": probe.grace_s}
+        probe=ItemProbe(scheme=probe.scheme, port=probe.port, path=probe.path, grace_s=probe.grace_s)
         if answer.HasField("probe")
-        else {},
+        else None,
         mounts=tuple((volume.path, 0) for volume in answer.volumes),
         image=answer.image,
         entrypoint=answer.entrypoint,
@@ -111,11 +118,11 @@ def _parse_rendering(answer: catalog_pb.Rendering) -> Rendering:
     )
 
 
-def _parse_credentials(answer: catalog_pb.Rendering) -> dict[str, str]:
+def _parse_credentials(answer: catalog_pb.Rendering) -> ItemCredentials | None:
     if not answer.HasField("credentials"):
-        return {}
+        return None
     known = answer.credentials
-    return {"username": known.username, "password": known.password, "change": known.change}
+    return ItemCredentials(username=known.username, password=known.password, change=known.change)
 
 
 def _parse_changes(answer: catalog_pb.RevisionChanges) -> RevisionChanges:

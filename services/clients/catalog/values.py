@@ -4,7 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemProbe:
+    """Probe that an item declares; 0 or empty: it does not say.
+
+    Attributes:
+        grace_s: seconds that it may take until it answers.
+    """
+
+    scheme: str = ""
+    port: int = 0
+    path: str = ""
+    grace_s: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemCredentials:
+    """First credentials as an item writes them, with `${NAME}` for values; `change` says where to change them."""
+
+    username: str = ""
+    password: str = ""
+    change: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +36,6 @@ class Rendering:
     Attributes:
         environment: every value by variable, as the container gets it.
         inputs: every value by input, and the further variables.
-        credentials: username, password and change as the item writes them, with `${NAME}` for values.
         architectures: that the images are for, as Docker names them; empty: not known.
         devices: of the node that the container needs.
     """
@@ -31,14 +52,14 @@ class Rendering:
     min_disk: int
     internal_port: int
     port_published: bool
-    probe: Mapping[str, Any]
+    probe: ItemProbe | None
     mounts: tuple[tuple[str, int], ...]
     image: str
     entrypoint: str
     command: str
     version: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict, repr=False)
-    credentials: Mapping[str, str] = field(default_factory=dict)
+    credentials: ItemCredentials | None = None
     architectures: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
 

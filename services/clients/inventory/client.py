@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Any
 
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
@@ -19,6 +18,7 @@ from services.clients.inventory.interface import OnText
 from services.clients.inventory.reads import GrpcReads
 from services.clients.inventory.terminals import TerminalKeys, TerminalPiece, TerminalSize
 from services.clients.inventory.values import (
+    ContainerChanges,
     NewContainer,
     Placement,
     Probe,
@@ -94,9 +94,17 @@ class GrpcContainers(GrpcReads):
         )
         return await self._begin("CloneContainer", request)
 
-    async def configure_container(self, ref: Ref, *, owner: str, changes: Mapping[str, Any]) -> Task:
+    async def configure_container(self, ref: Ref, *, owner: str, changes: ContainerChanges) -> Task:
         """See `Containers.configure_container`."""
-        request = pb.ConfigureContainerRequest(container=render_ref(ref), owner=owner, **changes)
+        request = pb.ConfigureContainerRequest(
+            container=render_ref(ref),
+            owner=owner,
+            memory_mb=changes.memory_mb,
+            cores=changes.cores,
+            disk_gb=changes.disk_gb,
+            environment=changes.environment,
+            dropped_variables=changes.dropped_variables,
+        )
         return await self._begin("ConfigureContainer", request)
 
     async def snapshot_container(self, ref: Ref, *, owner: str, name: str) -> Task:

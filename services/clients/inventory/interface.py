@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol
 
 from services.clients.inventory.archive_values import (
     ArchiveListing,
@@ -21,6 +21,7 @@ from services.clients.inventory.migration import MigrationTargets
 from services.clients.inventory.restore_tests import RestoreTests
 from services.clients.inventory.values import (
     Container,
+    ContainerChanges,
     ContainerTask,
     Defaults,
     NewContainer,
@@ -179,8 +180,8 @@ class Containers(Archives, Tasks, RestoreTests, Protocol):
     ) -> Task:
         """Copy a container to a new one of `owner`."""
 
-    async def configure_container(self, ref: Ref, *, owner: str, changes: Mapping[str, Any]) -> Task:
-        """Change fields of ConfigureContainerRequest: memory_mb, cores, disk_gb, hostname, environment."""
+    async def configure_container(self, ref: Ref, *, owner: str, changes: ContainerChanges) -> Task:
+        """Change the configuration of a container, and grow its root disk."""
 
     async def snapshot_container(self, ref: Ref, *, owner: str, name: str) -> Task:
         """Take a snapshot."""

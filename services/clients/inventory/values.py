@@ -163,6 +163,23 @@ class NewContainer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContainerChanges:
+    """Changes of a container's configuration; None or empty: as it is.
+
+    Attributes:
+        disk_gb: least size of the root disk, which never shrinks.
+        environment: variables to set.
+        dropped_variables: names of variables to remove.
+    """
+
+    memory_mb: int | None = None
+    cores: int | None = None
+    disk_gb: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    dropped_variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Container:
     """A container as it is now: bytes, seconds, cpu 0-1.
 

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, get_args, get_type_hints
 
 from services.common.core.errors import DomainError, UnavailableError, is_waiting
 
@@ -116,7 +117,7 @@ class Workflow(Generic[S]):
 
     Attributes:
         kind: constant snake_case, the name of the RPC.
-        state_type: frozen dataclass of values that JSON can hold.
+        state_type: frozen dataclass of values that JSON can hold, or that have `from_json` and `to_json`.
         on_succeeded: changes to commit with the success.
         on_failed: changes to commit with the failure or cancellation, after undoing: (state, error, cancelled).
         timeout_s: seconds after its first step began, after which it fails and is undone. A step that is not
@@ -144,13 +145,27 @@ class Workflow(Generic[S]):
     def load_state(self, data: Mapping[str, Any]) -> S:
         """The state from its JSON; fields that a newer or older version does not know are left out."""
         names = {field.name for field in dataclasses.fields(self.state_type)}
-        values = {name: value for name, value in data.items() if name in names}
+        parsers = _list_parsers(self.state_type)
+        values = {
+            name: parsers[name](value) if name in parsers and value is not None else value
+            for name, value in data.items()
+            if name in names
+        }
         return self.state_type(**values)
 
 
+@cache
+def _list_parsers(state_type: type) -> Mapping[str, Callable[[Any], object]]:
+    """The `from_json` of each field whose type has one."""
+    hints = get_type_hints(state_type)
+    options = ((name, option) for name, hint in hints.items() for option in (get_args(hint) or (hint,)))
+    return {name: option.from_json for name, option in options if hasattr(option, "from_json")}
+
+
 def dump_state(state: Any) -> dict[str, Any]:
-    """A state as JSON values."""
-    return dataclasses.asdict(state)
+    """A state as JSON values; a value with `to_json` chooses its own."""
+    values = ((field.name, getattr(state, field.name)) for field in dataclasses.fields(state))
+    return {name: value.to_json() if hasattr(value, "to_json") else value for name, value in values}
 
 
 @dataclass(frozen=True)

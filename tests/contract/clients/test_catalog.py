@@ -122,11 +122,8 @@ async def test_a_rendering_keeps_secrets_out_of_the_definition(backend: Backend)
     # The short and the long form of Compose mean the same.
     assert service["ports"] in (["80:8080"], [{"target": 8080, "published": "80", "protocol": "tcp"}])
     assert (rendering.min_memory, rendering.min_disk, rendering.internal_port) == (256, 2, 8080)
-    assert (rendering.probe["scheme"], rendering.probe["port"], rendering.port_published) == (
-        "http",
-        8080,
-        True,
-    )
+    assert rendering.probe is not None
+    assert (rendering.probe.scheme, rendering.probe.port, rendering.port_published) == ("http", 8080, True)
 
 
 async def test_values_of_an_app_are_kept_when_it_is_rendered_again(backend: Backend) -> None:

@@ -15,7 +15,7 @@ from services.clients.inventory.errors import TaskLostError
 from services.clients.inventory.interface import Archives, Containers
 from services.clients.inventory.lookup import find_container, has_container, is_running
 from services.clients.inventory.tasks import end_task, follow_task
-from services.clients.inventory.values import NewContainer, Ref, Task
+from services.clients.inventory.values import ContainerChanges, NewContainer, Ref, Task
 from services.common.core.errors import BusyError, ForbiddenError, NotFoundError
 from tests.contract.clients.wire import serve
 from tests.contract.inventory.conftest import Inventory, access, inventory, secrets, sim
@@ -125,7 +125,7 @@ async def test_the_container_of_another_owner_is_refused(backend: Backend) -> No
         lambda: containers.start_container(ref, owner=OTHER),
         lambda: containers.stop_container(ref, owner=OTHER),
         lambda: containers.destroy_container(ref, owner=OTHER),
-        lambda: containers.configure_container(ref, owner=OTHER, changes={"memory_mb": 1024}),
+        lambda: containers.configure_container(ref, owner=OTHER, changes=ContainerChanges(memory_mb=1024)),
         lambda: backend.archives.backup_container(ref, owner=OTHER, new=ARCHIVE),
     )
     for attempt in attempts:
@@ -155,7 +155,9 @@ async def test_marks_are_taken_off_and_put_on(backend: Backend) -> None:
 
 async def test_memory_is_changed(backend: Backend) -> None:
     ref = await backend.create()
-    task = await backend.containers.configure_container(ref, owner=OWNER, changes={"memory_mb": 1024})
+    task = await backend.containers.configure_container(
+        ref, owner=OWNER, changes=ContainerChanges(memory_mb=1024)
+    )
     await backend.follow(task)
     assert (await backend.containers.get_container(ref)).memory == 1024 * 1024**2
 

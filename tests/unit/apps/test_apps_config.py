@@ -45,7 +45,7 @@ def test_every_fault_is_reported_at_once() -> None:
 
 def test_numbers_from_json_are_whole_numbers() -> None:
     config = parse_config({"memory": 512.0, "swap": 0, "runtime": "auto"})
-    assert (config.number("memory"), config.number("swap"), config.runtime) == (512, 0, "")
+    assert (config.memory, config.swap, config.requested_runtime) == (512, 0, "")
 
 
 def test_a_definition_is_published_on_another_port_and_else_unchanged() -> None:

@@ -31,8 +31,8 @@ async def test_a_restored_backup_brings_its_version_back(service: Service) -> No
     app = await restore(service, app, second, succeeded=False)
     assert app.revision == "r3"
     app = await restore(service, app, second)
-    assert (app.revision, app.rendering["version"]) == ("r2", "version r2")
-    assert "adminer:r2" in app.rendering["compose"]
+    assert (app.revision, app.rendering.version) == ("r2", "version r2")
+    assert "adminer:r2" in app.rendering.compose
     app = await roll_back(platform, app)
     assert app.revision == "r1"
     app = await upgrade(platform, app)
@@ -50,7 +50,7 @@ async def test_a_backup_that_an_update_or_a_way_back_made_brings_its_version_bac
     app = await roll_back(platform, app)
     (by_rollback,) = set(platform.backups.made) - {by_upgrade}
     app = await restore(service, app, by_rollback)
-    assert (app.revision, app.rendering["version"]) == ("r2", "version r2")
+    assert (app.revision, app.rendering.version) == ("r2", "version r2")
     assert (await restore(service, app, by_upgrade)).revision == "r1"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
@@ -9,6 +11,7 @@ from services.apps.domain.changes import ChangeApp
 from services.apps.domain.errors import (
     AppNotFoundError,
 )
+from services.clients.catalog.values import ItemProbe
 from tests.fakes.app_upgrades import (
     deploy,
     settle,
@@ -48,20 +51,20 @@ async def test_apps_say_that_an_update_is_available(service: Service) -> None:
 @pytest.mark.parametrize(
     ("probe", "url", "page"),
     [
-        ({}, "http://10.0.0.7:8080", True),
-        ({"scheme": "http", "port": 8080}, "http://10.0.0.7:8080", True),
-        ({"scheme": "https", "port": 8080}, "https://10.0.0.7:8080", True),
-        ({"scheme": "tcp", "port": 8080}, "tcp://10.0.0.7:8080", False),
+        (ItemProbe(), "http://10.0.0.7:8080", True),
+        (ItemProbe(scheme="http", port=8080), "http://10.0.0.7:8080", True),
+        (ItemProbe(scheme="https", port=8080), "https://10.0.0.7:8080", True),
+        (ItemProbe(scheme="tcp", port=8080), "tcp://10.0.0.7:8080", False),
     ],
 )
 async def test_the_url_has_the_protocol_that_the_item_declares(
-    service: Service, probe: dict[str, object], url: str, page: bool
+    service: Service, probe: ItemProbe, url: str, page: bool
 ) -> None:
     app = await service.deploy()
     await service.platform.run()
     stored = await service.platform.store.get_app(app.id)
     fields = {"address": "10.0.0.7", "internal_port": 8080, "published": False}
-    change = ChangeApp(app.id, {**fields, "rendering": {**stored.rendering, "probe": probe}})
+    change = ChangeApp(app.id, {**fields, "rendering": replace(stored.rendering, probe=probe)})
     await service.platform.store.change(change)
     shown = (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message
     assert (shown.url, shown.HasField("iframe_url")) == (url, page)

@@ -13,6 +13,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.errors import AppNotFoundError, ContainerNotFoundError, NotAvailableError
 from services.apps.domain.output import MAX_BYTES, MAX_LINE
+from services.apps.domain.rendering import AppRendering
 from services.apps.usecases import output as usecase
 from services.common.core.errors import InvalidError, PreconditionError, UnavailableError
 from tests.fakes.app_output import SECRET, prepare, say
@@ -138,7 +139,7 @@ async def test_a_read_that_fails_says_why_without_secrets(service: Service, outp
 
 
 async def test_adopted_containers_show_their_journal(service: Service) -> None:
-    app_id = await prepare(service, runtime="adopted", adopted=True, rendering={})
+    app_id = await prepare(service, runtime="adopted", adopted=True, rendering=AppRendering())
     say(service, "1795000000.123456 sshd[7]: Accepted", "-- Boot --")
     request = pb.GetAppOutputRequest(app_id=app_id)
     request.since.FromDatetime(datetime(2026, 11, 30, 12, 0, tzinfo=UTC))

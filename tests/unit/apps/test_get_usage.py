@@ -6,6 +6,7 @@ import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.changes import ChangeApp
+from services.apps.domain.config import AppConfig
 from services.apps.domain.errors import QuotaExceededError
 from services.clients.auth.values import Quota
 from tests.fakes.apps_service import Service, call
@@ -18,7 +19,7 @@ async def read(service: Service, user: int, *, staff: bool = False, **fields: in
 async def test_the_apps_of_the_user_are_summed_without_adopted_ones(service: Service) -> None:
     apps = [await service.deploy(f"web-0{number}", user=1) for number in range(3)]
     await service.deploy("other", user=2)
-    config = {"memory": 512, "cores": 2, "disk_size": 8}
+    config = AppConfig(memory=512, cores=2, disk_size=8)
     for app in apps:
         await service.platform.store.change(ChangeApp(app.id, {"config": config}))
     await service.platform.store.change(ChangeApp(apps[2].id, {"adopted": True}))

@@ -14,7 +14,9 @@ from services.apps.domain.changes import Change, ChangeApp
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.probe import GRACE_S, find_target
+from services.apps.domain.rendering import AppRendering
 from services.apps.usecases.probe_app import probe_app
+from services.clients.catalog.values import ItemProbe
 from services.clients.inventory.values import Container
 from services.common.operations.view import Operation
 from tests.fakes.containers import FakeContainers
@@ -106,7 +108,8 @@ async def test_only_the_operation_that_locks_the_app_asks() -> None:
 
 
 def test_the_definition_says_what_to_ask_and_for_how_long() -> None:
-    app = replace(APP, rendering={"probe": {"scheme": "http", "path": "/up", "grace_s": 300, "port": 81}})
+    probe = ItemProbe(scheme="http", path="/up", grace_s=300, port=81)
+    app = replace(APP, rendering=AppRendering(probe=probe))
     target = find_target(app)
     assert (target.scheme, target.port, target.path, target.grace_s) == ("http", 81, "/up", 300)
     assert (find_target(APP).scheme, find_target(APP).port) == ("tcp", 80)

@@ -11,6 +11,7 @@ from services.apps.domain.errors import (
     AppBusyError,
     AppStateError,
 )
+from services.apps.domain.resources import ResourceChanges
 from services.apps.domain.values import ValueChanges
 from services.apps.usecases.update_app import RequestedChanges, update_app
 from services.common.core.errors import InvalidError
@@ -33,13 +34,13 @@ async def test_changed_memory_reaches_the_container(platform: Platform) -> None:
         asked(),
         RequestedChanges(
             plain={"name": "New"},
-            resources={"memory": 1024},
+            resources=ResourceChanges(memory=1024),
             values=ValueChanges(environment={"THEME": "light"}),
         ),
     )
     await platform.run()
     app = await platform.store.get_app(app.id)
-    assert (app.name, app.status, app.config["memory"]) == ("New", "running", 1024)
+    assert (app.name, app.status, app.config.memory) == ("New", "running", 1024)
     assert platform.containers.containers[9000].memory == 1024 * 1024**2
     assert "THEME='light'" in platform.containers.files[9000, "/opt/proximity/.env"]
 
@@ -54,14 +55,16 @@ async def test_a_change_that_another_one_overtook_is_refused_and_takes_nothing_b
         platform.dependencies,
         app.id,
         asked(),
-        RequestedChanges(resources={"memory": 1024}, values=ValueChanges(environment={"THEME": "light"})),
+        RequestedChanges(
+            resources=ResourceChanges(memory=1024), values=ValueChanges(environment={"THEME": "light"})
+        ),
     )
     await platform.run()
     late = dataclasses.replace(platform.dependencies, store=StaleStore(platform.store, app))
     with pytest.raises(AppBusyError, match="has just ended"):
-        await update_app(late, app.id, asked(), RequestedChanges(resources={"cores": 3}))
+        await update_app(late, app.id, asked(), RequestedChanges(resources=ResourceChanges(cores=3)))
     found = await platform.store.get_app(app.id)
-    assert (found.environment["THEME"], found.config["memory"]) == ("light", 1024)
+    assert (found.environment["THEME"], found.config.memory) == ("light", 1024)
 
 
 @pytest.mark.parametrize("running", ["running", "stopped"])
@@ -76,7 +79,7 @@ async def test_a_changed_app_in_error_is_as_its_container_is(platform: Platform,
         platform.dependencies,
         app.id,
         asked(),
-        RequestedChanges(plain={"name": "New"}, resources={"memory": 1024}),
+        RequestedChanges(plain={"name": "New"}, resources=ResourceChanges(memory=1024)),
     )
     await platform.run()
     assert (await platform.store.get_app(app.id)).status == running
@@ -96,7 +99,7 @@ async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platfo
             platform.dependencies,
             found.id,
             asked(),
-            RequestedChanges(plain={"name": "N"}, resources={"memory": 1024}),
+            RequestedChanges(plain={"name": "N"}, resources=ResourceChanges(memory=1024)),
         )
 
 
@@ -166,7 +169,7 @@ async def test_a_mixed_change_sets_the_name_and_has_the_container_follow_the_res
     assert operation is not None
     await service.platform.run()
     after = await service.platform.store.get_app(app.id)
-    assert (after.name, after.status, after.config["memory"], after.config["cores"]) == (
+    assert (after.name, after.status, after.config.memory, after.config.cores) == (
         "Both",
         "running",
         1024,
@@ -191,7 +194,7 @@ async def test_a_mixed_change_of_a_busy_app_changes_nothing(service: Service) ->
     with pytest.raises(AppBusyError):
         await update(service, app.id, name="Both", memory=1024)
     after = await service.platform.store.get_app(app.id)
-    assert (after.name, after.config["memory"]) == ("web-01", 512)
+    assert (after.name, after.config.memory) == ("web-01", 512)
 
 
 @pytest.mark.parametrize(

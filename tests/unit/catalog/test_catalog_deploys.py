@@ -24,6 +24,6 @@ async def test_an_item_of_ours_is_deployed_and_answers(item: Item, runtime: str)
     assert app.url == f"{scheme}://10.0.0.9:{PUBLIC_PORT if runtime == 'compose' else main.container}"
     plan = await plan_item(item, runtime=runtime, environment=list_example_values(item))
     shown = dataclasses.asdict(plan.resources)
-    assert shown.items() <= app.config.items()
+    assert shown.items() <= app.config.to_json().items()
     assert (plan.runtime, plan.node, plan.placement_message) == (app.runtime, app.node, "")
     assert set(app.secret_names) >= {i.name for i in item.inputs if i.secret} & app.environment.keys()

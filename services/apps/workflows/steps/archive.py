@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.apps.workflows.state import AppState
 from services.apps.workflows.steps.container import Steps
 from services.apps.workflows.steps.tools import Tools
+from services.clients.inventory.values import ContainerChanges
 from services.common.core.errors import BusyError
 from services.common.operations.model import Context
 
@@ -24,7 +25,7 @@ async def restore_archive(tools: Tools, state: AppState, ctx: Context, *, archiv
         steps: Steps[AppState] = Steps(tools)
         await steps.destroy(state, ctx)
         container = await tools.find(state)
-    storage = str(app.config.get("storage", ""))
+    storage = app.config.storage
     if container is None:  # a restore that failed midway leaves none
         task = await containers.restore_container(
             state.ref, owner=app.id, beside=True, archive=archive, hostname=app.hostname, storage=storage
@@ -43,6 +44,6 @@ async def restore_archive(tools: Tools, state: AppState, ctx: Context, *, archiv
             )
     await tools.finish(task, ctx)
     # The archive has the resources of its time, and the quota was checked with those of now.
-    names = {"memory_mb": "memory", "cores": "cores", "disk_gb": "disk_size"}
-    changes = {name: app.config[key] for name, key in names.items() if app.config.get(key)}
+    config = app.config
+    changes = ContainerChanges(memory_mb=config.memory, cores=config.cores, disk_gb=config.disk_size)
     await tools.finish(await containers.configure_container(state.ref, owner=app.id, changes=changes), ctx)

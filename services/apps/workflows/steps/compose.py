@@ -175,6 +175,6 @@ async def write_files(
 
 def _files_of(app: App, address: str) -> tuple[str, str]:
     """Return the compose.yaml and the .env of an app, with the address that its URL has."""
-    compose = str(app.rendering.get("compose", ""))
+    compose = app.rendering.compose
     host = address or app.address or app.hostname
     return compose, render_values_file(compose, app.environment, host=host)

@@ -125,27 +125,27 @@ async def _take_another(tools: Tools, state: S, ctx: Context) -> S:
 
 def describe_container(app: App, image: str) -> NewContainer:
     """The container that an app runs in; `image` is the volume id of what an oci app runs."""
-    config, oci = app.config, app.runtime == "oci"
+    config, rendering, oci = app.config, app.rendering, app.runtime == "oci"
     return NewContainer(
         hostname=app.hostname,
-        memory=config["memory"],
-        swap=config["swap"],
-        cores=config["cores"],
-        disk_size=config["disk_size"],
-        template=image if oci else str(config.get("ostemplate", "")),
-        storage=str(config.get("storage", "")),
-        network_cidr=str(app.rendering.get("network_cidr", "")),
-        bridge=str(app.rendering.get("bridge", "")),
-        gateway=str(app.rendering.get("gateway", "")),
-        vlan=int(app.rendering.get("vlan") or 0),
-        nameservers=tuple(app.rendering.get("nameservers", ())),
+        memory=config.memory or 0,
+        swap=config.swap or 0,
+        cores=config.cores or 0,
+        disk_size=config.disk_size or 0,
+        template=image if oci else config.ostemplate,
+        storage=config.storage,
+        network_cidr=rendering.network_cidr,
+        bridge=rendering.bridge,
+        gateway=rendering.gateway,
+        vlan=rendering.vlan,
+        nameservers=rendering.nameservers,
         docker=not oci,
         oci=oci,
         environment=app.environment if oci else {},
-        entrypoint=str(app.rendering.get("entrypoint", "")) if oci else "",
-        mounts=tuple((path, size) for path, size in app.rendering.get("mounts", ())) if oci else (),
+        entrypoint=rendering.entrypoint if oci else "",
+        mounts=rendering.mounts if oci else (),
         note=f"{app.name} ({app.catalog_id})",
         # Random and stored nowhere: commands run through the node, and nobody logs in with it.
         password="" if oci else secrets.token_urlsafe(24),
-        devices=tuple(app.rendering.get("devices", ())),
+        devices=rendering.devices,
     )

@@ -59,7 +59,7 @@ class ImageSteps:
         if app.runtime != "oci":
             return StepResult(state)
         try:
-            return StepResult(await self._pull(state, ctx, str(app.rendering["image"])))
+            return StepResult(await self._pull(state, ctx, app.rendering.image))
         except DomainError as error:
             # A node that does not answer is waited for, and is no reason for another runtime.
             if not state.kept_id or find_wait(error) is not None:
@@ -85,7 +85,7 @@ class ImageSteps:
             f"It runs with Docker Compose: the image could not be downloaded: {error.message}",
             level="warning",
         )
-        values = {"runtime": "compose", "config": {**app.config, "runtime": "compose"}}
+        values = {"runtime": "compose", "config": replace(app.config, runtime="compose")}
         changes = (SwitchVersion(state.kept_id, forward=True), ChangeApp(app.id, values))
         return StepResult(replace(state, runtime="compose"), changes)
 
