@@ -17,6 +17,7 @@ from services.clients.inventory.archive_values import (
     RunningBackup,
     VolumeComparison,
 )
+from services.clients.inventory.restore_plans import RestoreOrder, RestorePlacement
 from services.clients.inventory.values import Container, ContainerTask, Ref, Task, TaskProgress
 from services.common.core.clock import now
 from services.common.core.errors import (
@@ -60,6 +61,9 @@ class FakeArchives:
         running_backups: vzdumps that others began.
         networks: what restores were given, by container id.
         architecture: of the containers in archives.
+        seen_by: hosts that see the archives of the others.
+        offline: nodes that are down.
+        plans: restores as a new container that were planned.
     """
 
     def __init__(self) -> None:
@@ -92,6 +96,9 @@ class FakeArchives:
         self.running_backups: list[RunningBackup] = []
         self.networks: dict[int, NewNetwork | None] = {}
         self.architecture = "amd64"
+        self.seen_by: set[int] = set()
+        self.offline: set[str] = set()
+        self.plans: list[RestoreOrder] = []
 
     def call(self, name: str) -> None:
         """Fail as the test wants the RPC `name` to."""
@@ -202,6 +209,26 @@ class FakeArchives:
             disk_gb=packed.container.disk / 1024**3,
             required=packed.container.disk,
             omitted=tuple(one.description for one in self.unarchived),
+        )
+
+    async def plan_restore(self, order: RestoreOrder) -> RestorePlacement:
+        self.call("plan_restore")
+        self.plans.append(order)
+        if order.host_id not in self.storages:
+            raise NotFoundError(f"there is no host {order.host_id}")
+        place = RestorePlacement(host_id=order.host_id, host_name=f"host-{order.host_id}")
+        if order.host_id not in (order.source_host_id, *self.seen_by):
+            return dataclasses.replace(
+                place, obstacles=(f"{place.host_name} has no storage with the archive",)
+            )
+        if order.archive not in self.archives:
+            return dataclasses.replace(
+                place, obstacles=(f"{place.host_name} has no archive {order.archive}",)
+            )
+        node = order.node or order.preferred_node or "pve1"
+        obstacles = (f"node {node}: it is offline",) if node in self.offline else ()
+        return dataclasses.replace(
+            place, node=node, archive=order.archive, storage=order.storage or "local", obstacles=obstacles
         )
 
     def _overwrite(self, ref: Ref, owner: str, archive: str) -> None:

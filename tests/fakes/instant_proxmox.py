@@ -54,18 +54,19 @@ class InstantClient(ProxmoxClient):
 
 
 class InstantFleet(Fleet):
-    """Clients of the one cluster, whichever host is named."""
+    """Clients of the one cluster, whichever host is named, unless `others` has another one for its name."""
 
     def __init__(self, hosts: HostStore, proxmox: InstantProxmox) -> None:
         super().__init__(hosts)
         self._proxmox = proxmox
         self._instant: dict[int, InstantClient] = {}
+        self.others: dict[str, InstantProxmox] = {}
 
     async def get_client_of(self, host: Host) -> ProxmoxClient:
         """See `Fleet.get_client_of`."""
         if host.id not in self._instant:
             access = make_access(host, await self._hosts.get_secrets(host.id))
-            self._instant[host.id] = InstantClient(access, self._proxmox)
+            self._instant[host.id] = InstantClient(access, self.others.get(host.name, self._proxmox))
         return self._instant[host.id]
 
     def end_silence(self) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.pvesim.doors import Doors, open_doors
+from tests.pvesim.model.shared import SharedFolder
 from tests.pvesim.presets import PASSWORD, ROOT, TOKEN
 from tests.pvesim.simulation import Beginning, Simulation
 
@@ -35,6 +36,11 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
         default=0.0,
         help="how long new containers are unknown in cluster/resources",
     )
+    parser.add_argument(
+        "--shared-dir",
+        type=Path,
+        help="a folder through which simulated clusters see the same shared storages",
+    )
     return parser.parse_args(argv)
 
 
@@ -53,6 +59,8 @@ async def serve(arguments: argparse.Namespace) -> None:
         folder, beginning, task_seconds=arguments.task_seconds, login_delay=arguments.login_delay
     )
     simulation.cluster.status_seconds = arguments.status_seconds
+    if arguments.shared_dir is not None:
+        simulation.cluster.shared = SharedFolder(arguments.shared_dir)
     doors = await open_doors(
         simulation, folder, arguments.host, port=arguments.port, ssh_port=arguments.ssh_port
     )

@@ -37,6 +37,7 @@ class InstantProxmox:
 
     def request(self, verb: str, path: str, params: dict[str, Any] | None = None, *, user: str = ROOT) -> Any:
         """Answer a request as the API does: the `data`, or an ApiError."""
+        self.cluster.follow_shared()
         result = dispatch(self.cluster, verb=verb, path=path, user=user, params=params or {})
         if not self.hold_tasks:
             self.run_tasks()

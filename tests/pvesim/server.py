@@ -97,6 +97,7 @@ class ApiServer:
             return ROOT_INDEX
         if method == "POST" and re.fullmatch(r"/nodes/[^/]+/lxc", path):
             await asyncio.sleep(RACE_SECONDS)
+        self._sim.cluster.follow_shared()
         result: Any = dispatch(self._sim.cluster, verb=method, path=path, user=user, params=params)
         await self._sim.settle()
         await self._consoles.close_stopped()

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from services.apps.domain.entities import App
-from services.apps.usecases.clone_app import copy_app
+from services.apps.usecases.clone_app import CopiedArchive, copy_app
 from services.clients.inventory.values import Task
 from services.common.core.errors import UnavailableError
 from tests.fakes.apps_platform import Platform, asked, platform  # noqa: F401 - a fixture
@@ -54,7 +54,8 @@ async def test_copies_take_theirs_over_as_well(platform: Platform, kind: str) ->
     source = await platform.deploy()
     await platform.run()
     source = await platform.store.get_app(source.id)
-    archive = platform.containers.archive(source.vmid or 0) if kind == "restore_beside" else ""
+    name = platform.containers.archive(source.vmid or 0) if kind == "restore_beside" else ""
+    archive = CopiedArchive(volume_id=name, source_host_id=1, source_volume_id=name) if name else None
     copy = await copy_app(platform.dependencies, source, asked(), hostname="web-02", archive=archive)
     put_container(platform, 9077, copy.id, name=copy.hostname)
     platform.containers.docker.add(9077)

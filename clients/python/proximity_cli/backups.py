@@ -78,6 +78,9 @@ def restore(
     backup_id: Annotated[int, typer.Argument(help="Number of the backup.")],
     to: Annotated[str | None, typer.Option(help="Restore beside, as a new app with this hostname.")] = None,
     node: Annotated[str | None, typer.Option(help="With --to: the node for the new app.")] = None,
+    host_id: Annotated[
+        int | None, typer.Option(help="With --to: another Proxmox host, which has to see the archive too.")
+    ] = None,
     safety_backup: Annotated[
         bool, typer.Option(help="Back the app up as it is before it is overwritten.")
     ] = True,
@@ -89,7 +92,12 @@ def restore(
         typer.confirm(f"Overwrite all data of {app_id} with backup {backup_id}?", abort=True)
     platform = connect()
     request = pb.RestoreBackupRequest(
-        app_id=app_id, backup_id=backup_id, new_hostname=to, safety_backup=safety_backup, node=node
+        app_id=app_id,
+        backup_id=backup_id,
+        new_hostname=to,
+        safety_backup=safety_backup,
+        node=node,
+        host_id=host_id,
     )
     answer = platform.create(platform.backups.RestoreBackup, request)
     if no_wait:

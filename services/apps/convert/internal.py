@@ -23,6 +23,9 @@ def parse_backed_up(request: pb.RestoreBesideRequest) -> BackedUpApp:
         vmid=request.vmid,
         owner_id=request.owner_id,
         node=request.node,
+        target_host_id=request.target_host_id,
+        target_archive=request.target_archive,
+        archive_size=request.archive_size,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 from services.apps.domain.app_checks import require_stable
 from services.apps.domain.compose import republish
@@ -35,8 +36,29 @@ async def clone_app(
     return Accepted(app, f"Cloning {source.hostname} to {app.hostname}", requester.operation_id)
 
 
+@dataclass(frozen=True, kw_only=True)
+class CopiedArchive:
+    """An archive that a new app is made of, as the new app's host names it and as the host that made it does.
+
+    Attributes:
+        backup_id: in its notes; empty: not known.
+        size: bytes; 0: not known.
+    """
+
+    volume_id: str
+    source_host_id: int
+    source_volume_id: str
+    backup_id: str = ""
+    size: float = 0
+
+
 async def copy_app(
-    dependencies: AppDependencies, source: App, requester: Requester, *, hostname: str, archive: str = ""
+    dependencies: AppDependencies,
+    source: App,
+    requester: Requester,
+    *,
+    hostname: str,
+    archive: CopiedArchive | None = None,
 ) -> App:
     """Record a copy of an app, made of its container or of an archive of it, and the operation that makes it.
 
@@ -54,8 +76,15 @@ async def copy_app(
         "source_app_id": source.id,
         "source_vmid": source.vmid,
         "source_node": source.node,
-        "archive": archive,
     }
+    if archive is not None:
+        state |= {
+            "archive": archive.volume_id,
+            "archive_host_id": archive.source_host_id,
+            "source_archive": archive.source_volume_id,
+            "backup_id": archive.backup_id,
+            "archive_size": archive.size,
+        }
     # Chosen here and taken in the transaction that adds the app: another deployment may take it in between.
     for _ in range(PORT_ATTEMPTS):
         port = await dependencies.store.choose_port(source.host_id)

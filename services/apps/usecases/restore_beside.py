@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.apps.domain.deployment import find_place
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.usecases.clone_app import copy_app
+from services.apps.usecases.clone_app import CopiedArchive, copy_app
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.clients.auth.lookup import has_user
 from services.clients.inventory.values import Wanted
@@ -26,6 +26,8 @@ class BackedUpApp:
         host_id: where the archive is; 0 where an older release of backups asks.
         owner_id: who owns the backup, and so the new app when the old one is gone.
         node: for the new app; empty: that of the old one.
+        target_host_id, target_archive: host for the new app, and the archive as it names it; 0: that of the backup.
+        archive_size: bytes; 0: not known.
     """
 
     app_id: str
@@ -35,6 +37,9 @@ class BackedUpApp:
     vmid: int = 0
     owner_id: int = 0
     node: str = ""
+    target_host_id: int = 0
+    target_archive: str = ""
+    archive_size: float = 0
 
 
 async def restore_beside(
@@ -56,11 +61,18 @@ async def restore_beside(
         source = await _find_removed(dependencies, backup, requester)
     else:
         source = await dependencies.store.get_app_of_backup(backup.app_id, backup.made_by)
+    archive = CopiedArchive(
+        volume_id=backup.target_archive or backup.archive,
+        source_host_id=backup.host_id or source.host_id,
+        source_volume_id=backup.archive,
+        backup_id=backup.made_by,
+        size=backup.archive_size,
+    )
     if backup.node:
-        wanted = Wanted(host_id=source.host_id, node=backup.node)
-        place = await dependencies.containers.place_container(wanted)
-        source = dataclasses.replace(source, node=place.node)
-    return await copy_app(dependencies, source, requester, hostname=hostname, archive=backup.archive)
+        wanted = Wanted(host_id=backup.target_host_id or source.host_id, node=backup.node)
+        place = await find_place(dependencies.containers, wanted)
+        source = dataclasses.replace(source, host_id=place.host_id, node=place.node)
+    return await copy_app(dependencies, source, requester, hostname=hostname, archive=archive)
 
 
 async def _find_removed(dependencies: AppDependencies, backup: BackedUpApp, requester: Requester) -> App:
@@ -75,7 +87,8 @@ async def _find_removed(dependencies: AppDependencies, backup: BackedUpApp, requ
     owner_id = backup.owner_id or source.owner_id
     if requester.user_id is not None and not await has_user(dependencies.users, owner_id):
         owner_id = requester.user_id
-    return dataclasses.replace(source, owner_id=owner_id, node=await _find_node(dependencies, source))
+    node = backup.node or await _find_node(dependencies, source)
+    return dataclasses.replace(source, owner_id=owner_id, node=node)
 
 
 async def _find_node(dependencies: AppDependencies, source: App) -> str:

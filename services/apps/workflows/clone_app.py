@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from services.apps.domain.changes import ChangeApp
 from services.apps.workflows.deploy_app import end_deployed
 from services.apps.workflows.state import CreationState, end_failed_new
 from services.apps.workflows.steps.compose import DockerSteps
@@ -11,9 +12,10 @@ from services.apps.workflows.steps.container_creation import make_first_containe
 from services.apps.workflows.steps.creation import CreationSteps
 from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.lookup import find_container
+from services.clients.inventory.restore_plans import RestoreOrder
 from services.clients.inventory.values import ContainerChanges, Ref, Task
 from services.common.core.errors import BusyError, DomainError
-from services.common.operations.model import Context, Step, Workflow, is_transient
+from services.common.operations.model import Context, Step, StepResult, Workflow, is_transient
 
 _MUST_STOP = "CONTAINER_RUNNING"
 
@@ -25,7 +27,11 @@ class CopyState(CreationState):
     Attributes:
         source_app_id: the app that is copied; also its container and node.
         source_stopped: the source was stopped for the copy and has to be started again.
-        archive: the backup that a new app is made of.
+        archive: the backup that a new app is made of, as the new app's host names it.
+        archive_host_id: the host that made it; 0 in operations that an earlier release recorded.
+        source_archive: as that host names it.
+        backup_id: in its notes.
+        archive_size: bytes.
     """
 
     source_app_id: str = ""
@@ -33,6 +39,10 @@ class CopyState(CreationState):
     source_node: str = ""
     source_stopped: bool = False
     archive: str = ""
+    archive_host_id: int = 0
+    source_archive: str = ""
+    backup_id: str = ""
+    archive_size: float = 0
 
     @property
     def source(self) -> Ref:
@@ -108,6 +118,31 @@ async def _act_on_source(tools: Tools, action: str, state: CopyState, ctx: Conte
 def restore_beside(tools: Tools) -> Workflow[CopyState]:
     """From an archive, which may be older than the last change of the app's memory."""
 
+    async def check_place(state: CopyState, ctx: Context) -> StepResult[CopyState]:
+        if state.taken_over:
+            return StepResult(state)  # it was made of the archive already, which may be gone by now
+        # Minutes or hours may have passed since the request: a storage may be full or gone by now.
+        app = await tools.apps.get_app(state.app_id)
+        order = RestoreOrder(
+            source_host_id=state.archive_host_id or state.host_id,
+            archive=state.source_archive or state.archive,
+            backup_id=state.backup_id,
+            size=state.archive_size,
+            host_id=state.host_id,
+            node=state.node,
+            storage=app.config.storage,
+        )
+        place = await tools.containers.plan_restore(order)
+        place.check()
+        for warning in place.warnings:
+            await ctx.log(warning, level="warning")
+        state = dataclasses.replace(state, archive=place.archive)
+        if app.config.storage in ("", place.storage):
+            return StepResult(state)
+        # The storage of the original is one of another host or node.
+        config = dataclasses.replace(app.config, storage=place.storage)
+        return StepResult(state, (ChangeApp(app.id, {"config": config}),))
+
     async def ask_restore(state: CopyState) -> Task:
         app = await tools.apps.get_app(state.app_id)
         return await tools.containers.restore_container(
@@ -135,7 +170,8 @@ def restore_beside(tools: Tools) -> Workflow[CopyState]:
         return state
 
     configuring = Step("configure_container", "Giving it the app's memory and cores", configure_container)
-    return _copy(tools, "restore_beside", restoring, configuring)
+    checking = Step("check_place", "Checking the archive and the place for it", check_place, weight=1)
+    return _copy(tools, "restore_beside", checking, restoring, configuring)
 
 
 def _copy(tools: Tools, kind: str, *making: Step[CopyState]) -> Workflow[CopyState]:

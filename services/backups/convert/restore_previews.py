@@ -8,6 +8,7 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.usecases.preview_restore import RestorePreview
 from services.clients.inventory.archive_values import ContainerVolume
+from services.clients.inventory.restore_plans import RestorePlacement
 from services.common.core.timestamps import render_time
 
 
@@ -28,6 +29,22 @@ def render_restore_preview(preview: RestorePreview) -> pb.RestorePreview:
         made_at=render_time(backup.created_at),
         restore_test=backup.restore_test.status.value,
         verification=backup.verification or None,
+        target=_render_target(preview.target) if preview.target else None,
+    )
+
+
+def _render_target(target: RestorePlacement) -> pb.RestoreTarget:
+    return pb.RestoreTarget(
+        host_id=target.host_id,
+        host_name=target.host_name,
+        node=target.node,
+        archive=target.archive,
+        storage=target.storage,
+        required=target.required,
+        free=target.free,
+        volumes=target.volumes,
+        networks=target.networks,
+        warnings=target.warnings,
     )
 
 

@@ -113,6 +113,7 @@ class BackupsHandlers(PolicyHandlers):
             lose_volumes=request.lose_volumes,
             safety=request.safety_backup if request.HasField("safety_backup") else True,
             node=request.node,
+            host_id=request.host_id if request.HasField("host_id") else None,
         )
         call.add_location(f"/api/apps/{restore.app_id}/status")
         return pb.RestoreBackupResponse(
@@ -124,7 +125,12 @@ class BackupsHandlers(PolicyHandlers):
 
     async def preview_restore(self, request: pb.PreviewRestoreRequest, call: Call) -> pb.RestorePreview:
         preview = await preview_restore(
-            self._dependencies, convert.parse_requester(call), key=convert.parse_key(request, call)
+            self._dependencies,
+            convert.parse_requester(call),
+            key=convert.parse_key(request, call),
+            new_hostname=request.new_hostname if request.HasField("new_hostname") else None,
+            node=request.node,
+            host_id=request.host_id if request.HasField("host_id") else None,
         )
         return convert_previews.render_restore_preview(preview)
 

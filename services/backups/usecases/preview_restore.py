@@ -8,15 +8,17 @@ from services.backups.domain.entities import Backup
 from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.preconditions import check_on_host, check_restorable, describe_missing
 from services.backups.usecases.context import BackupDependencies, BackupRequester
+from services.backups.usecases.restore_target import check_beside_only, plan_beside
 from services.clients.apps.values import AppHold
 from services.clients.inventory.archive_values import VolumeComparison
+from services.clients.inventory.restore_plans import RestorePlacement
 from services.clients.inventory.values import Ref
 from services.common.core.errors import DomainError, NotFoundError, UnavailableError
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestorePreview:
-    """Preview of a restore over the app.
+    """Preview of a restore over the app, or beside it as a new app.
 
     Attributes:
         app: None when it was deleted.
@@ -24,6 +26,7 @@ class RestorePreview:
         stops_app: whether the app runs and is stopped for it.
         volumes: of the app's container.
         has_archive: whether the archive is on its storage; None when a storage does not answer.
+        target: place of the new app, of a restore beside.
     """
 
     backup: Backup
@@ -32,22 +35,45 @@ class RestorePreview:
     stops_app: bool = False
     volumes: VolumeComparison = field(default_factory=VolumeComparison)
     has_archive: bool | None = None
+    target: RestorePlacement | None = None
 
 
 async def preview_restore(
-    dependencies: BackupDependencies, requester: BackupRequester, *, key: BackupKey
+    dependencies: BackupDependencies,
+    requester: BackupRequester,
+    *,
+    key: BackupKey,
+    new_hostname: str | None = None,
+    node: str = "",
+    host_id: int | None = None,
 ) -> RestorePreview:
-    """Compare a backup with its app as it is now. Nothing is changed.
+    """Compare a backup with its app as it is now, or with a new_hostname with the place of the new app.
+
+    Nothing is changed.
 
     Raises:
         BackupNotFoundError: there is none of this owner.
+        RestoreInvalidError: over the app: a node or host is named; beside it: there is no such host.
+        UnavailableError: beside the app: the host does not answer.
     """
+    check_beside_only(new_hostname=new_hostname, node=node, host_id=host_id)
     backup = await dependencies.store.get_backup(key)
     obstacles: list[str] = []
     try:
         check_restorable(backup)
     except DomainError as error:
         obstacles.append(error.message)
+    if new_hostname is not None:
+        target = None
+        if backup.volume_id:
+            target = await plan_beside(dependencies, requester, backup, node=node, host_id=host_id)
+            obstacles += target.obstacles
+        return RestorePreview(
+            backup=backup,
+            obstacles=tuple(obstacles),
+            has_archive=bool(target and target.archive),
+            target=target,
+        )
     has_archive = await _has_archive(dependencies, backup)
     if has_archive is False and not obstacles:
         obstacles.append(f"backup {backup.id} cannot be restored: {describe_missing(backup.volume_id)}")

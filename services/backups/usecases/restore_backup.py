@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from services.backups.domain.entities import Backup
-from services.backups.domain.errors import AppRemovedError, ArchiveGoneError, RestoreInvalidError
+from services.backups.domain.errors import AppRemovedError, ArchiveGoneError
 from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.preconditions import (
     check_on_host,
@@ -16,9 +16,10 @@ from services.backups.domain.preconditions import (
 )
 from services.backups.usecases.context import BackupDependencies, BackupRequester
 from services.backups.usecases.create_backup import lock_and_start
+from services.backups.usecases.restore_target import check_beside_only, plan_beside
 from services.clients.apps.values import AppHold, RestoreBesideOrder
 from services.clients.inventory.values import Ref
-from services.common.core.errors import DomainError, NotFoundError, UnavailableError, Violation
+from services.common.core.errors import DomainError, NotFoundError, UnavailableError
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ async def restore_backup(
     lose_volumes: Collection[str] = (),
     safety: bool = True,
     node: str = "",
+    host_id: int | None = None,
 ) -> Restore:
     """Begin to restore a backup over its app or, with a new hostname, as a new app beside it.
 
@@ -52,14 +54,15 @@ async def restore_backup(
         BackupElsewhereError: over the app: its archive is on another host than the app.
         RestoreDestroysVolumesError: over the app: volumes are neither in the archive nor named by `lose_volumes`.
         AppRemovedError: over the app: the app was deleted.
-        RestoreInvalidError: over the app: a node is named.
+        RestoreInvalidError: over the app: a node or host is named; beside it: there is no such host.
+        RestoreTargetUnfitError: beside the app: its place does not see the archive, or the container does not fit.
         BusyError: the app is busy, or apps refuses the new app.
     """
+    check_beside_only(new_hostname=new_hostname, node=node, host_id=host_id)
     if new_hostname is not None:
-        return await _restore_beside(dependencies, requester, key=key, new_hostname=new_hostname, node=node)
-    if node:
-        problem = f"{node!r} is for a restore as a new app: name a new_hostname too, or migrate the app"
-        raise RestoreInvalidError(f"node: {problem}", violations=[Violation("node", problem)])
+        return await _restore_beside(
+            dependencies, requester, key=key, new_hostname=new_hostname, node=node, host_id=host_id
+        )
     return await _restore_over(dependencies, requester, key=key, lose_volumes=lose_volumes, safety=safety)
 
 
@@ -134,9 +137,16 @@ async def _restore_beside(
     key: BackupKey,
     new_hostname: str,
     node: str,
+    host_id: int | None,
 ) -> Restore:
     """Have apps make a new app of the backup, which counts as being restored until that has ended."""
     store = dependencies.store
+    backup = await store.get_backup(key)
+    # A repeated request is not checked again: the first one has begun it.
+    if (await store.get_standing(requester.request_id)).status == "unknown":
+        check_restorable(backup)
+    place = await plan_beside(dependencies, requester, backup, node=node, host_id=host_id)
+    place.check()
     backup = await store.begin_beside(key, operation_id=requester.request_id, requested_by=requester.user.id)
     order = RestoreBesideOrder(
         requester.request_id,
@@ -147,7 +157,10 @@ async def _restore_beside(
         host_id=backup.host_id,
         vmid=backup.vmid,
         owner_id=backup.owner_id,
-        node=node,
+        node=place.node,
+        target_host_id=place.host_id,
+        target_archive=place.archive,
+        archive_size=backup.size,
     )
     try:
         started = await dependencies.apps.restore_beside(order, user=requester.user)

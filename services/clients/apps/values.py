@@ -82,6 +82,8 @@ class RestoreBesideOrder:
         made_by: the operation that made the archive, which tells the version of the app in it.
         host_id, vmid, owner_id: of the backup; the only facts left of an app that was deleted.
         node: for the new app; empty: that of the old one.
+        target_host_id, target_archive: the host for the new app, and the archive as it names it; 0: that of the backup.
+        archive_size: bytes; 0: not known.
     """
 
     operation_id: str
@@ -93,6 +95,9 @@ class RestoreBesideOrder:
     vmid: int = 0
     owner_id: int = 0
     node: str = ""
+    target_host_id: int = 0
+    target_archive: str = ""
+    archive_size: float = 0
 
 
 @dataclass(frozen=True)

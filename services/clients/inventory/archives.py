@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from proximity.inventory.v1 import archive_plan_pb2 as plan_pb
 from proximity.inventory.v1 import container_service_pb2 as pb
+from proximity.inventory.v1 import restore_plan_pb2
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
 
 from services.clients.inventory.archive_plans import parse_planned_restore, render_network
@@ -30,6 +32,7 @@ from services.clients.inventory.convert import (
     render_ref,
     render_watch,
 )
+from services.clients.inventory.restore_plans import RestoreOrder, RestorePlacement
 from services.clients.inventory.values import ContainerTask, Ref, Task, TaskProgress
 from services.common.core.errors import NotFoundError
 from services.common.rpc.client import Clients
@@ -37,6 +40,7 @@ from services.common.rpc.client import Clients
 # Proxmox answers a request for a task within seconds; a full cluster lock takes up to a minute.
 _WRITE_S = 60.0
 _NOTES_S = 20.0  # a person waits for it
+_PLAN_S = 20.0  # a person waits for it
 _VOLUMES_S = 20.0  # a person waits for it
 _TASK_S = 24 * 3600.0  # the longest task: the largest archives take hours on slow storage
 
@@ -92,6 +96,24 @@ class GrpcArchives:
             host_id=host_id, archive=archive, node=node, storage=storage
         )
         return parse_planned_restore(await self._call("PlanArchiveRestore", request, timeout=_VOLUMES_S))
+
+    async def plan_restore(self, order: RestoreOrder) -> RestorePlacement:
+        """See `Archives.plan_restore`."""
+        request = restore_plan_pb2.PlanRestoreRequest(**asdict(order))
+        plan = await self._call("PlanRestore", request, timeout=_PLAN_S)
+        return RestorePlacement(
+            host_id=plan.host_id,
+            host_name=plan.host_name,
+            node=plan.node,
+            archive=plan.archive,
+            storage=plan.storage,
+            required=plan.required,
+            free=plan.free,
+            volumes=tuple(plan.disks),
+            networks=tuple(plan.networks),
+            warnings=tuple(plan.warnings),
+            obstacles=tuple(plan.obstacles),
+        )
 
     async def list_unarchived_volumes(
         self, ref: Ref, *, owner: str, archive: str = ""

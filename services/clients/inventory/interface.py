@@ -18,6 +18,7 @@ from services.clients.inventory.archive_values import (
 from services.clients.inventory.inspections import Inspected
 from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.migration import MigrationTargets
+from services.clients.inventory.restore_plans import RestoreOrder, RestorePlacement
 from services.clients.inventory.restore_tests import RestoreTests
 from services.clients.inventory.values import (
     Container,
@@ -81,6 +82,12 @@ class Archives(Protocol):
             NotFoundError: there is no such host, or no storage has the archive.
             InvalidError: `node` does not see it.
             PreconditionError: it is none of a container, damaged, not restorable elsewhere, or there is no room.
+        """
+
+    async def plan_restore(self, order: RestoreOrder) -> RestorePlacement:
+        """Choose the node of a new container made of an archive, and say what stands in the way.
+
+        Raises NotFoundError: there is no such host.
         """
 
     async def list_unarchived_volumes(

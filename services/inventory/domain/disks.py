@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -138,6 +138,16 @@ def check_host_paths(config: Mapping[str, Any], *, may_restore: bool) -> None:
             f"{', '.join(one.describe() for one in paths)}; register its Proxmox host with root's password, "
             "or take them off the container first"
         )
+
+
+def list_wanted(disk: Disk, storage: str) -> tuple[str, str]:
+    """Return where a disk of an archive is restored to, by preference: `storage` is the one named for the root disk."""
+    return (storage, disk.storage) if disk.key == "rootfs" else (disk.storage, storage)
+
+
+def choose_storage(names: Sequence[str], wanted: Sequence[str]) -> str:
+    """Return the first wanted storage that the node has, else the first one: that with most free space."""
+    return next((one for one in wanted if one in names), names[0])
 
 
 def find_free_mount(config: Mapping[str, Any]) -> str:

@@ -50,8 +50,8 @@ def find_obstacle(
         return f"it is of {target.architecture}, and the container of {source.architecture}"
     return (
         _find_disk_obstacle(parse_disks(config), target.node, storages)
-        or _find_bridge_obstacle(config, bridges)
-        or _find_memory_obstacle(config, target)
+        or find_bridge_obstacle(config, bridges)
+        or find_memory_obstacle(config, target)
     )
 
 
@@ -76,7 +76,8 @@ def _find_disk_obstacle(disks: Sequence[Disk], node: str, storages: Sequence[Sto
     return ""
 
 
-def _find_bridge_obstacle(config: Mapping[str, Any], bridges: AbstractSet[str] | None) -> str:
+def find_bridge_obstacle(config: Mapping[str, Any], bridges: AbstractSet[str] | None) -> str:
+    """Return which bridge of a container a node lacks; empty where it has all, or does not list them."""
     if bridges is None:
         return ""
     wanted = {link.place.bridge for link in parse_links(config)} - {""}
@@ -84,7 +85,8 @@ def _find_bridge_obstacle(config: Mapping[str, Any], bridges: AbstractSet[str] |
     return f"it has no bridge {missing[0]!r}" if missing else ""
 
 
-def _find_memory_obstacle(config: Mapping[str, Any], target: Candidate) -> str:
+def find_memory_obstacle(config: Mapping[str, Any], target: Candidate) -> str:
+    """Return by how much a node has too little free memory for a container; empty where it has enough."""
     needed = float(config.get("memory") or _DEFAULT_MB) * _MIB
     if target.free_memory >= needed:
         return ""

@@ -8,24 +8,28 @@ from typing import Any
 from google.protobuf import empty_pb2
 from proximity.inventory.v1 import archive_plan_pb2 as plan_pb
 from proximity.inventory.v1 import container_service_pb2 as cs
+from proximity.inventory.v1 import restore_plan_pb2
 
 from services.common.rpc.call import Call
 from services.inventory.convert import containers as convert
+from services.inventory.convert import restore_plans as convert_plans
 from services.inventory.convert.archive_plans import parse_restored_network, render_archive_plan
 from services.inventory.convert.hosts import parse_changes
-from services.inventory.domain.interfaces import ContainerScanner, HostStore, ProxmoxFleet
+from services.inventory.domain.interfaces import CandidateReader, ContainerScanner, HostStore, ProxmoxFleet
 from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.proxmox.networks import Networks
 from services.inventory.usecases import archives, tasks
 from services.inventory.usecases.backup_container import backup_container
 from services.inventory.usecases.list_unarchived_volumes import list_unarchived_volumes
 from services.inventory.usecases.plan_archive_restore import plan_archive_restore
+from services.inventory.usecases.plan_restore import plan_restore
 from services.inventory.usecases.restore_container import restore_container
 
 
 class ArchiveHandlers:
     """The part of ContainerService that makes, restores, lists and deletes archives."""
 
+    _candidates: CandidateReader
     _containers: ContainerLookup
     _fleet: ProxmoxFleet
     _hosts: HostStore
@@ -61,6 +65,14 @@ class ArchiveHandlers:
             **_pick(request, "archive", "node", "storage"),
         )
         return render_archive_plan(plan)
+
+    async def plan_restore(
+        self, request: restore_plan_pb2.PlanRestoreRequest, _call: Call
+    ) -> restore_plan_pb2.RestorePlan:
+        plan = await plan_restore(
+            self._hosts, self._fleet, self._candidates, request=convert_plans.parse_plan_request(request)
+        )
+        return convert_plans.render_plan(plan)
 
     async def list_unarchived_volumes(
         self, request: cs.ListUnarchivedVolumesRequest, _call: Call

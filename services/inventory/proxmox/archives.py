@@ -178,9 +178,14 @@ def replace_notes(archive: ArchiveVolume, notes: str) -> str:
     return render_notes(notes, first.removeprefix(_MARK) if first.startswith(_MARK) else "")
 
 
+def parse_vmid(volume_id: str) -> int:
+    """Return the container of an archive, which its name tells; 0 where it does not."""
+    match = _FILE.search(volume_id)
+    return int(match.group(1) or match.group(2)) if match else 0
+
+
 def _read_vmid(one: dict[str, Any]) -> int:
-    match = _FILE.search(str(one["volid"]))
-    return int(one.get("vmid") or (match.group(1) or match.group(2) if match else 0))
+    return int(one.get("vmid") or parse_vmid(str(one["volid"])))
 
 
 def _read_verification(one: dict[str, Any]) -> str:

@@ -224,3 +224,12 @@ async def read_fingerprint(host: str, port: int) -> str:
         raise HostUnreachableError(
             f"{host}:{port} shows no certificate: {explain(error)}", metadata={"scope": "host"}, retry_after=5
         ) from error
+
+
+async def list_bridges(client: ProxmoxApi, node: str) -> frozenset[str] | None:
+    """Return the bridges of a node; None where it does not list them to these credentials, or does not answer."""
+    try:
+        found = await client.get(f"/nodes/{node}/network", type="any_bridge")
+    except DomainError:
+        return None
+    return frozenset(str(one["iface"]) for one in found)

@@ -38,6 +38,11 @@ async def list_host_storages(client: ProxmoxApi) -> list[StorageOnNode]:
     ]
 
 
+async def list_definitions(client: ProxmoxApi) -> dict[str, dict[str, Any]]:
+    """Return the definitions of a host's storages by name, those that these credentials may see."""
+    return {str(one["storage"]): one for one in await client.get("/storage")}
+
+
 def _read_limit(retention: str) -> int:
     """Return the archives of a container after which vzdump with remove=0 fails on a storage of this retention.
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from services.common.core.errors import DomainError
 from services.inventory.domain.containers import ContainerRef
 from services.inventory.domain.interfaces import CandidateReader, HostStore
 from services.inventory.domain.migration import MigrationTarget, find_obstacle
-from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.proxmox.isolation import isolate_host
+from services.inventory.proxmox.nodes import list_bridges
 from services.inventory.proxmox.storages import list_host_storages
 
 _TIMEOUT_S = 9.0  # a person waits; callers wait 10 s
@@ -38,9 +37,7 @@ async def list_migration_targets(
             candidates.list_candidates(host), list_host_storages(view.client)
         )
         others = [one for one in nodes if one.node != view.node]
-        bridges = await asyncio.gather(
-            *(_list_bridges(view.client, one.node) for one in others if one.online)
-        )
+        bridges = await asyncio.gather(*(list_bridges(view.client, one.node) for one in others if one.online))
     known = dict(zip((one.node for one in others if one.online), bridges, strict=True))
     source = next((one for one in nodes if one.node == view.node), None)
     targets = [
@@ -57,12 +54,3 @@ async def list_migration_targets(
     return view.node, sorted(
         targets, key=lambda one: (bool(one.obstacle), not one.online, -one.free_memory, one.node)
     )
-
-
-async def _list_bridges(client: ProxmoxApi, node: str) -> frozenset[str] | None:
-    """Return the bridges of a node; None where it does not list them to these credentials, or does not answer."""
-    try:
-        found = await client.get(f"/nodes/{node}/network", type="any_bridge")
-    except DomainError:
-        return None
-    return frozenset(str(one["iface"]) for one in found)

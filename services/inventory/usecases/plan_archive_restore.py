@@ -6,7 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from services.inventory.domain.archive_plans import ArchivePlan, check_portable, list_unrestored
-from services.inventory.domain.disks import parse_configuration, parse_description, parse_disks, read_disk_gb
+from services.inventory.domain.disks import (
+    choose_storage,
+    list_wanted,
+    parse_configuration,
+    parse_description,
+    parse_disks,
+    read_disk_gb,
+)
 from services.inventory.domain.errors import NodeUnknownError, NoRoomError, StorageNotFoundError
 from services.inventory.domain.interfaces import ProxmoxFleet
 from services.inventory.domain.proxmox_api import ProxmoxApi
@@ -18,7 +25,6 @@ from services.inventory.proxmox.archives import (
 )
 from services.inventory.proxmox.marks import find_named_owner
 from services.inventory.proxmox.storages import list_storages
-from services.inventory.usecases.restore_container import choose_name, list_wanted_storages
 
 _GIB = 1 << 30  # bytes: sizes are shown in binary units, as Proxmox shows them
 _EXPANSION = 4  # of an archive whose volumes have no limit: zstd halves or thirds most data
@@ -84,7 +90,7 @@ async def _find_room(
     for disk in parse_disks(saved):
         if not disk.path or not disk.is_volume:
             continue
-        name = choose_name(list(free), list_wanted_storages(disk, storage))
+        name = choose_storage(list(free), list_wanted(disk, storage))
         needed[name] += disk.size_gb * _GIB or archive.size * _EXPANSION
         root = name if disk.key == "rootfs" else root
     for name, required in needed.items():

@@ -5,17 +5,18 @@ Every disk is named in the request: Proxmox makes those that are not named on on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from services.inventory.domain.container_spec import RestoredNetwork
 from services.inventory.domain.containers import ContainerRef, ProxmoxTask, View
 from services.inventory.domain.disks import (
-    Disk,
     check_host_paths,
+    choose_storage,
     find_free_mount,
     find_unarchived,
+    list_wanted,
     parse_disks,
 )
 from services.inventory.domain.errors import (
@@ -211,21 +212,11 @@ async def _lay_out(
         if same is not None and not same.is_volume:
             options[one.key] = same.render(same.source)
             continue
-        wanted = [*([same.storage] if same else []), *list_wanted_storages(one, storage)]
+        wanted = [*([same.storage] if same else []), *list_wanted(one, storage)]
         size = max(one.size_gb, same.size_gb if same else 0.0)
-        options[one.key] = one.render(f"{choose_name(names, wanted)}:{size:g}")
+        options[one.key] = one.render(f"{choose_storage(names, wanted)}:{size:g}")
     for one in there.values():
-        source = f"{choose_name(names, [one.storage])}:{one.size_gb:g}" if one.is_volume else one.source
+        source = f"{choose_storage(names, [one.storage])}:{one.size_gb:g}" if one.is_volume else one.source
         key = one.key if one.key not in options else find_free_mount(options)
         options[key] = one.render(source)
     return {"storage": options["rootfs"].partition(":")[0], **options}
-
-
-def list_wanted_storages(disk: Disk, storage: str) -> tuple[str, str]:
-    """Return where a disk of an archive is restored to, by preference: `storage` is the one named for the root disk."""
-    return (storage, disk.storage) if disk.key == "rootfs" else (disk.storage, storage)
-
-
-def choose_name(names: Sequence[str], wanted: Sequence[str]) -> str:
-    """Return the first wanted storage that the node has, else the one with most free space."""
-    return next((one for one in wanted if one in names), names[0])

@@ -78,8 +78,11 @@ def _render(call: Call, storage: Storage) -> dict[str, Any]:
         "content": ",".join(storage.content),
         "digest": digest,
     }
+    entry.update(storage.settings)
     if storage.path:
         entry["path"] = storage.path
+    elif storage.type in {"nfs", "cifs", "cephfs"}:
+        entry["path"] = f"/mnt/pve/{storage.name}"
     if storage.shared:
         entry["shared"] = 1
     if storage.prune:

@@ -22,6 +22,7 @@ from tests.pvesim.model.entities import (
 )
 from tests.pvesim.model.errors import TaskFailedError, bad_params, refuse
 from tests.pvesim.model.guests import GuestLike, GuestMaker, HollowGuests
+from tests.pvesim.model.shared import SharedFolder
 from tests.pvesim.model.work import Job, Locks, Pause, Work
 
 KEPT_TASKS = 5000
@@ -83,6 +84,7 @@ class Cluster:
     consoles: dict[int, Session] = field(default_factory=dict)
     revision: int = 0
     totals: object = None
+    shared: SharedFolder | None = None
 
     SETTINGS = (
         "name", "version", "first_vmid", "dhcp", "ipv6", "cgroup_mode", "clock_shift", "serial", "secret",
@@ -109,6 +111,27 @@ class Cluster:
         """Say that a record was added, changed or removed."""
         self.changed[kind, str(key)] = None
         self.revision += 1
+        if kind == "volumes" and self.shared is not None:
+            self._publish(str(key))
+
+    def _publish(self, key: str) -> None:
+        node, _, volid = key.partition("|")
+        name, _, volume = volid.partition(":")
+        storage = self.storages.get(name)
+        if self.shared is not None and storage is not None and not node:
+            self.shared.publish(storage, volume, self.volumes.get(key))
+
+    def follow_shared(self) -> None:
+        """Bring in what other clusters did on the storages that they share with this one."""
+        for storage in self.storages.values() if self.shared is not None else ():
+            found, gone = self.shared.collect(storage) if self.shared else ([], [])
+            for volume in found:
+                self.volumes[volume.key] = volume
+            for name in gone:
+                self.volumes.pop(f"|{storage.name}:{name}", None)
+            for key in [*(one.key for one in found), *(f"|{storage.name}:{name}" for name in gone)]:
+                self.changed["volumes", key] = None
+                self.revision += 1
 
     # Records -----------------------------------------------------------------
 

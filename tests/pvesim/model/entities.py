@@ -46,7 +46,10 @@ class Node(Record):
 
 @dataclass
 class Storage(Record):
-    """An entry of storage.cfg. `nodes` empty: on every node."""
+    """An entry of storage.cfg. `nodes` empty: on every node.
+
+    `settings` are further ones as storage.cfg names them: server, export, share, datastore, namespace.
+    """
 
     name: str
     type: str = "dir"
@@ -58,6 +61,7 @@ class Storage(Record):
     total: int = 6 * GIB
     base_used: int = 0
     enabled: bool = True
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_backup_server(self) -> bool:

@@ -101,3 +101,29 @@ async def test_the_new_app_is_made_on_the_node_that_is_named(service: Service) -
     platform.containers.failure["place_container"] = error
     with pytest.raises(InvalidError, match="pve9"):
         await restore_beside(service, app, archive, node="pve9")
+
+
+async def test_a_new_app_is_made_on_another_host_that_sees_the_archive(service: Service) -> None:
+    containers = service.platform.containers
+    app, archive = await remove_with_archive(service)
+    containers.seen_by.add(2)
+    place: dict[str, int | str] = {
+        "host_id": 1,
+        "target_host_id": 2,
+        "target_archive": archive,
+        "node": "pve1",
+    }
+    back = await restore_beside(service, app, archive, vmid=app.vmid or 0, **place)
+    assert (back.status, back.host_id, back.node) == ("running", 2, "pve1")
+    assert [(plan.source_host_id, plan.host_id, plan.node) for plan in containers.plans] == [(1, 2, "pve1")]
+
+
+async def test_the_place_is_checked_again_before_a_container_is_made(service: Service) -> None:
+    containers = service.platform.containers
+    app, archive = await remove_with_archive(service)
+    before = set(containers.containers)
+    back = await restore_beside(service, app, archive, host_id=1, target_host_id=2, node="pve1")
+    assert back.status == "error"
+    assert "host-2 has no storage with the archive" in back.error
+    assert (set(containers.containers), back.vmid, back.public_port) == (before, None, None)
+    assert containers.reserved.get(back.id) is None

@@ -18,6 +18,7 @@ from services.backups.domain.errors import (
 from services.backups.store.changes import APP_RESTORED
 from services.backups.store.tables import operations
 from services.clients.apps.values import AppProbe
+from services.clients.inventory.restore_plans import RestoreTargetUnfitError
 from services.common.core.clock import now
 from services.common.core.errors import WAIT, BusyError, PreconditionError, UnavailableError
 from tests.fakes.apps import APP
@@ -281,6 +282,43 @@ async def test_a_container_that_is_gone_is_restored_without_a_backup_before(plat
     await platform.run_all()
     assert platform.content == "first"
     assert len((await platform.list_backups()).backups) == 1
+
+
+async def test_a_restore_on_another_host_names_the_archive_as_that_host_does(platform: Platform) -> None:
+    backup_id = await platform.make_completed()
+    platform.containers.seen_by.add(2)
+    request = pb.RestoreBackupRequest(
+        app_id=APP.app_id, backup_id=backup_id, new_hostname="web-02", host_id=2
+    )
+    await platform.api.restore_backup(request, call_of())
+    (order,) = platform.apps.orders
+    assert (order.host_id, order.target_host_id, order.node) == (1, 2, "pve1")
+    assert order.archive == order.target_archive
+    assert order.archive_size == platform.containers.archive_size
+    (plan,) = platform.containers.plans
+    assert (plan.source_host_id, plan.host_id, plan.backup_id) == (1, 2, order.made_by)
+    assert plan.preferred_node == "", "the node of the old app is one of another host"
+
+
+async def test_a_restore_beside_is_refused_before_anything_is_begun(platform: Platform) -> None:
+    backup_id = await platform.make_completed()
+    request = pb.RestoreBackupRequest(
+        app_id=APP.app_id, backup_id=backup_id, new_hostname="web-02", host_id=2
+    )
+    with pytest.raises(RestoreTargetUnfitError, match="host-2 has no storage with the archive"):
+        await platform.api.restore_backup(request, call_of())
+    platform.containers.offline.add("pve2")
+    here = pb.RestoreBackupRequest(app_id=APP.app_id, backup_id=backup_id, new_hostname="web-02", node="pve2")
+    with pytest.raises(RestoreTargetUnfitError, match="node pve2: it is offline"):
+        await platform.api.restore_backup(here, call_of())
+    request.host_id = 99
+    with pytest.raises(RestoreInvalidError, match="host_id: there is no Proxmox host 99"):
+        await platform.api.restore_backup(request, call_of())
+    assert (await platform.get(backup_id)).status == "completed"
+    assert platform.apps.orders == []
+    request.ClearField("new_hostname")
+    with pytest.raises(RestoreInvalidError, match="host_id: 99 is for a restore as a new app"):
+        await platform.api.restore_backup(request, call_of())
 
 
 async def test_a_node_is_for_a_restore_beside(platform: Platform) -> None:

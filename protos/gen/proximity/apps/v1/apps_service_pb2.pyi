@@ -3299,6 +3299,9 @@ class RestoreBesideRequest(_message.Message):
     VMID_FIELD_NUMBER: _builtins.int
     OWNER_ID_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
+    TARGET_HOST_ID_FIELD_NUMBER: _builtins.int
+    TARGET_ARCHIVE_FIELD_NUMBER: _builtins.int
+    ARCHIVE_SIZE_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
     source_app_id: _builtins.str
     archive: _builtins.str
@@ -3311,6 +3314,11 @@ class RestoreBesideRequest(_message.Message):
     owner_id: _builtins.int
     node: _builtins.str
     """Node for the new app; empty: that of the old one."""
+    target_host_id: _builtins.int
+    """Proxmox host for the new app, which names the archive `target_archive`; 0: that of the backup."""
+    target_archive: _builtins.str
+    archive_size: _builtins.float
+    """Bytes of the archive; 0: not known."""
     def __init__(
         self,
         *,
@@ -3323,10 +3331,13 @@ class RestoreBesideRequest(_message.Message):
         vmid: _builtins.int = ...,
         owner_id: _builtins.int = ...,
         node: _builtins.str = ...,
+        target_host_id: _builtins.int = ...,
+        target_archive: _builtins.str = ...,
+        archive_size: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "host_id", b"host_id", "made_by", b"made_by", "new_hostname", b"new_hostname", "node", b"node", "operation_id", b"operation_id", "owner_id", b"owner_id", "source_app_id", b"source_app_id", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "archive_size", b"archive_size", "host_id", b"host_id", "made_by", b"made_by", "new_hostname", b"new_hostname", "node", b"node", "operation_id", b"operation_id", "owner_id", b"owner_id", "source_app_id", b"source_app_id", "target_archive", b"target_archive", "target_host_id", b"target_host_id", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

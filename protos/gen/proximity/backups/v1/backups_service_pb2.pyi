@@ -596,6 +596,7 @@ class RestoreBackupRequest(_message.Message):
     LOSE_VOLUMES_FIELD_NUMBER: _builtins.int
     SAFETY_BACKUP_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
+    HOST_ID_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     backup_id: _builtins.int
     new_hostname: _builtins.str
@@ -608,9 +609,13 @@ class RestoreBackupRequest(_message.Message):
     null is refused.
     """
     node: _builtins.str
-    """With new_hostname: the node of the same Proxmox host for the new app, which has to see the archive's storage; default:
-    the node of the old one.
+    """With new_hostname: the node for the new app, which has to see the archive's storage; default: the node of the old one
+    if the new one fits there, else another one.
     null or empty is refused.
+    """
+    host_id: _builtins.int
+    """With new_hostname: another Proxmox host for the new app, which has to see the archive too; default: that of the backup.
+    null is refused.
     """
     @_builtins.property
     def lose_volumes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -627,17 +632,22 @@ class RestoreBackupRequest(_message.Message):
         lose_volumes: _abc.Iterable[_builtins.str] | None = ...,
         safety_backup: _builtins.bool | None = ...,
         node: _builtins.str | None = ...,
+        host_id: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname", "_node", b"_node", "_safety_backup", b"_safety_backup", "new_hostname", b"new_hostname", "node", b"node", "safety_backup", b"safety_backup"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_new_hostname", b"_new_hostname", "_node", b"_node", "_safety_backup", b"_safety_backup", "host_id", b"host_id", "new_hostname", b"new_hostname", "node", b"node", "safety_backup", b"safety_backup"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname", "_node", b"_node", "_safety_backup", b"_safety_backup", "app_id", b"app_id", "backup_id", b"backup_id", "lose_volumes", b"lose_volumes", "new_hostname", b"new_hostname", "node", b"node", "safety_backup", b"safety_backup"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_new_hostname", b"_new_hostname", "_node", b"_node", "_safety_backup", b"_safety_backup", "app_id", b"app_id", "backup_id", b"backup_id", "host_id", b"host_id", "lose_volumes", b"lose_volumes", "new_hostname", b"new_hostname", "node", b"node", "safety_backup", b"safety_backup"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
+    _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
     _WhichOneofReturnType__new_hostname: _TypeAlias = _typing.Literal["new_hostname"]  # noqa: Y015
     _WhichOneofArgType__new_hostname: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname"]  # noqa: Y015
     _WhichOneofReturnType__node: _TypeAlias = _typing.Literal["node"]  # noqa: Y015
     _WhichOneofArgType__node: _TypeAlias = _typing.Literal["_node", b"_node"]  # noqa: Y015
     _WhichOneofReturnType__safety_backup: _TypeAlias = _typing.Literal["safety_backup"]  # noqa: Y015
     _WhichOneofArgType__safety_backup: _TypeAlias = _typing.Literal["_safety_backup", b"_safety_backup"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__host_id) -> _WhichOneofReturnType__host_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__new_hostname) -> _WhichOneofReturnType__new_hostname | None: ...
     @_typing.overload
@@ -683,19 +693,48 @@ class PreviewRestoreRequest(_message.Message):
 
     APP_ID_FIELD_NUMBER: _builtins.int
     BACKUP_ID_FIELD_NUMBER: _builtins.int
+    NEW_HOSTNAME_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    HOST_ID_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     backup_id: _builtins.int
+    new_hostname: _builtins.str
+    """Preview a restore beside, as a new app with this hostname.
+    null or empty is refused.
+    """
+    node: _builtins.str
+    """With new_hostname: the node for the new app.
+    null or empty is refused.
+    """
+    host_id: _builtins.int
+    """With new_hostname: the Proxmox host for the new app.
+    null is refused.
+    """
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         backup_id: _builtins.int = ...,
+        new_hostname: _builtins.str | None = ...,
+        node: _builtins.str | None = ...,
+        host_id: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_new_hostname", b"_new_hostname", "_node", b"_node", "host_id", b"host_id", "new_hostname", b"new_hostname", "node", b"node"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "backup_id", b"backup_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_new_hostname", b"_new_hostname", "_node", b"_node", "app_id", b"app_id", "backup_id", b"backup_id", "host_id", b"host_id", "new_hostname", b"new_hostname", "node", b"node"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
+    _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
+    _WhichOneofReturnType__new_hostname: _TypeAlias = _typing.Literal["new_hostname"]  # noqa: Y015
+    _WhichOneofArgType__new_hostname: _TypeAlias = _typing.Literal["_new_hostname", b"_new_hostname"]  # noqa: Y015
+    _WhichOneofReturnType__node: _TypeAlias = _typing.Literal["node"]  # noqa: Y015
+    _WhichOneofArgType__node: _TypeAlias = _typing.Literal["_node", b"_node"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__host_id) -> _WhichOneofReturnType__host_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__new_hostname) -> _WhichOneofReturnType__new_hostname | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__node) -> _WhichOneofReturnType__node | None: ...
 
 Global___PreviewRestoreRequest: _TypeAlias = PreviewRestoreRequest  # noqa: Y015
 
@@ -716,9 +755,10 @@ class RestorePreview(_message.Message):
     MADE_AT_FIELD_NUMBER: _builtins.int
     RESTORE_TEST_FIELD_NUMBER: _builtins.int
     VERIFICATION_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
     backup_id: _builtins.int
     possible: _builtins.bool
-    """Whether a restore over the app would begin now."""
+    """Whether the restore would begin now."""
     stops_app: _builtins.bool
     """Whether the app runs and is stopped for it."""
     lxc_id: _builtins.int
@@ -748,6 +788,10 @@ class RestorePreview(_message.Message):
 
     @_builtins.property
     def made_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def target(self) -> Global___RestoreTarget:
+        """Of a restore beside: where the new app would be; absent for a restore in place."""
+
     def __init__(
         self,
         *,
@@ -764,10 +808,11 @@ class RestorePreview(_message.Message):
         made_at: _timestamp_pb2.Timestamp | None = ...,
         restore_test: _builtins.str = ...,
         verification: _builtins.str | None = ...,
+        target: Global___RestoreTarget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_verification", b"_verification", "has_archive", b"has_archive", "lxc_id", b"lxc_id", "made_at", b"made_at", "verification", b"verification"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_verification", b"_verification", "has_archive", b"has_archive", "lxc_id", b"lxc_id", "made_at", b"made_at", "target", b"target", "verification", b"verification"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_verification", b"_verification", "backup_id", b"backup_id", "destroyed", b"destroyed", "has_archive", b"has_archive", "left_out", b"left_out", "lxc_id", b"lxc_id", "made_at", b"made_at", "node", b"node", "obstacles", b"obstacles", "overwritten", b"overwritten", "possible", b"possible", "restore_test", b"restore_test", "stops_app", b"stops_app", "verification", b"verification"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_verification", b"_verification", "backup_id", b"backup_id", "destroyed", b"destroyed", "has_archive", b"has_archive", "left_out", b"left_out", "lxc_id", b"lxc_id", "made_at", b"made_at", "node", b"node", "obstacles", b"obstacles", "overwritten", b"overwritten", "possible", b"possible", "restore_test", b"restore_test", "stops_app", b"stops_app", "target", b"target", "verification", b"verification"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__has_archive: _TypeAlias = _typing.Literal["has_archive"]  # noqa: Y015
     _WhichOneofArgType__has_archive: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive"]  # noqa: Y015
@@ -783,6 +828,63 @@ class RestorePreview(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__verification) -> _WhichOneofReturnType__verification | None: ...
 
 Global___RestorePreview: _TypeAlias = RestorePreview  # noqa: Y015
+
+@_typing.final
+class RestoreTarget(_message.Message):
+    """Place of a new app that is made of a backup. Sizes in bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    HOST_NAME_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    ARCHIVE_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
+    REQUIRED_FIELD_NUMBER: _builtins.int
+    FREE_FIELD_NUMBER: _builtins.int
+    VOLUMES_FIELD_NUMBER: _builtins.int
+    NETWORKS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    host_id: _builtins.int
+    host_name: _builtins.str
+    node: _builtins.str
+    """Empty where the host does not see the archive."""
+    archive: _builtins.str
+    """The archive as this host names it."""
+    storage: _builtins.str
+    """Of the root disk."""
+    required: _builtins.float
+    """Space that the volumes need on the storage with least room left, and what is free there."""
+    free: _builtins.float
+    @_builtins.property
+    def volumes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Volumes and network devices of the new container, and how it differs from the original, for a person."""
+
+    @_builtins.property
+    def networks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        host_id: _builtins.int = ...,
+        host_name: _builtins.str = ...,
+        node: _builtins.str = ...,
+        archive: _builtins.str = ...,
+        storage: _builtins.str = ...,
+        required: _builtins.float = ...,
+        free: _builtins.float = ...,
+        volumes: _abc.Iterable[_builtins.str] | None = ...,
+        networks: _abc.Iterable[_builtins.str] | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "free", b"free", "host_id", b"host_id", "host_name", b"host_name", "networks", b"networks", "node", b"node", "required", b"required", "storage", b"storage", "volumes", b"volumes", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreTarget: _TypeAlias = RestoreTarget  # noqa: Y015
 
 @_typing.final
 class AppVolume(_message.Message):

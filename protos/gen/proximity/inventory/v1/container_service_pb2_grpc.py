@@ -7,6 +7,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from proximity.common.v1 import metrics_pb2 as proximity_dot_common_dot_v1_dot_metrics__pb2
 from proximity.inventory.v1 import archive_plan_pb2 as proximity_dot_inventory_dot_v1_dot_archive__plan__pb2
 from proximity.inventory.v1 import container_service_pb2 as proximity_dot_inventory_dot_v1_dot_container__service__pb2
+from proximity.inventory.v1 import restore_plan_pb2 as proximity_dot_inventory_dot_v1_dot_restore__plan__pb2
 from proximity.inventory.v1 import restore_test_pb2 as proximity_dot_inventory_dot_v1_dot_restore__test__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -157,6 +158,11 @@ class ContainerServiceStub:
                 '/proximity.inventory.v1.ContainerService/PlanArchiveRestore',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.PlanArchiveRestoreRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.ArchiveRestorePlan.FromString,
+                _registered_method=True)
+        self.PlanRestore = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/PlanRestore',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.PlanRestoreRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.RestorePlan.FromString,
                 _registered_method=True)
         self.PlanRestoreTest = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/PlanRestoreTest',
@@ -458,6 +464,14 @@ class ContainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlanRestore(self, request, context):
+        """Where an archive can become a new container: its volume id there, the node, the storages, and what stands in the way.
+        Nothing is changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PlanRestoreTest(self, request, context):
         """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
         Refused with RESTORE_TEST_UNSUPPORTED for an archive whose container could not be isolated, and with NO_ROOM.
@@ -754,6 +768,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.PlanArchiveRestore,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.PlanArchiveRestoreRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.ArchiveRestorePlan.SerializeToString,
+            ),
+            'PlanRestore': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanRestore,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.PlanRestoreRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.RestorePlan.SerializeToString,
             ),
             'PlanRestoreTest': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanRestoreTest,
@@ -1507,6 +1526,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/PlanArchiveRestore',
             proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.PlanArchiveRestoreRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_archive__plan__pb2.ArchiveRestorePlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanRestore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/PlanRestore',
+            proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.PlanRestoreRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.RestorePlan.FromString,
             options,
             channel_credentials,
             insecure,

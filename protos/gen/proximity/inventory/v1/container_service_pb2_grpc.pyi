@@ -9,6 +9,7 @@ from grpc import aio as _aio
 from proximity.common.v1 import metrics_pb2 as _metrics_pb2
 from proximity.inventory.v1 import archive_plan_pb2 as _archive_plan_pb2
 from proximity.inventory.v1 import container_service_pb2 as _container_service_pb2
+from proximity.inventory.v1 import restore_plan_pb2 as _restore_plan_pb2
 from proximity.inventory.v1 import restore_test_pb2 as _restore_test_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -97,6 +98,10 @@ class ContainerServiceStub:
     """Where an archive, also one of another platform, can be restored as a new container, and what its configuration says.
     ARCHIVE_UNSUITABLE for that of a virtual machine, and for one that would bring back options of its former node; NO_ROOM
     where its volumes do not fit.
+    """
+    PlanRestore: _grpc.UnaryUnaryMultiCallable[_restore_plan_pb2.PlanRestoreRequest, _restore_plan_pb2.RestorePlan]
+    """Where an archive can become a new container: its volume id there, the node, the storages, and what stands in the way.
+    Nothing is changed.
     """
     PlanRestoreTest: _grpc.UnaryUnaryMultiCallable[_restore_test_pb2.PlanRestoreTestRequest, _restore_test_pb2.RestoreTestPlan]
     """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
@@ -224,6 +229,10 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     """Where an archive, also one of another platform, can be restored as a new container, and what its configuration says.
     ARCHIVE_UNSUITABLE for that of a virtual machine, and for one that would bring back options of its former node; NO_ROOM
     where its volumes do not fit.
+    """
+    PlanRestore: _aio.UnaryUnaryMultiCallable[_restore_plan_pb2.PlanRestoreRequest, _restore_plan_pb2.RestorePlan]  # type: ignore[assignment]
+    """Where an archive can become a new container: its volume id there, the node, the storages, and what stands in the way.
+    Nothing is changed.
     """
     PlanRestoreTest: _aio.UnaryUnaryMultiCallable[_restore_test_pb2.PlanRestoreTestRequest, _restore_test_pb2.RestoreTestPlan]  # type: ignore[assignment]
     """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
@@ -486,6 +495,16 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Where an archive, also one of another platform, can be restored as a new container, and what its configuration says.
         ARCHIVE_UNSUITABLE for that of a virtual machine, and for one that would bring back options of its former node; NO_ROOM
         where its volumes do not fit.
+        """
+
+    @_abc_1.abstractmethod
+    def PlanRestore(
+        self,
+        request: _restore_plan_pb2.PlanRestoreRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_restore_plan_pb2.RestorePlan, _abc.Awaitable[_restore_plan_pb2.RestorePlan]]:
+        """Where an archive can become a new container: its volume id there, the node, the storages, and what stands in the way.
+        Nothing is changed.
         """
 
     @_abc_1.abstractmethod
