@@ -77,7 +77,7 @@ class DuplexWorld:
 
         async def authenticate(token: str) -> Caller:
             scopes = ("read",) if token == "prx_read" else ("read", "write")
-            user = User(7, "alice", is_staff=False, scopes=scopes)
+            user = User(8 if token == "prx_bob" else 7, "alice", is_staff=False, scopes=scopes)
             return Caller(user=user, token_id=token, issued_at=time.time() - 1, expires_at=time.time() + 60)
 
         async def find_key(_kid: str) -> None:

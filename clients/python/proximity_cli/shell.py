@@ -24,7 +24,8 @@ from proximity_cli.failures import INTERRUPTED, CliError
 from proximity_cli.output import complaints, with_output
 
 _CHUNK = 4096  # bytes of one read: a pasted text comes in several
-_FRESH_S = 55 * 60.0  # a terminal ends with its token, which lasts an hour
+_FRESH_S = 30 * 60.0  # a terminal ends with its token, which lasts an hour, unless it gets a newer one
+_RENEW_S = 60.0  # between two looks at how long the token lasts
 _END_OF_INPUT = b"\x04"
 _ENTER = b"\r\n"
 
@@ -56,6 +57,7 @@ def run_shell(platform: Platform, app_id: str) -> int:
     keyboard.on_leave = call.cancel
     with contextlib.ExitStack() as stack:
         stack.callback(keyboard.close)
+        stack.enter_context(renewing(platform, keyboard))
         try:
             for number, piece in enumerate(call):
                 if number == 0:  # it runs: until then errors are printed, and keys belong to nobody
@@ -70,6 +72,28 @@ def run_shell(platform: Platform, app_id: str) -> int:
             complaints.print("The connection was cut; the shell has ended.")
             return INTERRUPTED
     raise CliError("The terminal ended without an exit status")
+
+
+@contextlib.contextmanager
+def renewing(platform: Platform, keyboard: Keyboard, every_s: float = _RENEW_S) -> Iterator[None]:
+    """Send a newer token now and then, so that a terminal in use does not end with the one it began with."""
+    is_over = threading.Event()
+
+    def renew() -> None:
+        while not is_over.wait(every_s):
+            before = platform.session.access
+            # The token lasts for more attempts; when it ends, the service says so.
+            with contextlib.suppress(grpc.RpcError, OSError, CliError):
+                platform.freshen(_FRESH_S)
+            if platform.session.access != before:
+                keyboard.renew(platform.session.access)
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
 
 
 class Keyboard:
@@ -108,6 +132,10 @@ class Keyboard:
             signal.signal(signal.SIGWINCH, handler)
             if before is not None:
                 termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+    def renew(self, token: str) -> None:
+        """Go on with a newer token."""
+        self._queue.put(pb.TerminalInput(token=token))
 
     def close(self) -> None:
         """End the messages."""

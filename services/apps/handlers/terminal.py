@@ -19,6 +19,7 @@ from services.common.rpc.call import Call
 from services.common.rpc.duplex import read_first
 
 _SIZE = frozenset({"columns", "rows"})
+_TOKEN = frozenset({"token"})
 
 
 class TerminalFrames:
@@ -36,9 +37,12 @@ class TerminalFrames:
             given = json.loads(frame)
         except ValueError:
             given = None
+        if isinstance(given, dict) and set(given) == _TOKEN and isinstance(given["token"], str):
+            return pb.TerminalInput(token=given["token"])
         if not isinstance(given, dict) or not set(given) <= _SIZE:
             raise InvalidError(
-                'a text frame must be JSON like {"columns": 80, "rows": 24}; what is typed is sent in binary frames'
+                'a text frame must be JSON like {"columns": 80, "rows": 24} or {"token": "…"}; what is typed is sent '
+                "in binary frames"
             )
         return _parse_size(given)
 

@@ -32,6 +32,8 @@ log = get_logger()
 # Between two checks of the credentials of a stream on which nothing moves: a revocation ends it within that time.
 RECHECK_S = 5.0
 
+_TOKEN = "token"  # noqa: S105 - the field of messages that bring newer credentials
+
 M = TypeVar("M")
 Handler = Callable[[AsyncIterator[Any], Call], AsyncIterator[Any]]
 
@@ -99,12 +101,26 @@ class Duplex:
         try:
             async for given in messages:
                 await self._context.guard.recheck(call)
-                yield check_request(given)
+                message = check_request(given)
+                if not await self._renew(call, message):
+                    yield message
         except DomainError as error:
             deadline.end(error)
             await (
                 asyncio.Event().wait()
             )  # an end of the messages would be another reason, and might come first
+
+    async def _renew(self, call: Call, message: Message) -> bool:
+        """Take newer credentials out of a message; whether there is nothing else in it.
+
+        The handler does not see them, so that they count neither as something typed nor reach a log.
+        """
+        token: str = getattr(message, _TOKEN, "")
+        if not token:
+            return False
+        await self._context.guard.renew(call, self._rule, token)
+        message.ClearField(_TOKEN)
+        return message.ByteSize() == 0
 
     async def _watch(self, call: Call, deadline: Deadline) -> None:
         while True:

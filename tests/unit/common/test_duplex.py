@@ -83,6 +83,42 @@ async def test_nothing_typed_after_a_revocation_arrives(world: DuplexWorld) -> N
     assert world.audit.entries[-1][1:] == ("web-1, ended after 0 s", "UNAUTHENTICATED")
 
 
+async def test_a_stream_goes_on_with_a_newer_token_that_the_handler_does_not_see(world: DuplexWorld) -> None:
+    queue: asyncio.Queue[Any] = asyncio.Queue()
+    async with aclosing(world.run(START, queue=queue)) as answers:
+        await anext(answers)
+        queue.put_nowait(pb.TerminalInput(token="prx_newer"))
+        queue.put_nowait(pb.TerminalInput(data=b"ls"))
+        assert (await anext(answers)).data == b"ls"
+        world.revocations.revoke("jti.prx_write", time.time())  # the token that opened it has ended
+        queue.put_nowait(pb.TerminalInput(data=b"pwd"))
+        assert (await anext(answers)).data == b"pwd"
+        assert world.shell.typed == [b"ls", b"pwd"]
+        world.revocations.revoke("jti.prx_newer", time.time())
+        queue.put_nowait(pb.TerminalInput(data=b"rm"))
+        with pytest.raises(CredentialsInvalidError):
+            async with asyncio.timeout(10):
+                await anext(answers)
+    assert world.shell.typed == [b"ls", b"pwd"]
+
+
+@pytest.mark.parametrize(
+    ("token", "refusal"),
+    [("prx_bob", CredentialsInvalidError), ("prx_read", ScopeMissingError), ("x", CredentialsInvalidError)],
+)
+async def test_a_token_of_others_or_with_fewer_rights_ends_the_stream(
+    world: DuplexWorld, token: str, refusal: type[Exception]
+) -> None:
+    queue: asyncio.Queue[Any] = asyncio.Queue()
+    answers = world.run(START, queue=queue)
+    await anext(answers)
+    queue.put_nowait(pb.TerminalInput(token=token, data=b"ls"))
+    with pytest.raises(refusal):
+        async with asyncio.timeout(10):
+            await anext(answers)
+    assert world.shell.typed == []
+
+
 async def test_every_message_is_checked_by_the_rules(world: DuplexWorld) -> None:
     queue: asyncio.Queue[Any] = asyncio.Queue()
     answers = world.run(START, queue=queue)

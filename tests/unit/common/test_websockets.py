@@ -115,6 +115,21 @@ async def test_a_client_that_pauses_gets_nothing_until_it_goes_on(tmp_path: Path
         assert await socket.recv() == b"a"
 
 
+async def test_a_text_frame_brings_a_newer_token(tmp_path: Path) -> None:
+    world, path = DuplexWorld(), str(tmp_path / "ws.sock")
+    async with (
+        serve(world, f"unix:{path}"),
+        unix_connect(path, f"ws://apps{PATH}", additional_headers=OWN) as socket,
+    ):
+        await attach(socket)
+        await socket.send('{"token": "prx_newer"}')
+        await socket.send(b"a")
+        assert await socket.recv() == b"a"
+        await socket.send('{"token": "prx_bob"}')
+        error, code = await find_error(socket)
+        assert (error["reason"], code) == ("CREDENTIALS_INVALID", 4401)
+
+
 async def test_a_server_that_ends_sends_its_clients_away(tmp_path: Path) -> None:
     world, path = DuplexWorld(), str(tmp_path / "ws.sock")
     async with (

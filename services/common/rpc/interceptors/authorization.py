@@ -134,6 +134,20 @@ class Guard:
             if admitted.is_admin and not (user is not None and user.is_admin):
                 raise CredentialsInvalidError("the credentials allow less than when the stream began")
 
+    async def renew(self, call: Call, rule: Rule, token: str) -> None:
+        """Let a user's stream go on with a newer token, so that it does not end with the one that opened it.
+
+        Raises:
+            CredentialsInvalidError: the token is not valid, or another user's.
+            ScopeMissingError, AdminRequiredError, ServiceOnlyError: it does not allow what the stream does.
+            UnavailableError: auth does not answer whether it is valid.
+        """
+        caller = await self.verifier.verify(token)
+        if caller.service or caller.user is None or caller.user.id != call.user.id:
+            raise CredentialsInvalidError("the token is another user's than the one that opened the stream")
+        self._check_access(caller, rule)
+        call.metadata = {**call.metadata, "authorization": f"Bearer {token}"}
+
     def check_csrf(self, call: Call) -> None:
         """Refuse a write whose credential is a cookie unless the page that sent it can read our cookies.
 

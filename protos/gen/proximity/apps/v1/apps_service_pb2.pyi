@@ -2410,6 +2410,7 @@ class TerminalInput(_message.Message):
     DATA_FIELD_NUMBER: _builtins.int
     COLUMNS_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     """In the first message."""
     data: _builtins.bytes
@@ -2418,6 +2419,8 @@ class TerminalInput(_message.Message):
     """Width of the terminal in characters; left out: as before, 80 at first."""
     rows: _builtins.int
     """Height of the terminal in lines; left out: as before, 24 at first."""
+    token: _builtins.str
+    """A newer access token of the same user, in place of the one that ends soon: the terminal then lasts as long as it."""
     def __init__(
         self,
         *,
@@ -2425,10 +2428,11 @@ class TerminalInput(_message.Message):
         data: _builtins.bytes = ...,
         columns: _builtins.int | None = ...,
         rows: _builtins.int | None = ...,
+        token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_columns", b"_columns", "_rows", b"_rows", "columns", b"columns", "rows", b"rows"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_columns", b"_columns", "_rows", b"_rows", "app_id", b"app_id", "columns", b"columns", "data", b"data", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_columns", b"_columns", "_rows", b"_rows", "app_id", b"app_id", "columns", b"columns", "data", b"data", "rows", b"rows", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__columns: _TypeAlias = _typing.Literal["columns"]  # noqa: Y015
     _WhichOneofArgType__columns: _TypeAlias = _typing.Literal["_columns", b"_columns"]  # noqa: Y015

@@ -505,8 +505,8 @@ class AppsServiceServicer:
     def AttachTerminal(self, request_iterator, context):
         """A shell on a terminal in the container of a running app. The first message names the app and the size of the terminal;
         the first answer, which has no data, says that the shell runs. Browsers open the WebSocket GET
-        /api/apps/{app_id}/terminal instead, which carries the same. The terminal ends with the credentials, and when nothing
-        was typed for half an hour. Begin and end are in the audit log, what was typed and shown is not. Where Proxmox gives a
+        /api/apps/{app_id}/terminal instead, which carries the same. The terminal ends with the credentials unless a message
+        brings newer ones (token), and when nothing was typed for half an hour. Begin and end are in the audit log, what was typed and shown is not. Where Proxmox gives a
         container one shared console, one terminal is open at a time, none while an operation is under way, and operations wait.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -138,8 +138,8 @@ class AppsServiceStub:
     AttachTerminal: _grpc.StreamStreamMultiCallable[_apps_service_pb2.TerminalInput, _apps_service_pb2.TerminalOutput]
     """A shell on a terminal in the container of a running app. The first message names the app and the size of the terminal;
     the first answer, which has no data, says that the shell runs. Browsers open the WebSocket GET
-    /api/apps/{app_id}/terminal instead, which carries the same. The terminal ends with the credentials, and when nothing
-    was typed for half an hour. Begin and end are in the audit log, what was typed and shown is not. Where Proxmox gives a
+    /api/apps/{app_id}/terminal instead, which carries the same. The terminal ends with the credentials unless a message
+    brings newer ones (token), and when nothing was typed for half an hour. Begin and end are in the audit log, what was typed and shown is not. Where Proxmox gives a
     container one shared console, one terminal is open at a time, none while an operation is under way, and operations wait.
     """
     ReconcileApps: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ReconcileAppsRequest, _apps_service_pb2.ReconcileAppsResponse]
@@ -260,8 +260,8 @@ class AppsServiceAsyncStub(AppsServiceStub):
     AttachTerminal: _aio.StreamStreamMultiCallable[_apps_service_pb2.TerminalInput, _apps_service_pb2.TerminalOutput]  # type: ignore[assignment]
     """A shell on a terminal in the container of a running app. The first message names the app and the size of the terminal;
     the first answer, which has no data, says that the shell runs. Browsers open the WebSocket GET
-    /api/apps/{app_id}/terminal instead, which carries the same. The terminal ends with the credentials, and when nothing
-    was typed for half an hour. Begin and end are in the audit log, what was typed and shown is not. Where Proxmox gives a
+    /api/apps/{app_id}/terminal instead, which carries the same. The terminal ends with the credentials unless a message
+    brings newer ones (token), and when nothing was typed for half an hour. Begin and end are in the audit log, what was typed and shown is not. Where Proxmox gives a
     container one shared console, one terminal is open at a time, none while an operation is under way, and operations wait.
     """
     ReconcileApps: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ReconcileAppsRequest, _apps_service_pb2.ReconcileAppsResponse]  # type: ignore[assignment]
@@ -589,8 +589,8 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_apps_service_pb2.TerminalOutput], _abc.AsyncIterator[_apps_service_pb2.TerminalOutput]]:
         """A shell on a terminal in the container of a running app. The first message names the app and the size of the terminal;
         the first answer, which has no data, says that the shell runs. Browsers open the WebSocket GET
-        /api/apps/{app_id}/terminal instead, which carries the same. The terminal ends with the credentials, and when nothing
-        was typed for half an hour. Begin and end are in the audit log, what was typed and shown is not. Where Proxmox gives a
+        /api/apps/{app_id}/terminal instead, which carries the same. The terminal ends with the credentials unless a message
+        brings newer ones (token), and when nothing was typed for half an hour. Begin and end are in the audit log, what was typed and shown is not. Where Proxmox gives a
         container one shared console, one terminal is open at a time, none while an operation is under way, and operations wait.
         """
 
