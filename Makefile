@@ -236,7 +236,7 @@ clients-typescript: $(TYPESCRIPT)/node_modules/.installed ## the TypeScript clie
 	cd $(TYPESCRIPT) && node_modules/.bin/openapi-typescript generated/openapi.json -o generated/rest.ts && \
 		node_modules/.bin/tsc
 
-$(TYPESCRIPT)/node_modules/.installed: venv $(TYPESCRIPT)/package-lock.json
+$(TYPESCRIPT)/node_modules/.installed: $(TYPESCRIPT)/package-lock.json | venv
 	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer (Debian: apt install npm)"; exit 1; }
 	cd $(TYPESCRIPT) && npm ci --ignore-scripts
 	touch $@
@@ -269,7 +269,7 @@ bench-console: venv $(CONSOLE)/node_modules/.installed ## how long a person wait
 console-dev: $(CONSOLE)/node_modules/.installed ## the console from its sources on port 5177, beside `make run` (PROXIMITY_URL=http://127.0.0.1:8000)
 	cd $(CONSOLE) && node_modules/.bin/vite
 
-$(CONSOLE)/node_modules/.installed: venv $(CONSOLE)/package-lock.json
+$(CONSOLE)/node_modules/.installed: $(CONSOLE)/package-lock.json | venv
 	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer (Debian: apt install npm)"; exit 1; }
 	cd $(CONSOLE) && npm ci --ignore-scripts
 	touch $@

@@ -71,7 +71,7 @@ test("an app is updated, taken back, moved, cloned and deleted", async () => {
   await tab.close();
 });
 
-test("a policy is made, refused at its field, previewed and deleted", async () => {
+test("a policy is made, refused at its field, previewed before and after, and deleted; users get limits", async () => {
   const tab = await browser.open();
   const { page } = tab;
   tab.expected.push(/400/);
@@ -84,11 +84,25 @@ test("a policy is made, refused at its field, previewed and deleted", async () =
   await dialog.getByText("Every Night").waitFor();
   await dialog.getByLabel("Name").fill("every-night");
   await dialog.getByLabel("At").fill("02:30");
+  await dialog.getByText("More settings").click();
+  await dialog.getByLabel("Random delay up to").fill("1000");
+  await dialog.getByText("More settings").click();
+  await dialog.getByRole("button", { name: "Preview" }).click();
+  await dialog.getByLabel("Random delay up to").and(page.locator("[aria-invalid=true]:focus")).waitFor(); // unfolded
+  await dialog.getByLabel("Random delay up to").fill("10");
+  await dialog.getByRole("button", { name: "Preview" }).click();
+  await dialog.getByText(/02:30 \(UTC/).first().waitFor();
   await tab.look("policy-light-1280");
   await dialog.getByRole("button", { name: "Save" }).click();
   await page.getByText("Every day at 02:30").waitFor();
   await page.getByText("Preview").click();
   await page.getByText("Next runs").waitFor();
+  await page.getByRole("button", { name: "Policies of users…" }).click();
+  await dialog.getByLabel("Users may have policies for their own apps").check();
+  await dialog.getByLabel("Shortest time between two runs").fill("720");
+  await tab.look("policy-limits-light-1280");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page.getByText(/runs at least 12 hours apart/).waitFor();
   await tab.look("policies-light-1280");
   await page.getByRole("button", { name: "Edit" }).click();
   await dialog.getByRole("button", { name: "Delete…" }).click();

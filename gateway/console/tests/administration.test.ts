@@ -43,7 +43,7 @@ test("a user is created, gets a quota and a link, is deactivated and removed", a
   await page.getByRole("menuitem", { name: "Make a reset link" }).click();
   await dialog.getByRole("button", { name: "Make a link" }).click();
   expect(await dialog.getByLabel("link", { exact: true }).inputValue()).toMatch(/^http:\/\/.*#/);
-  await dialog.getByRole("button", { name: "Done" }).click();
+  await dialog.getByRole("button", { name: "Close" }).last().click();
 
   await row.getByRole("button", { name: "More for carol" }).click();
   await page.getByRole("menuitem", { name: "Deactivate" }).click();
@@ -139,7 +139,7 @@ test("an API token is made, shown once and revoked; the other sessions are liste
   const token = await dialog.getByLabel("API token", { exact: true }).inputValue();
   const answer = await page.request.get(new URL("/api/apps", page.url()).href, { headers: { authorization: `Bearer ${token}`, cookie: "" } });
   expect(answer.status()).toBe(200);
-  await dialog.getByRole("button", { name: "Done" }).click();
+  await dialog.getByRole("button", { name: "Close" }).last().click();
   await page.getByRole("button", { name: "Revoke nightly script" }).click();
   const confirm = page.getByRole("dialog", { name: "Revoke this token?" });
   await confirm.getByLabel("Type nightly script to confirm").fill("nightly script");

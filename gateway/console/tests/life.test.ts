@@ -41,9 +41,27 @@ test("an app lives: store, deployment with its steps, credentials, backup, resto
   await page.getByRole("button", { name: "Back up", exact: true }).click();
   await page.locator("td .badge", { hasText: "Completed" }).waitFor();
   await tab.look("app-backups-light-1280");
-  await page.getByRole("button", { name: /^Actions for the backup/ }).click();
-  await page.getByRole("menuitem", { name: "Restore over the app…" }).click();
-  const restore = page.getByRole("dialog").getByRole("button", { name: "Restore", exact: true });
+  const choose = async (item: string): Promise<void> => {
+    await page.getByRole("button", { name: /^Actions for the backup/ }).last().click();
+    await page.getByRole("menuitem", { name: item }).click();
+  };
+  const dialog = page.getByRole("dialog");
+  await choose("Test whether it can be restored");
+  await page.getByText("Restore tested").waitFor();
+  await choose("Result of the restore test…");
+  await dialog.getByRole("log").waitFor();
+  await tab.look("restore-test-light-1280");
+  await dialog.getByRole("button", { name: "Close" }).last().click();
+  await choose("Restore as a new app…");
+  await dialog.getByLabel("Host name of the new app").fill("life-03");
+  await dialog.getByLabel("Node").selectOption({ index: 1 });
+  await tab.look("restore-beside-light-1280");
+  await dialog.getByRole("button", { name: "Restore", exact: true }).click();
+  await dialog.waitFor({ state: "hidden" });
+  await choose("Restore over the app…");
+  const restore = dialog.getByRole("button", { name: "Restore", exact: true });
+  await dialog.getByLabel("Back up the app as it is first").waitFor();
+  await tab.look("restore-light-1280");
   expect(await restore.isDisabled()).toBe(true);
   await page.getByLabel("Type life-01 to confirm").fill("life-01");
   await restore.click();
@@ -51,6 +69,11 @@ test("an app lives: store, deployment with its steps, credentials, backup, resto
   await page.getByText("Restoring the archive").waitFor();
   await page.locator(".state .badge", { hasText: "Running" }).waitFor();
 
+  await page.goto(new globalThis.URL("/backups?tab=statistics", page.url()).href);
+  await page.getByRole("link", { name: "life-01" }).waitFor();
+  await tab.look("statistics-light-1280");
+  await page.goBack();
+  await page.locator(".state .badge", { hasText: "Running" }).waitFor();
   await page.getByRole("button", { name: "Stop" }).click();
   await page.locator(".state .badge", { hasText: "Stopped" }).waitFor();
   await page.getByRole("button", { name: "Start" }).click();
@@ -119,5 +142,24 @@ test("an access token that is gone is replaced, and the work of another tab is s
   await tab.context.clearCookies({ name: "proximity-auth-cookie" });
   await row.getByRole("button", { name: "Start life-02" }).click();
   await other.getByRole("row", { name: /life-02/ }).getByText("Running").waitFor();
+  await tab.close();
+});
+
+test("a tab that slept shows what happened meanwhile", async () => {
+  const tab = await browser.open();
+  const { page } = tab;
+  tab.expected.push(/Failed to load resource|ERR_/);
+  await tab.signIn("/apps");
+  const row = page.getByRole("row", { name: /life-02/ });
+  await row.getByText("Running").waitFor();
+  const session = await tab.context.newCDPSession(page);
+  await session.send("Page.setWebLifecycleState", { state: "frozen" });
+  await control("kill/envoy"); // its connection breaks while nothing of the page runs
+  const other = await tab.context.newPage();
+  await expect.poll(async () => (await other.goto(page.url()).catch(() => null))?.ok(), { timeout: 30_000 }).toBe(true);
+  await other.getByRole("button", { name: "Stop life-02" }).click();
+  await other.getByRole("row", { name: /life-02/ }).getByText("Stopped").waitFor();
+  await session.send("Page.setWebLifecycleState", { state: "active" });
+  await row.getByText("Stopped").waitFor();
   await tab.close();
 });

@@ -91,6 +91,23 @@ test("the size follows the window, keys of phones work, and F6 leaves the termin
   await tab.close();
 });
 
+test("a terminal in use gets a newer token before its own ends", async () => {
+  const tab = await browser.open();
+  // A token of this test would last an hour: the page is told that it lasts four seconds.
+  await tab.page.route("**/api/auth/token/refresh", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...((await response.json()) as object), expires_in: 4 } });
+  });
+  const sent: string[] = [];
+  tab.page.on("websocket", (socket) => socket.on("framesent", ({ payload }) => sent.push(payload.toString())));
+  await openTerminal(tab);
+  await waitForPrompt(tab);
+  await vi.waitFor(() => expect(sent.filter((frame) => frame.startsWith('{"token":'))).not.toEqual([]), LIMIT);
+  await type(tab, "echo st''ill\r");
+  await find(tab, "still");
+  await tab.close();
+});
+
 test("much output arrives whole, in order and soon", async () => {
   const tab = await browser.open();
   await openTerminal(tab);

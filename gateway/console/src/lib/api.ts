@@ -106,29 +106,37 @@ export function readCsrfToken(): string {
   return cookie ? decodeURIComponent(cookie.slice(name.length)) : "";
 }
 
-let refreshing: Promise<boolean> | null = null;
+type TokenPair = Schemas["TokenPair"];
+let refreshing: Promise<TokenPair | null> | null = null;
 
-/** Get a new access token; false when the session is over. Once at a time in this tab, and over tabs where the browser
- * has locks (https). Without them the server answers a repetition within 30 s with the same token. */
-export function refresh(): Promise<boolean> {
-  refreshing ??= refreshAlone().finally(() => {
+/** Get a new access token; false when the session is over. */
+export async function refresh(): Promise<boolean> {
+  return (await renew()) !== null;
+}
+
+/** As `refresh`, with what was answered: for a terminal, which a new cookie does not reach. Once at a time in this tab, and
+ * over tabs where the browser has locks (https). Without them the server answers a repetition within 30 s with the same
+ * token. */
+export function renew(): Promise<TokenPair | null> {
+  refreshing ??= renewAlone().finally(() => {
     refreshing = null;
   });
   return refreshing;
 }
 
-async function refreshAlone(): Promise<boolean> {
+async function renewAlone(): Promise<TokenPair | null> {
   const locks = (navigator as Partial<Navigator>).locks;
-  return locks ? locks.request("proximity-refresh", refreshOnce) : refreshOnce();
+  return locks ? locks.request("proximity-refresh", renewOnce) : renewOnce();
 }
 
-async function refreshOnce(): Promise<boolean> {
+async function renewOnce(): Promise<TokenPair | null> {
   // Without the cookie beside it there is no session that could be continued.
-  if (!readCsrfToken()) return false;
+  if (!readCsrfToken()) return null;
   const headers = { "content-type": "application/json" };
   const response = await sendOnce(new Request(location.origin + REFRESH, { method: "POST", headers, body: "{}" }));
-  if (response.status >= 500) throw readError(response.status, await readBody(response));
-  return response.ok;
+  const body = await readBody(response);
+  if (response.status >= 500) throw readError(response.status, body);
+  return response.ok ? (body as TokenPair) : null;
 }
 
 async function readReason(response: Response): Promise<string> {

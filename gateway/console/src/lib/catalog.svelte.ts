@@ -1,21 +1,12 @@
-/** The catalog in short, read once and again when a screen of it is opened. */
-import { api, get, toError, type ApiError, type Item } from "./api";
+/** The catalog in short, read when a screen of it is opened; what was read last is shown meanwhile. */
+import { api, get, type Item } from "./api";
+import { Query } from "./query.svelte";
 
-class Catalog {
-  items: readonly Item[] = $state.raw([]);
-  loaded = $state(false);
-  error = $state.raw<ApiError | null>(null);
+let last: Item[] | null = null;
 
-  async load(): Promise<void> {
-    try {
-      const { applications } = await get(api.GET("/api/catalog", { params: { query: { view: "summary" } } }));
-      this.items = applications;
-      this.loaded = true;
-      this.error = null;
-    } catch (error) {
-      this.error = toError(error);
-    }
-  }
+/** Read the catalog for a component. */
+export function openCatalog(): Query<Item[]> {
+  const query = new Query(async (signal) => (last = (await get(api.GET("/api/catalog", { params: { query: { view: "summary" } }, signal }))).applications));
+  query.value = last;
+  return query;
 }
-
-export const catalog = new Catalog();

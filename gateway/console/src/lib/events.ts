@@ -7,6 +7,7 @@ import { createParser, type ServerEvent } from "./sse";
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const SILENCE_MS = 45_000; // the server sends a ping every 15 s
+const STALE_MS = 20_000; // a tab that wakes up and heard nothing for so long has a connection that is dead
 const HIDDEN_MS = 30_000; // a tab in the background keeps its stream for a moment, then frees the connection
 
 export type StreamState = "connecting" | "live" | "waiting" | "paused";
@@ -26,6 +27,7 @@ export class EventReader {
   #running: AbortController | null = null;
   #retry = 0;
   #hide = 0;
+  #heard = 0;
   #stopped = false;
 
   constructor(options: StreamOptions) {
@@ -34,6 +36,7 @@ export class EventReader {
 
   start(): void {
     document.addEventListener("visibilitychange", this.#onVisibility);
+    document.addEventListener("resume", this.#onVisibility); // of a tab that was frozen
     window.addEventListener("online", this.#onOnline);
     void this.#run();
   }
@@ -41,6 +44,7 @@ export class EventReader {
   stop(): void {
     this.#stopped = true;
     document.removeEventListener("visibilitychange", this.#onVisibility);
+    document.removeEventListener("resume", this.#onVisibility);
     window.removeEventListener("online", this.#onOnline);
     this.#close();
     clearTimeout(this.#hide);
@@ -53,7 +57,7 @@ export class EventReader {
         this.#close();
         this.#options.onState?.("paused");
       }, HIDDEN_MS);
-    } else if (!this.#running) {
+    } else if (!this.#running || Date.now() - this.#heard > STALE_MS) {
       this.#restart();
     }
   };
@@ -78,6 +82,7 @@ export class EventReader {
     const running = new AbortController();
     this.#running = running;
     this.#options.onState?.("connecting");
+    this.#heard = Date.now();
     try {
       const error = await this.#read(running);
       if (error && (error.status === 401 || error.status === 404 || error.status === 403)) {
@@ -108,6 +113,7 @@ export class EventReader {
       clearTimeout(silence);
       silence = window.setTimeout(() => running.abort(), SILENCE_MS);
       const { done, value } = await reader.read().finally(() => clearTimeout(silence));
+      this.#heard = Date.now();
       if (done) return null;
       for (const event of parse(value)) this.#take(event);
     }

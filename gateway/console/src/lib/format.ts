@@ -11,6 +11,7 @@ const SPANS: [Intl.RelativeTimeFormatUnit, number][] = [
 ];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const short = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
@@ -38,6 +39,11 @@ export function formatPercent(share: number): string {
 
 export function formatDateTime(text: string): string {
   return dateTime.format(new Date(text));
+}
+
+/** Seconds since 1970 as a short time. */
+export function formatShort(seconds: number): string {
+  return short.format(new Date(seconds * 1000));
 }
 
 export function formatTime(text: string): string {
@@ -68,4 +74,9 @@ export function formatDuration(seconds: number): string {
 /** "1 app", "2 apps". */
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${new Intl.NumberFormat("en").format(number)} ${number === 1 ? one : many}`;
+}
+
+/** The number that a field holds, or its text as it is, whose fault the server names. */
+export function readNumber(text: string): number {
+  return (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text)) as number;
 }

@@ -1,12 +1,12 @@
 /** Keyboard shortcuts: `/` goes to the search of the screen, `g` and a letter to a section, `?` shows them. */
 import { router } from "./router.svelte";
 
-export const GO: Record<string, { path: string; name: string }> = {
-  h: { path: "/", name: "Home" },
-  a: { path: "/apps", name: "Apps" },
-  s: { path: "/store", name: "Store" },
-  b: { path: "/backups", name: "Backups" },
-  o: { path: "/hosts", name: "Hosts" },
+export const GO: Record<string, { path: string; section: "home" | "apps" | "store" | "backups" | "hosts" }> = {
+  h: { path: "/", section: "home" },
+  a: { path: "/apps", section: "apps" },
+  s: { path: "/store", section: "store" },
+  b: { path: "/backups", section: "backups" },
+  o: { path: "/hosts", section: "hosts" },
 };
 const PAUSE_MS = 1200; // between g and the letter
 

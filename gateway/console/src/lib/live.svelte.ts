@@ -30,9 +30,12 @@ class Live {
   error: ApiError | null = $state(null);
   /** Grows with every change of a backup, for screens that list them. */
   backupChanges = $state(0);
+  /** Grows when the stream goes on after a break: what a screen has read may be old. */
+  resumed = $state(0);
   lastBackup: BackupEvent | null = $state.raw(null);
 
   #reader: EventReader | null = null;
+  #connected = false;
   #rereads = new Map<string, number>();
   #removed = new Set<string>();
   /** Apps that came by the stream while the list was being read. */
@@ -58,8 +61,14 @@ class Live {
     this.operations.clear();
     this.lines.clear();
     this.#removed.clear();
+    this.#connected = false;
     this.loaded = false;
     this.error = null;
+  }
+
+  /** All apps; null before they were read. */
+  get value(): SvelteMap<string, App> | null {
+    return this.loaded ? this.apps : null;
   }
 
   /** The operations of an app that have not ended, the newest first. */
@@ -70,7 +79,7 @@ class Live {
   }
 
   /** Read all apps. Pages come as they are read, so that the first is shown at once. */
-  async load(): Promise<void> {
+  load = async (): Promise<void> => {
     try {
       const found = new Set<string>();
       this.#arrived.clear();
@@ -88,11 +97,11 @@ class Live {
     } catch (error) {
       this.error = toError(error);
     }
-  }
+  };
 
   /** Read one app again and return it. Throws ApiError. */
-  async read(id: string): Promise<App> {
-    const app = await get(api.GET("/api/apps/{app_id}", { params: { path: { app_id: id } } }));
+  async read(id: string, signal?: AbortSignal): Promise<App> {
+    const app = await get(api.GET("/api/apps/{app_id}", { params: { path: { app_id: id } }, ...(signal ? { signal } : {}) }));
     this.put(app);
     return app;
   }
@@ -116,7 +125,11 @@ class Live {
 
   #take(event: ServerEvent): void {
     const data: unknown = JSON.parse(event.data);
-    if (event.event === "connected" && this.loaded) void this.load();
+    if (event.event === "connected") {
+      if (this.#connected) this.resumed += 1;
+      this.#connected = true;
+      if (this.loaded) void this.load();
+    }
     if (event.event === "created") this.#takeApp(data as App);
     if (event.event === "status") this.#takeStatus(data as Schemas["AppStatus"]);
     if (event.event === "log") this.#takeLine(data as Schemas["AppLogLine"]);

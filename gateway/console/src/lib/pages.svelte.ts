@@ -1,52 +1,74 @@
 /** A list that is read page by page, and grows when more is wanted. */
 import { toError, type ApiError } from "./api";
+import { live } from "./live.svelte";
+import type { Source } from "./query.svelte";
 
 const PER_PAGE = 50;
 
-export class Pages<T> {
-  rows: T[] = $state.raw([]);
+interface Page<T> { rows: T[]; total: number; }
+type Read<T> = (page: number, signal: AbortSignal) => Promise<Page<T>>;
+
+export class Pages<T> implements Source<T[]> {
+  /** The rows of all pages that were asked for; null before the first answer. */
+  value: T[] | null = $state.raw(null);
   total = $state(0);
-  loaded = $state(false);
   busy = $state(false);
   error: ApiError | null = $state.raw(null);
-  #read: (page: number, perPage: number) => Promise<{ rows: T[]; total: number }>;
-  #page = 1;
-  #round = 0;
+  #read: Read<T>;
+  #pages = 1;
+  #running: AbortController | null = null;
 
-  constructor(read: (page: number, perPage: number) => Promise<{ rows: T[]; total: number }>) {
+  /** `read` gets the number of a page, and is called again as that of a `Query`. */
+  constructor(read: Read<T>) {
     this.#read = read;
-    void this.load();
+    $effect(() => {
+      void live.resumed;
+      void this.load();
+      return () => this.#running?.abort();
+    });
   }
 
   get hasMore(): boolean {
-    return this.rows.length < this.total;
+    return (this.value?.length ?? 0) < this.total;
   }
 
-  /** Read from the beginning; an older answer never replaces a newer one. */
+  /** Read all pages that are shown, so that a change is seen in each. */
   load = async (): Promise<void> => {
-    const round = ++this.#round;
-    await this.#take(1, round);
+    await this.#take(1, this.#pages);
   };
 
   more = async (): Promise<void> => {
-    if (this.busy) return;
-    await this.#take(this.#page + 1, this.#round);
+    if (!this.busy) await this.#take(this.#pages + 1, this.#pages + 1);
   };
 
-  async #take(page: number, round: number): Promise<void> {
+  async #take(first: number, last: number): Promise<void> {
+    this.#running?.abort();
+    const running = new AbortController();
+    this.#running = running;
+    const { signal } = running;
     this.busy = true;
     try {
-      const { rows, total } = await this.#read(page, PER_PAGE);
-      if (round !== this.#round) return;
-      this.rows = page === 1 ? rows : [...this.rows, ...rows];
+      const rows: T[] = [];
+      let total = 0;
+      for (let number = first; number <= last && (number === first || rows.length < total); number += 1) {
+        const page = await this.#read(number, signal);
+        if (signal.aborted) return;
+        rows.push(...page.rows);
+        ({ total } = page);
+      }
+      this.value = first === 1 ? rows : [...(this.value ?? []), ...rows];
       this.total = total;
-      this.#page = page;
-      this.loaded = true;
+      this.#pages = last;
       this.error = null;
     } catch (failure) {
-      if (round === this.#round) this.error = toError(failure);
+      if (!signal.aborted) this.error = toError(failure);
     } finally {
-      if (round === this.#round) this.busy = false;
+      if (this.#running === running) this.busy = false;
     }
   }
+}
+
+/** The query of a page. */
+export function at(page: number): { page: number; per_page: number } {
+  return { page, per_page: PER_PAGE };
 }

@@ -3,13 +3,10 @@ import { api, ApiError, get, onSession, readCsrfToken, type Schemas, type User }
 import { live } from "./live.svelte";
 import { router } from "./router.svelte";
 
-type Setup = Schemas["Setup"];
-
 class Session {
   user: User | null = $state.raw(null);
   /** False until it is known whether somebody is signed in. */
   known = $state(false);
-  setup: Setup | null = $state.raw(null);
   notices: string[] = $state([]);
   /** Asks for the password; set by the dialog of the layout. */
   askPassword: (() => Promise<boolean>) | null = null;
@@ -55,9 +52,9 @@ class Session {
     this.#end(false);
   }
 
-  async readSetup(): Promise<Setup> {
-    this.setup = await get(api.GET("/api/auth/setup"));
-    return this.setup;
+  /** What somebody who is not signed in may know: whether accounts can be created, and the rules of passwords. */
+  readSetup(signal: AbortSignal): Promise<Schemas["Setup"]> {
+    return get(api.GET("/api/auth/setup", { signal }));
   }
 
   #enter(session: Schemas["Session"]): void {

@@ -1,4 +1,6 @@
 /** Short messages in a corner: what was accepted, or failed away from any field. Errors stay until they are closed. */
+import { toError } from "./api";
+
 const SHOWN_MS = 6000;
 
 export interface Toast {
@@ -19,6 +21,19 @@ class Toasts {
 
   error(text: string): void {
     this.#add({ text, kind: "error" });
+  }
+
+  /** Say how a call ended; true when it succeeded. Without `said` it is the server's own sentence. */
+  async report(call: Promise<unknown>, said?: string): Promise<boolean> {
+    try {
+      const answer = (await call) as { message?: string } | undefined;
+      const text = said ?? answer?.message;
+      if (text) this.done(text);
+      return true;
+    } catch (failure) {
+      this.error(toError(failure).message);
+      return false;
+    }
   }
 
   close(id: number): void {

@@ -14,6 +14,9 @@ export const users = {
   last: "Last sign-in",
   quota: "Quota",
   actions: "Actions",
+  save: "Save",
+  more: (name: string): string => `More for ${name}`,
+  link: "link",
   admin: "Administrator",
   user: "User",
   active: "Active",
@@ -45,6 +48,7 @@ export const users = {
   ended: (name: string): string => `All sessions of ${name} have ended`,
   deactivate: "Deactivate",
   activate: "Activate",
+  own: "this is your own account",
   remove: "Remove",
   removeTitle: (name: string): string => `Remove ${name}?`,
   removeText: "The account, its sessions and API tokens are destroyed. Its apps go on running.",
@@ -56,6 +60,9 @@ export const users = {
 } as const;
 
 export const activity = {
+  caption: "Activity",
+  filter: "Filter",
+  nobody: "nobody",
   user: "User",
   action: "Action",
   actionHelp: "As it is recorded, such as apps.DeployApp.",
@@ -65,7 +72,6 @@ export const activity = {
   address: "From",
   none: "Nothing recorded",
   noneText: "Nothing matches the filter.",
-  more: "Show more",
 } as const;
 
 export const sources = {
@@ -87,6 +93,9 @@ export const sources = {
   refreshing: (name: string): string => `${name} is being read`,
   why: "Refused entries",
   edit: "Settings",
+  save: "Save",
+  more: (name: string): string => `More for ${name}`,
+  nothing: "nothing was refused",
   host: "Its apps may use devices and folders of the host",
   hostHelp: "Only for collections that you trust as much as yourself.",
   remove: "Remove",
@@ -116,7 +125,7 @@ export const settings = {
   subnets: "Subnet for fixed addresses",
   vlan: "VLAN",
   add: "Add a network",
-  remove: "Remove",
+  removeOne: (bridge: string): string => `Remove ${bridge}`,
   save: "Save",
   saved: "The settings are saved",
 } as const;

@@ -12,6 +12,7 @@ export const words = {
   address: "Address",
   actions: "Actions",
   adopt: "Adopt",
+  adoptOne: (name: string): string => `Adopt ${name}`,
   adoptTitle: (name: string): string => `Adopt ${name}?`,
   adoptText: "The container becomes an app: it is started, stopped, backed up and shown like one. What runs inside is not changed.",
   port: "Port of its page",
@@ -36,5 +37,6 @@ export const words = {
   destroy: "Destroy",
   destroyTitle: "Destroy this container?",
   destroyText: "The container and its disks are destroyed. Archives of it stay.",
+  afterwards: "later",
   later: (when: string): string => `can be destroyed ${when}`,
 } as const;

@@ -13,6 +13,7 @@ export const words = {
   actions: "Actions",
   open: "Open",
   select: "Select",
+  selected: (apps: string): string => `${apps} selected`,
   none: "No apps yet",
   noneText: "Choose one from the store; it runs in a container of its own a minute later.",
   noMatch: "No app matches",

@@ -1,23 +1,30 @@
-/** The form of a policy and the requests that it becomes. */
+/** The form of a policy, the requests that it becomes, and policies in words. */
 import type { Schemas } from "../../lib/api";
+import { count, readNumber } from "../../lib/format";
+import { words } from "./en";
 import { makeCron, parseCron, type Schedule } from "./schedule";
 
 type Policy = Schemas["BackupPolicy"];
 export const KEEPS = ["last", "hourly", "daily", "weekly", "monthly", "yearly"] as const;
+const NAMED = 3; // names in a sentence; the rest is a number
+const HOUR = 60;
 
 export interface PolicyForm {
   name: string;
   schedule: Schedule;
   time_zone: string;
   window: string;
+  jitter: string;
   keep: Record<(typeof KEEPS)[number], string>;
   applies_to: string;
   app_ids: string[];
+  owner_ids: number[];
   excluded: string[];
   new_apps: boolean;
   storage: string;
   second: string;
   way: string;
+  compression: string;
   test: string;
   enabled: boolean;
 }
@@ -26,23 +33,21 @@ export function makeForm(policy: Policy | null): PolicyForm {
   const keep = { last: "1", hourly: "0", daily: "7", weekly: "4", monthly: "6", yearly: "0" };
   if (!policy) {
     const time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    return { name: "", schedule: parseCron("0 3 * * *"), time_zone, window: "15", keep, applies_to: "all", app_ids: [], excluded: [], new_apps: false, storage: "", second: "", way: "snapshot", test: "never", enabled: true };
+    return {
+      name: "", schedule: parseCron("0 3 * * *"), time_zone, window: "15", jitter: "0", keep, applies_to: "all", app_ids: [], owner_ids: [], excluded: [],
+      new_apps: false, storage: "", second: "", way: "snapshot", compression: "zstd", test: "never", enabled: true,
+    };
   }
   for (const each of KEEPS) keep[each] = String(policy[`keep_${each}`]);
   return {
-    name: policy.name, schedule: parseCron(policy.schedule), time_zone: policy.time_zone, window: String(policy.window_minutes), keep,
-    applies_to: policy.applies_to, app_ids: [...policy.app_ids], excluded: [...policy.excluded_app_ids], new_apps: policy.new_apps,
-    storage: policy.storage, second: policy.second_storage, way: policy.backup_type, test: policy.test_restore, enabled: policy.enabled,
+    name: policy.name, schedule: parseCron(policy.schedule), time_zone: policy.time_zone, window: String(policy.window_minutes), jitter: String(policy.jitter_minutes), keep,
+    applies_to: policy.applies_to, app_ids: [...policy.app_ids], owner_ids: [...policy.owner_ids], excluded: [...policy.excluded_app_ids], new_apps: policy.new_apps,
+    storage: policy.storage, second: policy.second_storage, way: policy.backup_type, compression: policy.compression, test: policy.test_restore, enabled: policy.enabled,
   };
 }
 
-/** A number, or the text as it is, whose fault the server names. */
-function readNumber(text: string): number {
-  return (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text)) as number;
-}
-
 /** What the form asks for. The selection is sent whole, as the server replaces it whole. */
-export function makeRequest(form: PolicyForm, policy: Policy | null): Schemas["CreateBackupPolicyRequest"] {
+export function makeRequest(form: PolicyForm): Schemas["CreateBackupPolicyRequest"] {
   const keeps = Object.fromEntries(KEEPS.map((each) => [`keep_${each}`, readNumber(form.keep[each])]));
   const chooses = form.applies_to === "apps";
   return {
@@ -50,14 +55,42 @@ export function makeRequest(form: PolicyForm, policy: Policy | null): Schemas["C
     schedule: makeCron(form.schedule),
     time_zone: form.time_zone.trim(),
     window_minutes: readNumber(form.window),
+    jitter_minutes: readNumber(form.jitter),
     ...keeps,
     applies_to: form.applies_to as "all",
     ...(chooses ? { app_ids: form.app_ids, new_apps: form.new_apps } : { excluded_app_ids: form.excluded }),
-    ...(form.applies_to === "owners" && policy ? { owner_ids: policy.owner_ids } : {}),
+    ...(form.applies_to === "owners" ? { owner_ids: form.owner_ids } : {}),
     storage: form.storage || null,
     second_storage: form.second || null,
     backup_type: form.way as "snapshot",
+    compression: form.compression as "zstd",
     test_restore: form.test as "never",
     enabled: form.enabled,
   };
+}
+
+function listNames(names: readonly string[]): string {
+  return names.length <= NAMED ? names.join(", ") : words.andMore(names.slice(0, NAMED).join(", "), names.length - NAMED);
+}
+
+/** The apps that a policy applies to. */
+export function describeApps(policy: Policy, nameOf: (id: string) => string, nameUser: (id: number) => string): string {
+  const except = policy.excluded_app_ids.length > 0 ? words.exceptApps(listNames(policy.excluded_app_ids.map(nameOf))) : "";
+  if (policy.applies_to === "all") return (policy.owner_id === undefined ? words.toAll : words.toAllMine) + except;
+  if (policy.applies_to === "owners") return words.appsOfUsers(listNames(policy.owner_ids.map(nameUser))) + except;
+  const names = listNames(policy.app_ids.map(nameOf));
+  if (!policy.new_apps) return names || words.noApp;
+  return names ? words.andNew(names) : words.onlyNew;
+}
+
+export function describeKeep(policy: Policy): string {
+  return KEEPS.filter((each) => policy[`keep_${each}`] > 0).map((each) => `${String(policy[`keep_${each}`])} ${words.keeps[each].toLowerCase()}`).join(", ");
+}
+
+export function describeLimits(limits: Schemas["BackupPolicyLimits"]): string {
+  if (!limits.allowed) return words.limitsOff;
+  const minutes = limits.min_interval_minutes;
+  const interval = minutes % HOUR === 0 ? count(minutes / HOUR, "hour") : count(minutes, "minute");
+  const storages = limits.storages.length > 0 ? limits.storages.join(", ") : words.anyStorage;
+  return words.limitsText(count(limits.max_policies, "policy", "policies"), interval, count(limits.max_kept, "backup"), storages);
 }

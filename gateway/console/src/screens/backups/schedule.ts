@@ -38,3 +38,10 @@ export function describeCron(text: string): string {
   if (schedule.kind === "weekly") return `Every ${DAYS[Number(schedule.day)] ?? ""} at ${schedule.time}`;
   return text;
 }
+
+/** A run as the server writes it, `2027-03-28T03:00:00+02:00`: the time of the policy's zone, not of the browser's. */
+export function formatRun(run: string): string {
+  const local = run.slice(0, 16);
+  const day = new Date(`${local}Z`).toLocaleDateString(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  return `${day}, ${local.slice(11)} (UTC${run.slice(19) === "+00:00" || run.endsWith("Z") ? "" : run.slice(19)})`;
+}

@@ -1,5 +1,6 @@
 /** From the form to the request: what is empty is left out, so that the platform decides as the preview says. */
 import type { ItemInput, Schemas } from "../../lib/api";
+import { readNumber } from "../../lib/format";
 
 export interface DeployForm {
   hostname: string;
@@ -34,12 +35,6 @@ export function parseExtra(text: string): Record<string, string> {
 function makeEnvironment(form: DeployForm, inputs: readonly ItemInput[]): Record<string, string> {
   const given = inputs.filter((input) => (form.values[input.name] ?? "") !== "" && form.values[input.name] !== input.default);
   return { ...Object.fromEntries(given.map((input) => [input.name, form.values[input.name] ?? ""])), ...parseExtra(form.extra) };
-}
-
-/** A number where it is one; else the text itself, whose fault the server names. */
-function readNumber(text: string): number | string {
-  const number = Number(text);
-  return Number.isNaN(number) ? text : number;
 }
 
 function makeConfig(form: DeployForm): Record<string, unknown> {

@@ -19,5 +19,10 @@ export const words = {
   storage: "Storage",
   welcome: "Welcome to Proximity",
   welcomeText: "Choose an app from the store. It runs in a container of its own on your Proxmox VE, with backups, updates and a way back.",
+  noHost: "Add a Proxmox VE server first; apps run in containers on it.",
+  noHostYet: "An administrator has to add a Proxmox VE server first; apps run in containers on it.",
+  toHosts: "Add a host",
   toStore: "Open the store",
+  of: (part: string, whole: string): string => `${part} of ${whole}`,
+  waiting: (what: string): string => `Waiting: ${what}`,
 } as const;

@@ -1,9 +1,11 @@
 export const words = {
+  product: "Proximity",
   signIn: "Sign in",
   create: "Create account",
   username: "User name",
   email: "E-mail",
   password: "Password",
+  needs: (rules: string): string => `It needs: ${rules}.`,
   have: "You have an account?",
   none: "No account yet?",
   continue: "Sign in to continue where you were.",

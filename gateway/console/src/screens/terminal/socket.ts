@@ -52,6 +52,11 @@ export class TerminalSocket {
     this.#send(Uint8Array.from(text, (each) => each.charCodeAt(0)));
   }
 
+  /** Go on with a newer token of the same session. */
+  renew(token: string): void {
+    this.#inform({ token });
+  }
+
   resize(size: { cols: number; rows: number }): void {
     this.#inform({ columns: size.cols, rows: size.rows });
   }
@@ -84,7 +89,7 @@ export class TerminalSocket {
     this.#inform({ paused });
   }
 
-  #inform(message: Record<string, number | boolean>): void {
+  #inform(message: Record<string, number | boolean | string>): void {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 

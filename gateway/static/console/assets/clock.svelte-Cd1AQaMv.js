@@ -1,1 +1,0 @@
-import{W as e,it as t,nt as n,ot as r}from"./disclose-version-BU2BAP-X.js";var i=5e3,a=new class{#e=r(n(Date.now()));get now(){return e(this.#e)}set now(e){t(this.#e,e,!0)}constructor(){window.setInterval(()=>{document.hidden||(this.now=Date.now())},i),document.addEventListener(`visibilitychange`,()=>this.now=Date.now())}};export{a as t};

@@ -1,0 +1,1 @@
+import{at as e,bt as t,gt as n,vt as r}from"./api-Dzc9i30g.js";var i=5e3,a=new class{#e=t(n(Date.now()));get now(){return e(this.#e)}set now(e){r(this.#e,e,!0)}constructor(){window.setInterval(()=>{document.hidden||(this.now=Date.now())},i),document.addEventListener(`visibilitychange`,()=>this.now=Date.now())}};export{a as t};

@@ -1,0 +1,1 @@
+import{m as e,v as t,y as n}from"./api-Dzc9i30g.js";var r=new Set([`$$slots`,`$$events`,`$$legacy`]);function i(i,a){let o=t(a,r),s={name:`rotate-cw`,size:24,node:[[`path`,{d:`M21 12a9 9 0 1 1-9-9c2.52 0 4.93 1 6.74 2.74L21 8`}],[`path`,{d:`M21 3v5h-5`}]]};e(i,n(()=>o,{get icon(){return s}}))}export{i as t};

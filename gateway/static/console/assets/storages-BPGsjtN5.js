@@ -1,1 +1,0 @@
-import{n as e,r as t}from"./api-My3HqFdN.js";async function n(n){try{let r=await t(e.GET(`/api/proxmox/storages`,{params:{query:{content:n}}}));return[...new Set(r.filter(e=>e.available).map(e=>e.name))].sort()}catch{return[]}}export{n as t};

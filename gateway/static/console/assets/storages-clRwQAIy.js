@@ -1,0 +1,1 @@
+import{n as e,r as t}from"./api-Dzc9i30g.js";async function n(n,r){let i=await t(e.GET(`/api/proxmox/storages`,{params:{query:{content:n}},signal:r}));return[...new Set(i.filter(e=>e.available).map(e=>e.name))].sort()}export{n as t};

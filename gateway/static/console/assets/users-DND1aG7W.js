@@ -1,0 +1,1 @@
+import{n as e,r as t}from"./api-Dzc9i30g.js";var n=100,r=2e3;async function i(i){let a=[];for(let o=1;a.length<r;o+=1){let{users:r,total:s}=await t(e.GET(`/api/auth/users`,{params:{query:{page:o,per_page:n}},signal:i}));if(a.push(...r),r.length<n||a.length>=s)break}return a.filter(e=>e.is_active).sort((e,t)=>e.username.localeCompare(t.username))}export{i as t};
