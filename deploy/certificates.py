@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from services.common.rpc.tls import PEERS
+from services.registry import PEERS
 
 AUTHORITY = "ca"
 _AUTHORITY_DAYS = 3650

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from protos import VERSION
-from services.registry import PROCESSES, REGISTRY, SERVICES, WEBSOCKET_SERVICES, RegisteredService
+from services.registry import GATEWAY, PROCESSES, REGISTRY, SERVICES, WEBSOCKET_SERVICES, RegisteredService
 
 _DEPLOY = Path(__file__).parent
 COMPOSE = _DEPLOY / "compose.yaml"
@@ -23,7 +23,6 @@ FIXED = frozenset(
         *(f"{service.upper()}_ADDRESS" for service in SERVICES),
     }
 )
-GATEWAY = "gateway"
 # Where a container differs from `make run` unless the operator says otherwise: it serves metrics, in its own network.
 DEFAULTS = {"METRICS_LISTEN": "0.0.0.0:9100"}
 _GRPC_PORT = 50051  # in every container, whose address is its own

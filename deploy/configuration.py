@@ -20,13 +20,12 @@ from deploy.local.settings import LocalSettings
 from gateway import environment as gateway_environment
 from services.common.core.config import ConfigError, ServiceSettings, read_settings
 from services.common.core.environment import explain_replaced, find_misspelt
-from services.registry import SERVICES
+from services.registry import GATEWAY, SERVICES
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "configuration.md"
 EXAMPLE = ROOT / ".env.example"
 _RUNNER = "make run"
-GATEWAY = "gateway"
 _ELSEWHERE = {
     "PROXIMITY_SERVICE",  # of an image: which service it holds
     *("PROXIMITY_URL", "PROXIMITY_TOKEN", "PROXIMITY_CONFIG_DIR"),  # of the command line

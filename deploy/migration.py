@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate.api import AutogenContext
+from alembic.config import Config
 from alembic.operations.ops import AddColumnOp, MigrationScript, ModifyTableOps
 from alembic.script import Script, ScriptDirectory
 
@@ -39,6 +40,14 @@ def is_declared(name: str | None, *_: object) -> bool:
     return name is None or not name.startswith(_UNDECLARED)
 
 
+def configure_commands(versions: Path) -> Config:
+    """Configure Alembic's commands for the migrations in a folder, with the template of new ones."""
+    config = configure(versions)
+    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
+    config.set_main_option("file_template", "%%(rev)s")
+    return config
+
+
 def write_migration(service: str, name: str, *, versions: Path) -> Path | None:
     """Write the migration that brings a database to the tables of a service; None where nothing is missing.
 
@@ -56,7 +65,7 @@ def write_migration(service: str, name: str, *, versions: Path) -> Path | None:
         url = f"sqlite:///{folder}/tables.sqlite3"
         upgrade(url, service)
         engine = create_engine(url, service=service)
-        config = configure(versions)
+        config = configure_commands(versions)
         head = ScriptDirectory.from_config(config).get_current_head() or "0000"
         try:
             with engine.connect() as connection:

@@ -13,7 +13,7 @@ from deploy.certificates import make_certificates
 from deploy.local.nats import make_passwords
 from deploy.local.state import ensure_certificate, ensure_secret, write_secret
 from deploy.nats.access import render_users
-from services.common.identity.service_keys import make_service_keys
+from services.common.identity.keys import make_service_keys
 from services.registry import PROCESSES
 
 _DATABASE = "postgresql://proximity:{password}@postgres:5432/proximity"

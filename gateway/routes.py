@@ -138,7 +138,7 @@ def _render_retries(method: Method) -> dict[str, Any]:
     """Writes are tried again only where the service cannot have seen them.
 
     CANCELLED says just that: gRPC gives it to calls that a server which ends had not yet looked at, and our servers
-    say UNAVAILABLE to those that they had (`services.common.rpc.shutdown`).
+    say UNAVAILABLE to those that they had (`services.common.rpc.interceptors.deadline`).
     """
     conditions = ["connect-failure", "refused-stream", "cancelled"]
     if method.idempotent:

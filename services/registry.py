@@ -61,6 +61,8 @@ REGISTRY = (
     ),
 )
 SERVICES = tuple(each.name for each in REGISTRY)
+GATEWAY = "gateway"
+PEERS = frozenset({GATEWAY, *SERVICES})  # the names in the certificates of mutual TLS
 WORKERS = tuple(each.name for each in REGISTRY if each.has_worker)
 WEBSOCKET_SERVICES = tuple(each.name for each in REGISTRY if each.has_websockets)
 OUTSIDE_PORTS = {each.outgoing_process: each.outside_ports for each in REGISTRY if each.outside_ports}

@@ -26,7 +26,7 @@ from deploy.local.settings import LocalSettings
 from deploy.local.state import StateLock, ensure_secret
 from services.common.core.config import ConfigError, read_settings
 from services.common.core.text import make_lines_printable
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 
 
 def make_plan(source: dict[str, list[Row]], known: Known, decryptor: Decryptor) -> Plan:

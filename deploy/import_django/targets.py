@@ -18,7 +18,7 @@ from services.auth.store import tables as auth_tables
 from services.backups.store import tables as backups_tables
 from services.common.db.database import create_engine, url_for_service
 from services.common.db.migrations import upgrade
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from services.inventory.store import tables as inventory_tables
 
 SERVICES = ("auth", "inventory", "apps", "backups")

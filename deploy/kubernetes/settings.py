@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from deploy.composing import FIXED as SET_BY_COMPOSE
-from deploy.composing import GATEWAY
 from deploy.configuration import Variable, list_variables
 from deploy.kubernetes.parts import Manifest
-from services.registry import SERVICES
+from services.registry import GATEWAY, SERVICES
 
 SETTINGS = "proximity-settings"  # name of the ConfigMap and of the Secret, both optional
 METRICS_PORT = 9100

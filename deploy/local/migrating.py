@@ -10,8 +10,8 @@ import sys
 import sqlalchemy as sa
 
 from services.common.core.config import ConfigError, ServiceSettings, read_settings
-from services.common.db.errors import REMEDY, explain, find_fault, is_locked
 from services.common.db.migrations import upgrade
+from services.common.db.transactions import REMEDY, explain, find_fault, is_locked
 from services.registry import SERVICES
 
 

@@ -21,7 +21,7 @@ from gateway.environment import read_environment
 from gateway.metrics import METRICS_PATH
 from gateway.program import find_envoy
 from gateway.settings import parse_collector
-from services.common.identity.service_keys import make_service_keys
+from services.common.identity.keys import make_service_keys
 from services.registry import SERVICES, WEBSOCKET_SERVICES, WORKERS
 
 _GATEWAY_METRICS = "metrics-gateway"

@@ -8,7 +8,7 @@ from datetime import timedelta
 from services.clients.auth.values import Quota
 from services.common.core.config import setting
 from services.common.core.parsing import parse_int, parse_listen_address
-from services.common.operations.limits import OperationSettings
+from services.common.operations.queries import OperationSettings
 
 
 def _parse_quota(text: str) -> int | None:

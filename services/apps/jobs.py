@@ -28,7 +28,7 @@ from services.apps.usecases.stored_values import remove_stored_values
 from services.clients.backups.interface import Backups
 from services.common.core.clock import now
 from services.common.core.log import get_logger
-from services.common.core.telemetry.states import note_apps
+from services.common.core.telemetry.metrics import note_apps
 from services.common.messaging.bus import Bus
 from services.common.messaging.outbox import Relay
 from services.common.messaging.schedule import Periodic

@@ -13,6 +13,7 @@ from services.apps.events.stream import Hints, Watcher
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.handlers.app_renderer import AppRenderer
 from services.apps.handlers.terminal import TerminalFrames
+from services.apps.handlers.websockets import WebSocketServer
 from services.apps.jobs import (
     follow_backup_alerts,
     follow_backups,
@@ -30,6 +31,7 @@ from services.apps.usecases.user_quotas import UserQuotas
 from services.apps.workflows import build_workflows, plan_with
 from services.apps.workflows.steps.tools import Tools
 from services.clients.auth.client import GrpcUsers
+from services.clients.auth.verification import ask_auth
 from services.clients.backups.client import GrpcBackups
 from services.clients.catalog.client import GrpcCatalog
 from services.clients.inventory.client import GrpcContainers
@@ -39,9 +41,8 @@ from services.common.operations.store import SqlOperationStore
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Background, Service
 from services.common.process.runtime import Runtime, build_runtime
-from services.common.rpc.duplex import make_duplex
+from services.common.rpc.handlers import make_duplex
 from services.common.rpc.server_context import ServerContext
-from services.common.rpc.websockets import WebSocketServer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ class AppsParts:
 
 def build_parts(settings: AppsSettings) -> AppsParts:
     """Construct what server and worker share; call it within an event loop."""
-    runtime = build_runtime("apps", settings, tables=metadata)
+    runtime = build_runtime("apps", settings, tables=metadata, verify_tokens_by=ask_auth)
     hints = Hints(runtime.bus)
     store = SqlAppStore(runtime.db, runtime.sealer, notify=hints.notify)
     containers, backups = GrpcContainers(runtime.clients), GrpcBackups(runtime.clients)

@@ -31,13 +31,13 @@ from services.auth.usecases.api_tokens import ApiTokenDependencies, authenticate
 from services.auth.usecases.one_time_links import LinkDependencies
 from services.auth.usecases.sign_in import SignInDependencies
 from services.auth.usecases.users import UserDependencies
+from services.clients.auth.verification import caller_of_api_token, watch_revocations
 from services.common.core.log import get_logger
 from services.common.identity.tokens import Caller, CredentialsInvalidError
 from services.common.messaging.schedule import Periodic
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Background, Service
-from services.common.process.runtime import Runtime, build_runtime
-from services.common.rpc.auth_client import caller_of_api_token
+from services.common.process.runtime import Runtime, TokenSources, build_runtime
 
 log = get_logger()
 
@@ -86,8 +86,11 @@ def build_parts(settings: AuthSettings, *, hasher: Argon2Hasher | None = None) -
         settings,
         tables=metadata,
         # The guard is constructed before the stores that it reads; both functions run when the server does.
-        find_key=lambda kid: keys.find_key(kid),  # noqa: PLW0108 - `keys` is bound below
-        authenticate_api_token=lambda token: _authenticate(api_tokens, token),
+        verify_tokens_by=lambda _: TokenSources(
+            find_key=lambda kid: keys.find_key(kid),  # noqa: PLW0108 - `keys` is bound below
+            authenticate_api_token=lambda token: _authenticate(api_tokens, token),
+            watch_revocations=watch_revocations,
+        ),
     )
     stores = _build_stores(runtime)
     publisher = RevocationPublisher(stores.revocations, bus=runtime.bus, revocations=runtime.revocations)

@@ -8,7 +8,7 @@ from datetime import time, timedelta
 from services.backups.domain.restore_tests import QuietHours, RestoreTestOptions
 from services.common.core.config import setting
 from services.common.core.parsing import parse_int
-from services.common.operations.limits import OperationSettings
+from services.common.operations.queries import OperationSettings
 
 
 def parse_hours(text: str) -> QuietHours:

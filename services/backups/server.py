@@ -42,10 +42,11 @@ from services.backups.workflows import (
 from services.clients.apps.client import GrpcApps
 from services.clients.apps.interface import Apps
 from services.clients.auth.client import GrpcUsers
+from services.clients.auth.verification import ask_auth
 from services.clients.inventory.client import GrpcContainers
 from services.clients.inventory.interface import Containers
 from services.common.core.clock import now
-from services.common.core.telemetry.states import note_backups
+from services.common.core.telemetry.metrics import note_backups
 from services.common.operations.model import Workflow
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Background, Service
@@ -81,7 +82,7 @@ def build_workflows(
 
 def build_parts(settings: BackupsSettings) -> BackupsParts:
     """Construct the parts without starting them; call it within an event loop."""
-    runtime = build_runtime("backups", settings, tables=metadata)
+    runtime = build_runtime("backups", settings, tables=metadata, verify_tokens_by=ask_auth)
     apps, containers = GrpcApps(runtime.clients), GrpcContainers(runtime.clients)
     options = settings.restore_test_options
     workflows = build_workflows(apps, containers, test_limit=options.limit)

@@ -21,6 +21,7 @@ from services.catalog.store.catalog_cache import CatalogCache
 from services.catalog.store.tables import metadata
 from services.catalog.usecases.reload_catalog import reload_catalog
 from services.clients.apps.deployments import GrpcDeployments
+from services.clients.auth.verification import ask_auth
 from services.common.core.log import get_logger
 from services.common.process import lifecycle
 from services.common.process.lifecycle import Service
@@ -45,7 +46,7 @@ class CatalogParts:
 
 def build_parts(settings: CatalogSettings) -> CatalogParts:
     """Construct the parts; nothing runs yet. Call it within an event loop."""
-    runtime = build_runtime("catalog", settings, tables=metadata)
+    runtime = build_runtime("catalog", settings, tables=metadata, verify_tokens_by=ask_auth)
     store, pictures = SqlCatalogStore(runtime.db), SqlPictureStore(runtime.db)
     catalog, files, messages = CatalogCache(store), OwnFiles(settings.data), ItemMessages()
     # Rendered when something was published, not at the first request of a user.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from services.common.core.config import ServiceSettings, setting
+from services.common.core.environment import is_default_password
 from services.common.core.errors import InvalidError, Violation
 from services.common.core.parsing import parse_bool, parse_int, parse_list
-from services.common.core.production_checks import is_default_password
 from services.inventory.domain.ssh_addresses import parse_ssh_addresses
 
 _DEFAULT_USER = "root@pam"

@@ -6,6 +6,7 @@ import sys
 
 from proximity.inventory.v1 import container_service_pb2, inventory_service_pb2
 
+from services.clients.auth.verification import ask_auth
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 from services.common.process import lifecycle
@@ -48,7 +49,7 @@ log = get_logger()
 
 async def serve(settings: InventorySettings) -> None:
     """Serve until a signal comes."""
-    runtime = build_runtime("inventory", settings, tables=metadata)
+    runtime = build_runtime("inventory", settings, tables=metadata, verify_tokens_by=ask_auth)
     hosts = SqlHostStore(runtime.db, runtime.sealer)
     vmids = SqlVmidStore(runtime.db, lowest=settings.lowest_vmid, highest=settings.vmid_max)
     addresses = SqlAddressStore(runtime.db)

@@ -16,7 +16,7 @@ from services.auth.store import tables as auth_tables
 from services.backups.store import tables as backups_store
 from services.catalog.config import DATA
 from services.common.db.database import create_engine
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 
 USERS = 50
 LOG_LINES = 10

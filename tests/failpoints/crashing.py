@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from services.common.operations.model import Change, ClaimedOperation, LeaseLostError
-from services.common.operations.store import SqlOperationStore
+from services.common.operations.model import Change, ClaimedOperation
+from services.common.operations.store import LeaseLostError, SqlOperationStore
 
 
 class CrashingStore(SqlOperationStore):

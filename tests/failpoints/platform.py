@@ -38,7 +38,7 @@ from services.clients.backups.client import GrpcBackups
 from services.clients.inventory.client import GrpcContainers
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from services.common.identity.tokens import Caller, User
 from services.common.messaging.bus import Bus
 from services.common.messaging.outbox import Relay

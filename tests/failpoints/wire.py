@@ -12,7 +12,7 @@ from services.common.core.errors import DomainError, UnavailableError
 from services.common.identity.tokens import Caller, User
 from services.common.rpc.call import Call
 from services.common.rpc.client import Clients
-from services.common.rpc.handler_lookup import snake_case
+from services.common.rpc.handlers import snake_case
 from services.common.rpc.status import parse_error, render_status
 
 

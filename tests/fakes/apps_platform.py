@@ -20,7 +20,7 @@ from services.apps.usecases.perform_app_action import perform_app_action
 from services.apps.workflows import build_workflows, plan_with
 from services.apps.workflows.steps.tools import Tools
 from services.common.db.database import Database
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from services.common.operations.engine import Engine
 from services.common.operations.store import SqlOperationStore
 from tests.fakes.auth import FakeUsers

@@ -33,7 +33,7 @@ from services.auth.server import AuthParts, build_parts, list_background, prepar
 from services.auth.store.tables import idempotency, one_time_links, sessions
 from services.common.core.clock import now
 from services.common.core.config import read_settings
-from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.identity.keys import ServiceSigner, make_service_keys, read_service_keys
 from services.common.messaging.schedule import Periodic, SqlSchedules
 from services.common.process.runtime import close_runtime
 from services.common.rpc.call import parse_cookies

@@ -12,11 +12,9 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.common.core.errors import NotFoundError
 from services.common.identity.tokens import Caller, Revocations, TokenVerifier, User
 from services.common.rpc.call import Call
-from services.common.rpc.duplex import Duplex, make_duplex, read_first
+from services.common.rpc.handlers import Duplex, make_duplex, read_first
 from services.common.rpc.interceptors.authorization import Guard
-from services.common.rpc.peers import Peers
-from services.common.rpc.server_context import ServerContext
-from services.common.rpc.stream_limits import Streams
+from services.common.rpc.server_context import Peers, ServerContext, Streams
 
 METHOD = pb.DESCRIPTOR.services_by_name["AppsService"].methods_by_name["AttachTerminal"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from services.common.db.database import Database, create_engine
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from services.inventory.domain.container_spec import ContainerSpec
 from services.inventory.domain.containers import ContainerRef, ProxmoxTask
 from services.inventory.domain.entities import Host, NewHost, Secrets

@@ -72,9 +72,7 @@ def make_successor(folder: Path) -> Path:
         (folder / part).symlink_to(ROOT / part)
     for service in SERVICES:
         versions = folder / "services" / service / "migrations" / "versions"
-        heads = ScriptDirectory(
-            str(ROOT / "services" / "common" / "alembic"), version_locations=[str(versions)]
-        ).get_heads()
+        heads = ScriptDirectory(str(versions.parent), version_locations=[str(versions)]).get_heads()
         text = _MIGRATION.format(heads=tuple(heads), table=_TABLES[service])
         (versions / "9999_successor.py").write_text(text, encoding="utf-8")
     return folder

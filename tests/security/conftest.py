@@ -15,7 +15,7 @@ from proximity.apps.v1 import apps_service_pb2
 from proximity.apps.v1.apps_service_pb2_grpc import AppsInternalServiceStub
 
 from deploy.local.api import Api
-from services.common.identity.service_keys import ServiceSigner, read_service_keys
+from services.common.identity.keys import ServiceSigner, read_service_keys
 from services.common.identity.tokens import User
 from services.registry import SERVICES
 from tests.e2e.stack import RunningStack

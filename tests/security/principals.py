@@ -12,7 +12,7 @@ import grpc
 import requests
 
 from deploy.local.api import Api
-from services.common.identity.service_keys import ServiceSigner, read_service_keys
+from services.common.identity.keys import ServiceSigner, read_service_keys
 from services.common.identity.tokens import User
 from services.registry import SERVICES
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack

@@ -19,7 +19,7 @@ from google.protobuf.empty_pb2 import Empty
 from proximity.catalog.v1 import catalog_service_pb2 as catalog_pb
 from proximity.catalog.v1 import catalog_service_pb2_grpc as catalog_grpc
 
-from services.common.identity.service_keys import make_service_keys, read_service_keys
+from services.common.identity.keys import make_service_keys, read_service_keys
 from services.common.identity.tokens import Caller, Revocations, TokenVerifier, User
 from services.common.rpc.call import Call
 from services.common.rpc.interceptors.authorization import Guard

@@ -36,9 +36,8 @@ from services.clients.inventory.tasks import parse_upid
 from services.clients.inventory.values import TaskKind
 from services.common.core.errors import DomainError, InvalidError
 from services.common.core.telemetry.metrics import template_of
-from services.common.rpc.addresses import parse_address, parse_network
-from services.common.rpc.call import parse_cookies
-from services.common.rpc.peers import Peers
+from services.common.rpc.call import parse_address, parse_cookies, parse_network
+from services.common.rpc.server_context import Peers
 from services.inventory.domain.container_spec import ContainerSpec
 from services.inventory.domain.ports import parse_listeners
 from services.inventory.proxmox.archives import _read_vmid

@@ -16,11 +16,10 @@ from services.apps.store.tables import SEALED as SEALED_BY_APPS
 from services.auth.store.tables import SEALED as SEALED_BY_AUTH
 from services.backups.store.tables import idempotency as answers_of_backups
 from services.catalog.store.tables import idempotency as answers_of_catalog
+from services.common.core.errors import SealBrokenError
 from services.common.db.database import Database, create_engine
-from services.common.db.migrations import upgrade
-from services.common.identity.resealing import reseal
-from services.common.identity.sealing import SealBrokenError, Sealer
-from services.common.identity.service_keys import make_service_keys
+from services.common.db.migrations import reseal, upgrade
+from services.common.identity.keys import Sealer, make_service_keys
 from services.common.rpc.interceptors.idempotency import seal_column
 from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.store import SEALED as SEALED_BY_INVENTORY

@@ -19,7 +19,7 @@ from services.apps.domain.quotas import check_quota
 from services.clients.auth.values import Quota
 from services.common.identity.tokens import Caller, User
 from services.common.rpc.call import Call
-from services.common.rpc.stream_limits import (
+from services.common.rpc.server_context import (
     MOST_CALLS,
     MOST_STREAMS,
     Calls,

@@ -17,15 +17,13 @@ from proximity.catalog.v1 import item_pb2
 
 from deploy.certificates import make_certificates
 from services.common.core.errors import NotFoundError, UnavailableError
-from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.identity.keys import ServiceSigner, make_service_keys, read_service_keys
 from services.common.identity.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier
 from services.common.rpc.call import Call
-from services.common.rpc.client import Clients
+from services.common.rpc.client import Clients, open_channel, read_tls
 from services.common.rpc.interceptors.authorization import Guard
-from services.common.rpc.peers import Peers
 from services.common.rpc.server import add_service, create_server
-from services.common.rpc.server_context import ServerContext
-from services.common.rpc.tls import open_channel, read_tls
+from services.common.rpc.server_context import Peers, ServerContext
 
 KEY = Ed25519PrivateKey.generate()
 

@@ -24,10 +24,10 @@ from nats.js.errors import APIError
 from deploy.local.nats import make_nats, make_passwords, read_nats_health
 from deploy.local.settings import LocalSettings
 from deploy.nats.access import CONSUMERS, OPERATOR, SYSTEM, USERS
+from services.clients.auth.verification import watch_revocations
 from services.common.core.config import read_settings
 from services.common.identity.tokens import Revocations
 from services.common.messaging.bus import Bus, Message
-from services.common.messaging.revocation_feed import watch_revocations
 from services.common.messaging.streams import REVOCATIONS_BUCKET, find_inbox_prefix
 from services.registry import PROCESSES
 from tests.pages import ROOT

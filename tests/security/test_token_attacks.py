@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from google.protobuf.empty_pb2 import Empty
 from proximity.apps.v1 import apps_service_pb2, apps_service_pb2_grpc
 
-from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.identity.keys import ServiceSigner, make_service_keys, read_service_keys
 from services.common.identity.tokens import User
 from tests.e2e.stack import RunningStack
 from tests.security.conftest import Platform

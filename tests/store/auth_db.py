@@ -17,7 +17,7 @@ from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.tables import metadata
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from tests.store.catalog_db import make_database
 
 

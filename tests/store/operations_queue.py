@@ -10,14 +10,8 @@ import sqlalchemy as sa
 
 from services.common.db.database import Database
 from services.common.operations.engine import Engine
-from services.common.operations.model import (
-    ClaimedOperation,
-    Context,
-    NewOperation,
-    OperationLimits,
-    Step,
-    Workflow,
-)
+from services.common.operations.model import ClaimedOperation, Context, NewOperation, Step, Workflow
+from services.common.operations.queries import OperationLimits
 from services.common.operations.store import NO_LIMITS, SqlOperationStore
 from services.common.operations.tables import add_operation, define_tables
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from services.common.core.clock import now
 from services.common.db.database import Database, create_engine, insert_ignore
 from services.common.db.migrations import upgrade
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.domain.errors import AddressTakenError, NoFreeAddressError
 from services.inventory.domain.links import NetworkSegment

@@ -18,7 +18,7 @@ from services.apps.domain.errors import NotAvailableError
 from services.apps.store.tables import apps, metadata
 from services.apps.usecases.stored_values import remove_stored_values, replace_values
 from services.common.core.errors import InvalidError, NotFoundError, UnavailableError
-from services.common.rpc.step_up import RECENT_S, StepUpRequiredError
+from services.common.rpc.interceptors.authorization import RECENT_S, StepUpRequiredError
 from tests.fakes.app_updates import deploy_running, list_kinds, update
 from tests.fakes.apps_platform import platform  # noqa: F401 - a fixture
 from tests.fakes.apps_service import Service, call, service  # noqa: F401 - fixtures

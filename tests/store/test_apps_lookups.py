@@ -20,7 +20,7 @@ from services.apps.usecases.apps import list_app_logs, list_apps
 from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.apps.usecases.container_metrics import ContainerMetrics
 from services.common.db.database import Database
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from tests.bench.seeding import Seeder, app_id_of, insert_rows
 from tests.fakes.catalog import FakeCatalog
 from tests.fakes.containers import FakeContainers

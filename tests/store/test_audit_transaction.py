@@ -23,9 +23,8 @@ from services.backups.domain.errors import AppBusyError
 from services.backups.store.tables import outbox as backups_outbox
 from services.common.core.errors import DuplicateError, UnavailableError
 from services.common.db.database import Database, create_engine
-from services.common.db.pending import UnchangedError
-from services.common.identity.sealing import Sealer
-from services.common.identity.service_keys import make_service_keys, read_service_keys
+from services.common.db.transactions import UnchangedError
+from services.common.identity.keys import Sealer, make_service_keys, read_service_keys
 from services.common.identity.tokens import Caller, Revocations, TokenVerifier, User
 from services.common.messaging.outbox import define_tables
 from services.common.rpc.call import Call

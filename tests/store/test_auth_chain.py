@@ -23,7 +23,7 @@ from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
 from services.auth.store.tables import audit_entries, audit_head
 from services.common.db.database import Database
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from tests.store.auth_db import (
     START,
     Time,

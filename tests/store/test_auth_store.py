@@ -41,7 +41,7 @@ from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.signing_keys import SqlSigningKeyStore
 from services.auth.store.tables import metadata, outbox, refresh_tokens, users
 from services.common.db.database import Database
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from tests.store.auth_db import (
     START,
     WEEK,

@@ -23,7 +23,7 @@ from services.catalog.config import CatalogSettings
 from services.catalog.jobs import follow_publications
 from services.catalog.server import CatalogParts, build_parts, publish_own_files
 from services.common.core.config import ConfigError, read_settings
-from services.common.identity.service_keys import make_service_keys
+from services.common.identity.keys import make_service_keys
 from services.common.messaging.schedule import SqlSchedules
 from services.common.rpc.call import Call
 from tests.store.catalog_db import migrate

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import make_url
 
 from services.common.db.database import create_engine
-from services.common.db.errors import DatabaseEncodingError
+from services.common.db.transactions import DatabaseEncodingError
 
 
 def make_database(server: str, encoding: str) -> str:

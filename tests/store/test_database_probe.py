@@ -19,13 +19,17 @@ import pytest
 import sqlalchemy as sa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.common.db import retries
+from services.common.db import transactions as retries
 from services.common.db.database import Database, create_engine
-from services.common.db.errors import DatabaseDamagedError, DatabaseLockedError, DatabaseUnavailableError
 from services.common.db.migrations import upgrade
 from services.common.db.probe import DatabaseProbe
 from services.common.db.queries import Query
-from services.common.identity.service_keys import make_service_keys
+from services.common.db.transactions import (
+    DatabaseDamagedError,
+    DatabaseLockedError,
+    DatabaseUnavailableError,
+)
+from services.common.identity.keys import make_service_keys
 from services.common.process.health import CONDITION, read_reason
 
 LIMIT_S = 300.0  # for a process to start; no assertion is about seconds

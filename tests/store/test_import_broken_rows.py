@@ -14,7 +14,7 @@ from services.apps.store import tables as apps_tables
 from services.auth.store.tables import users
 from services.backups.store.tables import backups
 from services.common.db.database import create_engine
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from services.inventory.store.tables import hosts, settings
 from tests.store.django_broken_rows import BROKEN, Broken
 from tests.store.django_household import OLD_KEY, encrypt, insert, make_household, name_app

@@ -24,8 +24,7 @@ from services.backups.store.tables import backups
 from services.common.core.clock import now
 from services.common.core.config import read_settings
 from services.common.db.database import create_engine
-from services.common.identity.sealing import Sealer
-from services.common.identity.service_keys import make_service_keys
+from services.common.identity.keys import Sealer, make_service_keys
 from services.common.process.runtime import close_runtime
 from services.inventory.store.tables import hosts, settings, vmids
 from tests.store.catalog_db import make_database

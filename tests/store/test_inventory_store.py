@@ -14,7 +14,7 @@ from services.common.core.config import ConfigError, read_settings
 from services.common.core.errors import InvalidError
 from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from services.inventory.config import InventorySettings
 from services.inventory.domain.entities import NewHost, Node, Secrets
 from services.inventory.domain.errors import (

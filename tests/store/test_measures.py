@@ -13,9 +13,9 @@ from services.backups.store.measures import measure_backups
 from services.backups.store.tables import backups
 from services.common.core.clock import now
 from services.common.db.database import Database
-from services.common.db.measuring import measure_database
+from services.common.db.probe import measure_database
 from services.common.messaging.bus import Bus, Message
-from services.common.messaging.measuring import measure_messaging
+from services.common.messaging.consumer import measure_messaging
 from services.common.messaging.streams import JOBS
 from tests.store.backups_db import db, migrated_file, migrated_url
 from tests.store.nats_server import nats

@@ -20,19 +20,18 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from services.auth.domain.credentials import Revocation
 from services.auth.jobs.revocation_publisher import RevocationPublisher
 from services.auth.store.revocations import SqlRevocationStore, add_revocations
+from services.clients.auth.verification import watch_revocations
 from services.common.core.clock import now
 from services.common.core.errors import UnavailableError
 from services.common.db.database import Database, create_engine
-from services.common.db.errors import DatabaseUnavailableError
 from services.common.db.migrations import upgrade
+from services.common.db.transactions import DatabaseUnavailableError
 from services.common.identity.tokens import Caller, Revocations, User
 from services.common.messaging import bus as messaging
 from services.common.messaging import consumer
-from services.common.messaging import poison as poison_module
+from services.common.messaging import streams as poison_module
 from services.common.messaging.bus import Bus, Message
-from services.common.messaging.poison import PoisonMessageError, PoisonMessages
-from services.common.messaging.revocation_feed import watch_revocations
-from services.common.messaging.streams import REVOCATIONS_BUCKET, REVOKED
+from services.common.messaging.streams import REVOCATIONS_BUCKET, REVOKED, PoisonMessageError, PoisonMessages
 
 LIMIT_S = 300.0  # within which work goes on when NATS is back
 JOB = "jobs.test.v1.run"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
-from services.common.rpc.handler_lookup import snake_case
+from services.common.rpc.handlers import snake_case
 from services.registry import SERVICES
 
 ROOT = Path(__file__).parents[2]
@@ -157,6 +157,46 @@ def test_every_service_has_exhaustive_layers() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layered = {name for one in contracts if one.get("exhaustive") for name in one["containers"]}
     assert layered >= {f"services.{service}" for service in SERVICES}
+
+
+def find_imports(path: Path) -> set[str]:
+    """Find the modules that a file imports; of `from a import b`, both `a` and `a.b`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def list_modules(folder: Path) -> dict[str, Path]:
+    """List the modules below a folder of the repository by their dotted names, without packages."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for path in sorted(folder.rglob("*.py"))
+        if path.name != "__init__.py"
+    }
+
+
+MOST_COMMON_MODULES = 50  # join small modules of one topic before you add another one
+
+
+def test_common_has_few_modules() -> None:
+    assert len(list_modules(ROOT / "services" / "common")) <= MOST_COMMON_MODULES
+
+
+def test_no_module_of_common_serves_a_single_service() -> None:
+    """What one service needs is a module of that service."""
+    modules = list_modules(ROOT / "services" / "common")
+    importers: dict[str, set[str]] = {name: set() for name in modules}
+    for name, path in list_modules(ROOT / "services").items():
+        for imported in find_imports(path) & (modules.keys() - {name}):
+            importers[imported].add(name.split(".")[1])
+    unshared = {
+        name: found for name, found in importers.items() if len(found) == 1 and found <= set(SERVICES)
+    }
+    assert unshared == {}
 
 
 def test_the_domain_does_not_read_the_environment() -> None:

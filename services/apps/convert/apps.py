@@ -23,11 +23,10 @@ from services.apps.usecases.delete_app import Deletion
 from services.apps.usecases.update_app import RequestedChanges
 from services.clients.catalog.values import ItemRevision
 from services.clients.inventory.values import Container
-from services.common.core.paging import check_page
-from services.common.core.timestamps import render_time
+from services.common.core.errors import check_page
 from services.common.identity.tokens import User
-from services.common.operations.convert import render_operation
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
+from services.common.rpc.responses.rendered import render_operation, render_time
 
 _PLAIN = ("name",)  # fields of UpdateAppRequest that are columns of the app, and nothing follows from them
 _RESOURCES = {

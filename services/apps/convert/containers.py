@@ -10,7 +10,7 @@ from services.apps.usecases.get_discovered_container import ContainerDetails
 from services.apps.usecases.reconcile_apps import Reconciled
 from services.clients.inventory.migration import MigrationTargets
 from services.clients.inventory.values import Container
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 
 
 def render_reconciled(result: Reconciled) -> pb.ReconcileAppsResponse:

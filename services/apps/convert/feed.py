@@ -10,9 +10,8 @@ from services.apps.convert.apps import render_log, render_status
 from services.apps.domain.entities import App, AppEvent
 from services.apps.domain.feed import BackupAlert, ChangedBackup, RecordedEvent
 from services.common.core.clock import now
-from services.common.core.timestamps import render_time
-from services.common.operations.convert import render_operation
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
+from services.common.rpc.responses.rendered import render_operation, render_time
 
 
 def render_connected(number: int) -> pb.Event:

@@ -9,8 +9,8 @@ from services.apps.domain.probe import find_target
 from services.apps.usecases.delegated_operations import AppLock, DelegatedReport
 from services.apps.usecases.probe_app import AppAnswer
 from services.apps.usecases.restore_beside import BackedUpApp
-from services.common.core.timestamps import render_time
 from services.common.operations.model import DelegatedStep
+from services.common.rpc.responses.rendered import render_time
 
 
 def parse_backed_up(request: pb.RestoreBesideRequest) -> BackedUpApp:

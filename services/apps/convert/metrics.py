@@ -7,7 +7,7 @@ from proximity.common.v1 import metrics_pb2
 
 from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.values import Container
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 
 
 def render_stats(live: Container) -> pb.AppStats:

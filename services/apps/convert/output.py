@@ -5,7 +5,7 @@ from __future__ import annotations
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.output import DEFAULT_LINES, AppOutput, OutputLine, OutputRequest
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 
 
 def parse_output_request(request: pb.GetAppOutputRequest) -> OutputRequest:

@@ -8,8 +8,8 @@ from services.apps.domain.quotas import UsedResources
 from services.apps.domain.summary import Summary
 from services.clients.auth.values import Quota
 from services.clients.inventory.values import NodeCapacity
-from services.common.core.timestamps import render_time
 from services.common.identity.tokens import User
+from services.common.rpc.responses.rendered import render_time
 
 _MOST_IDS = 100  # of apps without a backup: more than a page shows
 

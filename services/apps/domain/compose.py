@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from services.common.core.shell_names import ALIAS
+from services.common.core.text import ALIAS
 
 FOLDER = "/opt/proximity"
 """The folder of an app in its container."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.common.core.errors import InvalidError, Violation
-from services.common.core.wording import suggest
+from services.common.core.text import suggest
 
 _NUMBERS = {
     "memory": (64, 524_288),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from services.apps.domain.entities import App
 from services.clients.catalog.values import ItemCredentials
-from services.common.core.masking import MASK
+from services.common.core.text import MASK
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?[-+?][^{}]*)?\}|([A-Za-z_]\w*))")
 

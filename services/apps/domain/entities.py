@@ -11,7 +11,7 @@ from services.apps.domain.config import AppConfig
 from services.apps.domain.rendering import AppRendering
 from services.clients.auth.values import Quota
 from services.clients.backups.values import LastBackup, OverdueRun
-from services.common.core.masking import MASK, find_credentials, mask_credentials, mask_values
+from services.common.core.text import MASK, find_credentials, mask_credentials, mask_values
 
 BACKUP_OVERDUE = "backup_overdue"  # type of a condition
 STABLE = frozenset({"running", "stopped", "error"})

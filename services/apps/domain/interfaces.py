@@ -12,8 +12,7 @@ from services.apps.domain.entities import App, AppFilter, NewAppOperation, Upgra
 from services.apps.domain.sightings import Sightings
 from services.apps.domain.stamps import AppStamp, ListedStamp, LogStamp, OperationFilter
 from services.apps.domain.summary import OperationCounts
-from services.common.operations.model import DelegatedStep
-from services.common.operations.view import Operation
+from services.common.operations.model import DelegatedStep, Operation
 
 PlanSteps = Callable[[str, Mapping[str, Any]], tuple[tuple[str, str], ...]]
 """Names and descriptions of the steps of an operation, from its kind and state."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
 
 # Most of their time is one task of Proxmox that copies and shows no progress.
 COPYING = frozenset(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from services.apps.domain.entities import AppFilter
 from services.clients.inventory.values import Container
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from services.apps.domain.entities import App
 from services.apps.domain.errors import NotAvailableError
 from services.clients.catalog.values import Rendering
 from services.common.core.errors import InvalidError, Violation, invalid_field
-from services.common.core.masking import MASK, find_credentials
+from services.common.core.text import MASK, find_credentials
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from services.apps.store import SqlAppStore
 from services.common.core.clock import now
 from services.common.core.errors import UnavailableError
 from services.common.core.log import get_logger
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 
 log = get_logger()
 T = TypeVar("T")

@@ -28,7 +28,7 @@ from services.common.core.clock import now
 from services.common.core.errors import UnavailableError
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
 
 log = get_logger()
 

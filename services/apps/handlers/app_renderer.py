@@ -18,8 +18,7 @@ from services.apps.domain.stamps import AppPage, AppStamp, LogPage, OperationPag
 from services.apps.store import SqlAppStore
 from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.clients.inventory.values import Container
-from services.common.rpc.responses.cache import VersionedLruCache
-from services.common.rpc.responses.rendered import Form, Rendered, render, render_list
+from services.common.rpc.responses.rendered import Form, Rendered, VersionedLruCache, render, render_list
 
 
 class AppRenderer:

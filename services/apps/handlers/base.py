@@ -18,7 +18,7 @@ from services.apps.usecases.output import OutputStreams
 from services.clients.inventory.terminals import Terminals
 from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
-from services.common.rpc.step_up import check_recent_sign_in
+from services.common.rpc.interceptors.authorization import check_recent_sign_in
 
 
 @dataclass(frozen=True, kw_only=True)

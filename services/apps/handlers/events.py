@@ -12,8 +12,8 @@ from services.apps.events.stream import PING
 from services.apps.handlers.base import BaseHandlers
 from services.apps.usecases import events as usecases
 from services.common.core.clock import now
-from services.common.core.timestamps import render_time
 from services.common.rpc.call import Call
+from services.common.rpc.responses.rendered import render_time
 
 
 class EventHandlers(BaseHandlers):

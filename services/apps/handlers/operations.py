@@ -11,9 +11,8 @@ from proximity.common.v1 import operation_pb2
 from services.apps.convert.apps import parse_operation_filter, parse_page, render_operations
 from services.apps.handlers.base import BaseHandlers
 from services.apps.usecases import operations as usecases
-from services.common.operations.convert import render_operation
 from services.common.rpc.call import Call
-from services.common.rpc.responses.rendered import Rendered
+from services.common.rpc.responses.rendered import Rendered, render_operation
 
 
 class OperationHandlers(BaseHandlers):

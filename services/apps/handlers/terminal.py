@@ -16,7 +16,7 @@ from services.apps.handlers.base import BaseHandlers
 from services.apps.usecases.attach_terminal import attach_terminal
 from services.common.core.errors import InvalidError, invalid_field
 from services.common.rpc.call import Call
-from services.common.rpc.duplex import read_first
+from services.common.rpc.handlers import read_first
 
 _SIZE = frozenset({"columns", "rows"})
 _TOKEN = frozenset({"token"})

@@ -36,8 +36,8 @@ from services.clients.auth.values import Quota
 from services.common.core.clock import now
 from services.common.db.database import insert_ignore
 from services.common.messaging.outbox import add_messages, new_message
+from services.common.operations.engine import OperationQueue
 from services.common.operations.model import ClaimedOperation, NewOperation
-from services.common.operations.service import OperationQueue
 from services.common.operations.tables import add_operation
 
 operation_queue = OperationQueue("apps", tables=operation_tables, outbox=outbox)

@@ -19,8 +19,8 @@ from services.apps.store.tables import app_events, apps, inbox, operation_tables
 from services.common.core.clock import now
 from services.common.db.database import Database
 from services.common.messaging.outbox import note_received
-from services.common.operations.convert import read_operations
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
+from services.common.operations.queries import read_operations
 
 ops = operation_tables.operations
 _SNAPSHOT = sa.text(

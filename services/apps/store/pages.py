@@ -12,10 +12,9 @@ from services.apps.domain.entities import AppFilter
 from services.apps.domain.stamps import ListedStamp
 from services.apps.store.lookups import count_apps_of, list_conditions, list_params
 from services.apps.store.tables import apps, removed_apps
-from services.common.core.paging import refuse_after
+from services.common.core.errors import refuse_after
 from services.common.db.database import Database
-from services.common.db.keyset import comes_after
-from services.common.db.queries import Query, parse_time
+from services.common.db.queries import Query, comes_after, parse_time
 
 _SIZES = (20, 100)  # ids of one query: a statement for each, the places left over are filled with the last
 

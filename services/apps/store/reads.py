@@ -18,13 +18,11 @@ from services.apps.domain.stamps import OperationFilter
 from services.apps.store.rows import AppRows, parse_event
 from services.apps.store.tables import app_events, apps, operation_tables, ports, upgrades
 from services.common.core.clock import now
-from services.common.core.paging import refuse_after
+from services.common.core.errors import refuse_after
 from services.common.db.database import Database
-from services.common.db.keyset import comes_after
-from services.common.db.queries import Query, RowParser
-from services.common.operations.convert import read_operations
-from services.common.operations.queries import OperationLookups
-from services.common.operations.view import Operation
+from services.common.db.queries import Query, RowParser, comes_after
+from services.common.operations.model import Operation
+from services.common.operations.queries import OperationLookups, read_operations
 
 _UNFINISHED = ("queued", "running", "waiting", "undoing")  # those that were given up are finished for clients
 _PORTS = (8100, 65_000)

@@ -14,7 +14,7 @@ from services.apps.domain.entities import App, AppEvent, Condition
 from services.apps.domain.rendering import AppRendering
 from services.apps.store.tables import apps
 from services.clients.backups.values import LastBackup, OverdueRun
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 
 LAST_BACKUP = (
     "last_backup_id", "last_backup_at", "last_backup_storage", "backup_overdue_since", "backup_overdue_policy",

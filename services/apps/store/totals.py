@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from services.apps.domain.entities import AppFilter
-from services.common.db.errors import DatabaseUnavailableError
+from services.common.db.transactions import DatabaseUnavailableError
 
 _LARGE = 1000  # apps: up to here counting takes less than a millisecond and is not cached
 _LIFETIME_S = 2.0  # the contract allows a large total to be so old

@@ -13,7 +13,7 @@ from services.apps.store.rows import AppRows
 from services.apps.store.tables import apps, upgrades
 from services.common.core.clock import now
 from services.common.db.database import insert_ignore
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 
 
 class UpgradeRows:

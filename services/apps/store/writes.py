@@ -34,10 +34,10 @@ from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import find_backed_up
 from services.common.core.clock import now
 from services.common.db.database import Database
-from services.common.db.pending import UnchangedError
-from services.common.identity.sealing import Sealer
-from services.common.operations.delegated import end_delegated_steps, note_delegated_step
+from services.common.db.transactions import UnchangedError
+from services.common.identity.keys import Sealer
 from services.common.operations.model import DelegatedStep
+from services.common.operations.tables import end_delegated_steps, note_delegated_step
 
 ops = operation_tables.operations
 

@@ -11,7 +11,7 @@ from services.apps.domain.stamps import AppPage, AppStamp, LogPage
 from services.apps.domain.values import reveal_values
 from services.apps.usecases.container_metrics import ContainerMetrics
 from services.clients.inventory.values import Container
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
 
 DEFAULT_LOG_LINES = 100  # of a log whose request names no number: a screen or two
 

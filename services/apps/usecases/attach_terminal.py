@@ -11,7 +11,7 @@ from services.apps.domain.entities import App
 from services.apps.domain.errors import AppBusyError, AppStateError, TerminalIdleError
 from services.clients.inventory.terminals import TerminalKeys, TerminalPiece, Terminals, TerminalSize
 from services.clients.inventory.values import Ref
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
 
 IDLE_S = 1800.0  # a forgotten terminal is an open door, and on a shared console it makes operations wait
 

@@ -19,8 +19,7 @@ from services.apps.domain.marks import require_managed
 from services.clients.backups.interface import Backups
 from services.common.core.clock import now
 from services.common.core.errors import invalid_field
-from services.common.operations.model import DelegatedStep
-from services.common.operations.view import Operation
+from services.common.operations.model import DelegatedStep, Operation
 
 _STATUS = {"backup": "backing_up", "restore": "restoring"}  # of the app meanwhile, by kind of operation
 _LEVELS = ("info", "warning", "error")

@@ -8,7 +8,7 @@ from services.apps.domain.errors import AppBusyError
 from services.apps.domain.interfaces import AppStore, OperationReads
 from services.apps.domain.stamps import OperationFilter, OperationPage
 from services.apps.usecases.dependencies import AppDependencies
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
 
 FINAL = frozenset({"delete_app", "destroy_orphan", "destroy_duplicate"})  # kinds without a way back
 

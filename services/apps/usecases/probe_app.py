@@ -13,7 +13,7 @@ from services.apps.domain.probe import find_target
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Ref
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
 
 
 @dataclass(frozen=True)

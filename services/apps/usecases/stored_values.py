@@ -17,7 +17,7 @@ from services.apps.domain.entities import App
 from services.apps.domain.records import render_again
 from services.clients.catalog.interface import Catalog
 from services.common.core.errors import DomainError, UnavailableError
-from services.common.core.shell_names import name_reference
+from services.common.core.text import name_reference
 
 _PAGE = 50  # apps read at once, with their definitions
 # Characters: shorter values stand in too many words, and are replaced only where they are a whole text.

@@ -11,8 +11,8 @@ from proximity.auth.v1 import user_pb2
 from services.auth.convert.fields import parse_time
 from services.auth.domain.credentials import ApiToken
 from services.auth.domain.entities import Account
-from services.common.core.timestamps import render_time
 from services.common.identity.tokens import Caller
+from services.common.rpc.responses.rendered import render_time
 
 
 def parse_expiry(request: pb.CreateApiTokenRequest) -> datetime | None:

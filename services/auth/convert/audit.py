@@ -11,8 +11,8 @@ from proximity.auth.v1 import events_pb2, user_pb2
 from services.auth.convert.fields import parse_time
 from services.auth.domain.audit import list_targets
 from services.auth.domain.entities import AuditEntry, AuditFilter, NewAuditEntry, Page
-from services.common.core.timestamps import render_time
-from services.common.rpc.addresses import parse_address
+from services.common.rpc.call import parse_address
+from services.common.rpc.responses.rendered import render_time
 
 
 def parse_audit_record(record: events_pb2.AuditRecorded) -> NewAuditEntry:

@@ -8,8 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.auth.v1 import auth_service_pb2 as pb
 
 from services.auth.domain.entities import Page
-from services.common.core.errors import invalid_field
-from services.common.core.paging import check_page
+from services.common.core.errors import check_page, invalid_field
 
 _DEFAULT_PER_PAGE = 20  # entries; the protos document it
 

@@ -9,10 +9,9 @@ from proximity.auth.v1 import user_pb2
 
 from services.auth.convert.users import render_user
 from services.auth.domain.credentials import Client, SignedIn, SigningKey, UserSession
-from services.common.core.timestamps import render_time
 from services.common.identity.tokens import ACCESS_TOKEN_S
-from services.common.rpc.addresses import parse_network
-from services.common.rpc.call import Call
+from services.common.rpc.call import Call, parse_network
+from services.common.rpc.responses.rendered import render_time
 
 
 def parse_client(call: Call) -> Client:

@@ -11,8 +11,8 @@ from proximity.auth.v1 import user_pb2
 from services.auth.domain.credentials import IssuedLink
 from services.auth.domain.entities import Account, AccountChanges, AccountQuota, Page, Registration
 from services.auth.domain.registration import Setup
-from services.common.core.timestamps import render_time
 from services.common.rpc.interceptors.validation import check_message
+from services.common.rpc.responses.rendered import render_time
 
 
 def parse_registration(request: pb.RegisterUserRequest) -> Registration:

@@ -11,8 +11,7 @@ import uuid
 from services.auth.domain.entities import NewAuditEntry
 from services.auth.store.audit import Expected, SqlAuditStore, expected
 from services.common.core.clock import now
-from services.common.rpc.addresses import parse_address
-from services.common.rpc.call import Call
+from services.common.rpc.call import Call, parse_address
 from services.common.rpc.interceptors.audit import WaitingEntries
 
 # A POST, because its token must not be in a URL; it changes nothing.

@@ -26,8 +26,7 @@ from services.auth.usecases.change_password import change_password
 from services.auth.usecases.sign_in import SignInDependencies
 from services.auth.usecases.step_up import step_up
 from services.common.identity.tokens import Caller, User
-from services.common.rpc.addresses import parse_network
-from services.common.rpc.call import Call
+from services.common.rpc.call import Call, parse_network
 from services.common.rpc.interceptors.authorization import Guard
 
 

@@ -26,8 +26,7 @@ from services.auth.usecases import one_time_links, users
 from services.auth.usecases.one_time_links import LinkDependencies
 from services.auth.usecases.users import UserDependencies
 from services.common.identity.tokens import Caller
-from services.common.rpc.addresses import parse_network
-from services.common.rpc.call import Call
+from services.common.rpc.call import Call, parse_network
 
 
 @dataclass(frozen=True, kw_only=True)

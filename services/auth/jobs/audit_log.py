@@ -17,9 +17,8 @@ from services.common.core.clock import now
 from services.common.core.errors import InvalidError
 from services.common.core.log import get_logger
 from services.common.messaging.bus import Bus
-from services.common.messaging.poison import PoisonMessageError
 from services.common.messaging.schedule import Periodic
-from services.common.messaging.streams import AUDIT, AUDIT_RECORDED
+from services.common.messaging.streams import AUDIT, AUDIT_RECORDED, PoisonMessageError
 from services.registry import SERVICES
 
 log = get_logger()

@@ -32,8 +32,7 @@ from services.auth.store.tables import sessions, users
 from services.common.core.clock import Clock, now
 from services.common.core.errors import Violation
 from services.common.db.database import Database
-from services.common.db.keyset import comes_after
-from services.common.db.queries import Query, RowParser
+from services.common.db.queries import Query, RowParser, comes_after
 
 _COLUMNS = tuple(users.c[name] for name in Account.__dataclass_fields__)
 _ACCOUNT = Query(sa.select(*_COLUMNS).where(users.c.id == sa.bindparam("id")))

@@ -23,7 +23,7 @@ from services.auth.store.locks import AUDIT, lock
 from services.auth.store.tables import audit_entries, audit_head
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
-from services.common.db.keyset import comes_after
+from services.common.db.queries import comes_after
 
 PRUNED = "auth.AuditPruned"
 _PUNCTUATION = ",:()"  # between the words of a target

@@ -26,9 +26,10 @@ from services.auth.store.audit import write_expected
 from services.auth.store.revocations import add_revocations, end_families
 from services.auth.store.tables import refresh_tokens, sessions, users
 from services.common.core.clock import Clock, now
+from services.common.core.errors import SealBrokenError
 from services.common.core.log import get_logger
 from services.common.db.database import Database
-from services.common.identity.sealing import SealBrokenError, Sealer
+from services.common.identity.keys import Sealer
 from services.common.identity.tokens import ACCESS_TOKEN_S
 
 log = get_logger()

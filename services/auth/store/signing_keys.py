@@ -10,9 +10,10 @@ from services.auth.domain.credentials import SigningKey
 from services.auth.store.locks import SIGNING_KEYS, lock
 from services.auth.store.tables import signing_keys
 from services.common.core.clock import Clock, now
+from services.common.core.errors import SealBrokenError
 from services.common.core.log import get_logger
 from services.common.db.database import Database
-from services.common.identity.sealing import SealBrokenError, Sealer
+from services.common.identity.keys import Sealer
 from services.common.identity.tokens import ACCESS_TOKEN_S
 
 log = get_logger()

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from services.auth.domain.names import LONGEST_NAME
 from services.clients.auth.values import DEFAULT_THEME
 from services.common.db.database import UtcDateTime
-from services.common.identity.resealing import SealedColumn
+from services.common.db.migrations import SealedColumn
 from services.common.messaging.outbox import define_tables
 from services.common.messaging.schedule import define_table as define_schedules
 from services.common.rpc.interceptors import idempotency as common_idempotency

@@ -23,9 +23,9 @@ from services.backups.domain.entities import (
 from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.restore_tests import RestoreTest
 from services.backups.usecases.context import BackupPage, BackupRequester
-from services.common.core.paging import check_page
-from services.common.core.timestamps import render_time
+from services.common.core.errors import check_page
 from services.common.rpc.call import Call
+from services.common.rpc.responses.rendered import render_time
 
 PER_PAGE = 20  # backups of a page when the request names no size, as in every list of the API
 

@@ -22,7 +22,7 @@ from services.backups.domain.retention import Retention
 from services.backups.usecases.list_overdue_backups import OverdueBackup
 from services.backups.usecases.policies import PolicyChanges
 from services.backups.usecases.preview_backup_policy import PolicyPreview
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 
 _WINDOW_MINUTES = 15  # long enough that 50 apps do not ask Proxmox for an archive in the same minute
 _SETTINGS = (

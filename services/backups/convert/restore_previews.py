@@ -9,7 +9,7 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from services.backups.usecases.preview_restore import RestorePreview
 from services.clients.inventory.archive_values import ContainerVolume
 from services.clients.inventory.restore_plans import RestorePlacement
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 
 
 def render_restore_preview(preview: RestorePreview) -> pb.RestorePreview:

@@ -6,7 +6,7 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.domain.statistics import BackupTotals, StorageForecast
 from services.backups.usecases.get_backup_statistics import BackupStatistics
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 
 
 def render_statistics(found: BackupStatistics) -> pb.BackupStatistics:

@@ -15,7 +15,7 @@ from services.backups.domain.entities import (
     OperationStanding,
 )
 from services.clients.apps.values import AppHold
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,8 @@ from services.backups.usecases.create_backup import create_backup
 from services.backups.usecases.preview_restore import preview_restore
 from services.backups.usecases.restore_backup import restore_backup
 from services.backups.usecases.test_backup import test_backup
-from services.common.operations.convert import render_operation
 from services.common.rpc.call import Call
-from services.common.rpc.responses.cache import VersionedLruCache
-from services.common.rpc.responses.rendered import Form, Rendered, render
+from services.common.rpc.responses.rendered import Form, Rendered, VersionedLruCache, render, render_operation
 
 
 class BackupsHandlers(PolicyHandlers):

@@ -7,8 +7,8 @@ from proximity.backups.v1 import events_pb2
 
 from services.backups.store.tables import backups, outbox
 from services.common.core.clock import now
-from services.common.core.timestamps import render_time
 from services.common.messaging.outbox import add_messages, new_message
+from services.common.rpc.responses.rendered import render_time
 
 BACKUP_CHANGED = "events.backups.v1.backup_changed"
 

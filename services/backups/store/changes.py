@@ -36,8 +36,9 @@ from services.common.core.log import get_logger
 from services.common.db.database import Database
 from services.common.messaging.outbox import add_messages, new_message
 from services.common.operations import store as operations_store
-from services.common.operations.model import Change, ClaimedOperation, OperationLimits
-from services.common.operations.service import OperationQueue
+from services.common.operations.engine import OperationQueue
+from services.common.operations.model import Change, ClaimedOperation
+from services.common.operations.queries import OperationLimits
 
 log = get_logger()
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from services.backups.domain.entities import BackupStatus
 from services.backups.domain.restore_tests import RestoreTestStatus
 from services.backups.store.tables import backups
-from services.common.core.telemetry.states import BackupMeasure
+from services.common.core.telemetry.metrics import BackupMeasure
 from services.common.db.database import Database
 
 _newest = (

@@ -22,10 +22,9 @@ from services.backups.domain.interfaces import BackupKey
 from services.backups.store.rows import attach_copies, backup_of_row, find_operation, read_backup, where_app
 from services.backups.store.tables import backups, tables
 from services.common.db.database import Database, UtcDateTime
-from services.common.db.keyset import comes_after
-from services.common.db.queries import Query
+from services.common.db.queries import Query, comes_after
+from services.common.operations.model import Operation
 from services.common.operations.queries import OperationLookups
-from services.common.operations.view import Operation
 
 
 class BackupReads:

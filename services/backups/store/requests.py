@@ -8,7 +8,7 @@ from services.backups.domain.errors import OperationNotDeadError, OperationNotFo
 from services.backups.store.changes import operation_queue
 from services.backups.store.reads import BackupReads
 from services.common.db.database import Database
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
 
 
 class BackupRequests(BackupReads):

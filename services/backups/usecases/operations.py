@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.backups.domain.entities import OperationStanding
 from services.backups.domain.interfaces import BackupStore
 from services.backups.usecases.context import BackupPage
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
 
 
 async def list_backup_dead_letters(store: BackupStore, *, page: BackupPage) -> tuple[int, list[Operation]]:

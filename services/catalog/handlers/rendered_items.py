@@ -14,8 +14,7 @@ from services.catalog.convert.items import FULL, ItemMessages
 from services.catalog.domain.entities import Item
 from services.catalog.usecases.items import ItemList
 from services.common.rpc.call import Call
-from services.common.rpc.responses.cache import MIB, VersionedLruCache
-from services.common.rpc.responses.rendered import Rendered
+from services.common.rpc.responses.rendered import MIB, Rendered, VersionedLruCache
 
 M = TypeVar("M", bound=Message)
 ListRequest = pb.ListItemsRequest | pb.SearchItemsRequest | pb.ListCategoryItemsRequest

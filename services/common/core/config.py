@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.common.core.needed_settings import find_incomplete
+from services.common.core.environment import (
+    WEAKNESSES,
+    find_incomplete,
+    find_short_keys,
+    find_weak_secret,
+    find_weak_url,
+    parse_weaknesses,
+)
 from services.common.core.parsing import (
     parse_bool,
     parse_database_url,
@@ -26,13 +33,6 @@ from services.common.core.parsing import (
     parse_networks,
     parse_origins,
     parse_target,
-)
-from services.common.core.production_checks import (
-    WEAKNESSES,
-    find_short_keys,
-    find_weak_secret,
-    find_weak_url,
-    parse_weaknesses,
 )
 from services.registry import default_address
 

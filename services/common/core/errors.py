@@ -111,6 +111,14 @@ class WaitingError(DomainError):
         super().__init__(message, metadata=metadata, **details)
 
 
+class SealBrokenError(PreconditionError):
+    """A sealed value does not open: another key, another row, or damage."""
+
+    def __init__(self, place: str, fault: str) -> None:
+        remedy = "set the former SECRET_KEY in PREVIOUS_SECRET_KEYS, or enter the value again"
+        super().__init__(f"the stored secret {place} {fault}; {remedy}")
+
+
 def is_waiting(error: BaseException) -> bool:
     """Whether an error, also one of another service, passes by itself.
 
@@ -131,3 +139,18 @@ def is_final(error: BaseException) -> bool:
 def invalid_field(field: str, description: str) -> InvalidError:
     """An InvalidError for one field, with the description as its sentence."""
     return InvalidError(f"{field}: {description}", violations=[Violation(field, description)])
+
+
+def check_page(*, has_number: bool, after: object) -> None:
+    """Refuse a request that names a page and an entry to begin behind.
+
+    Raises:
+        InvalidError: it does.
+    """
+    if has_number and after:
+        raise invalid_field("after", "give either page or after: they begin at different places")
+
+
+def refuse_after(after: object, *, kind: str) -> InvalidError:
+    """Build the refusal of an entry to begin behind that is not known, or not any more."""
+    return invalid_field("after", f"there is no {kind} {after}; begin again without it")

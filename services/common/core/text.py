@@ -1,9 +1,11 @@
-"""Characters that a text may not hold: controls act on terminals and configuration files, overrides reorder what is shown."""
+"""Text that people see: characters that it may not hold, wording of messages, masking of secrets, names for shells."""
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 # C0, DEL and C1; line and paragraph separators; embeddings, overrides and isolates of the bidirectional algorithm.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -42,3 +44,111 @@ def make_lines_printable(text: str) -> str:
 def _name_first(pattern: re.Pattern[str], text: str) -> str:
     found = pattern.search(text)
     return f"U+{ord(found.group()):04X}" if found else ""
+
+
+# Least ratio of difflib: `memroy` is near `memory`, `owner_id` is not near `network_cidr`.
+_NEARNESS = 0.7
+# Least length of a name that may stand for a longer one: `type` for `backup_type`.
+_SHORTEST_PART = 4
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown name: the nearest known one, or all of them when none is near."""
+    names = sorted(known)
+    if not names:
+        return "there are none"
+    near = _find_near(name, names)
+    return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names)}"
+
+
+def refuse_choice(name: str, known: Sequence[str]) -> str:
+    """Return the sentence that refuses an unknown value: the known ones in their order, and the nearest one."""
+    near = _find_near(name, sorted(known))
+    return f"is not one of: {', '.join(known)}" + (f"; did you mean {' or '.join(near)}?" if near else "")
+
+
+def _find_near(name: str, names: Sequence[str]) -> list[str]:
+    spelling = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name[:100]).lower().replace("-", "_")
+    near = difflib.get_close_matches(spelling, names, n=1, cutoff=_NEARNESS) or [
+        each for each in names if len(spelling) >= _SHORTEST_PART and (spelling in each or each in spelling)
+    ]
+    return near[:3]
+
+
+def show_number(number: float) -> str:
+    """A number in digits: 1000000, not 1e+06."""
+    return str(int(number)) if float(number).is_integer() else repr(number)
+
+
+ALIAS = "PROXIMITY_VALUE_"
+
+_SHELL_NAME = re.compile(
+    r"(PATH|HOME|USER|LOGNAME|SHELL|PWD|OLDPWD|TERM|LANG|LANGUAGE|HOSTNAME|HOST|MAIL|SHLVL|TMPDIR|EDITOR|PAGER|_)$"
+    r"|(LC|SSH|XDG|SUDO|SYSTEMD|DEBIAN|DOCKER|COMPOSE|BUILDKIT|BUILDX|LD|DBUS)_"
+)
+
+
+def name_reference(name: str) -> str:
+    """Return the name by which a definition refers to a value."""
+    return f"{ALIAS}{name}" if _SHELL_NAME.match(name) else name
+
+
+MASK = "********"
+
+_SHORTEST = 4  # characters: shorter values stand in too many words to be looked for
+_WHOLE_WORD = 8  # characters: shorter values count only where no letter or digit stands beside them
+
+# Patterns begin at `://` instead of the scheme, and the open-ended one has a limit: a search takes linear time.
+# The password of `user:password@`, up to the last @ before the path: passwords hold @ as well.
+_PASSWORD = re.compile(r"(?P<before>://[^\s/?#:@]*:)(?P<secret>[^\s/?#]+)(?=@)")
+# The same where the password holds what a URL would have to encode: `/`, `?` or `#`. Digits alone are a port.
+_UNENCODED = re.compile(
+    r"(?P<before>://[^\s/?#:@]*:)(?!\d{1,5}[/?#])(?P<secret>(?!\*{8}@)[^\s,]{1,256})(?=@)"
+)
+# `user:password@host` and `//user:password@host` without a scheme, as drivers of databases take them. Addresses of
+# mail, SIP and the like, and digests of images, look alike.
+_BARE = re.compile(
+    r"(?P<before>(?:^|(?<=[\s=,;\"'(/]))(?!(?:mailto|sips?|acct|xmpp|im|tel|ssh|git):)[\w.+-]*:)"
+    r"(?P<secret>(?!//)[^\s:/@]+(?:@[^\s:/@]+)*)(?=@(?!sha\d{3}:)[\w(\[])"
+)
+# A user alone that is too long for a name: a token, as Git servers take it.
+_TOKEN = re.compile(r"(?P<before>://)(?P<secret>[^\s/?#:@]{20,})(?=@)")
+_CREDENTIALS = (_PASSWORD, _UNENCODED, _BARE, _TOKEN)
+# `password=...` of query strings, connection strings and options (`-Ddb.password=...`).
+_PAIR = re.compile(
+    r"(?P<before>(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|auth[_-]?key|sig)=)"
+    r"(?P<secret>\"[^\"]*\"|'[^']*'|[^\s&;,\"']+)",
+    re.IGNORECASE,
+)
+
+
+def mask_credentials(text: str) -> str:
+    """Return `text` with the credentials inside URLs and connection strings masked; the rest stays readable."""
+    if "=" not in text and "@" not in text:
+        return text
+    for pattern in (*_CREDENTIALS, _PAIR):
+        text = pattern.sub(lambda match: match["before"] + MASK, text)
+    return text
+
+
+def find_credentials(text: str) -> set[str]:
+    """Return the credentials inside the URLs and connection strings of `text`."""
+    return {
+        match["secret"].strip("\"'") for pattern in (*_CREDENTIALS, _PAIR) for match in pattern.finditer(text)
+    }
+
+
+def mask_values(text: str, values: Iterable[str]) -> str:
+    """Return `text` with these values masked, the longest first, and the credentials inside them by themselves.
+
+    Values below four characters stay: they stand in too many other words. Values below eight count as whole words only.
+    """
+    wanted = set[str]()
+    for value in values:
+        wanted |= {value, *find_credentials(value), *value.splitlines()}
+    for value in sorted(wanted, key=len, reverse=True):
+        if len(value) >= _WHOLE_WORD:
+            text = text.replace(value, MASK)
+        elif len(value) >= _SHORTEST:
+            text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])", MASK, text)
+    return text

@@ -1,1 +1,1 @@
-"""One database per service: engines, transactions, compiled queries, migrations."""
+"""One database per service: engines, transactions, compiled queries, migrations, probes."""

@@ -21,10 +21,15 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
-from services.common.db.errors import DatabaseEncodingError, DatabaseFullError, DatabaseUnavailableError
-from services.common.db.pending import UnchangedError, find_due
 from services.common.db.queries import Query, Reader, ThreadReader
-from services.common.db.retries import run_with_retries
+from services.common.db.transactions import (
+    DatabaseFullError,
+    DatabaseUnavailableError,
+    UnchangedError,
+    check_encoding,
+    find_due,
+    run_with_retries,
+)
 
 T = TypeVar("T")
 
@@ -107,19 +112,8 @@ def create_engine(url: str, *, service: str, pool_size: int = 4) -> sa.Engine:
         pool_recycle=1800,
         hide_parameters=True,
     )
-    sa.event.listen(engine, "connect", _check_encoding)
+    sa.event.listen(engine, "connect", check_encoding)
     return engine
-
-
-def _check_encoding(connection: Any, _record: object) -> None:
-    """Refuse a database that is not in UTF-8.
-
-    Raises:
-        DatabaseEncodingError: see there.
-    """
-    encoding = connection.info.parameter_status("server_encoding")
-    if encoding != "UTF8":
-        raise DatabaseEncodingError(encoding)
 
 
 def _create_sqlite_engine(target: str, pool_size: int) -> sa.Engine:
@@ -186,7 +180,7 @@ class Database:
     async def write(self, fn: Callable[[sa.Connection], T], *, is_final: bool = True) -> T:
         """Run `fn` in a transaction and commit it. `fn` may run more than once.
 
-        The audit entry of the call under way commits in the same transaction (`pending`): a change is never without
+        The audit entry of the call under way commits in the same transaction (`PendingEntry`): a change is never without
         its entry. `fn` raises `UnchangedError` where it finds nothing to change, so that no entry says otherwise.
 
         Args:
@@ -225,7 +219,7 @@ class Database:
             raise
 
     async def fetch(self, query: Query, params: dict[str, Any]) -> list[Any]:
-        """The rows of a query that must be fast; see `reading`.
+        """The rows of a query that must be fast; see `Reader`.
 
         Raises:
             DatabaseUnavailableError: the database did not answer, after retries.

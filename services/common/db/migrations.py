@@ -1,25 +1,31 @@
-"""Alembic for every service: versions in `services/<service>/migrations/versions`, one environment for all.
+"""Changes of a whole database: of its schema, by Alembic, and of the key that its secrets are sealed with.
 
-A service's schema lives in its own SQLite file or in the PostgreSQL schema of its name.
+A service's schema is in its own SQLite file or in the PostgreSQL schema of its name; its versions are in
+`services/<service>/migrations/versions`. When SECRET_KEY is rotated, what is sealed with a former key is sealed with the
+current one while services run. Every process must know both keys before: see docs/security.md.
 """
 
 from __future__ import annotations
 
 import fcntl
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
-from services.common.db.database import create_engine
+from services.common.core.errors import SealBrokenError
+from services.common.db.database import Database, create_engine
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loaded when migrations run, and not with a process that has none to run
     from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
 
 _SERVICES = Path(__file__).parents[2]
+_BATCH = 100  # values in a transaction, which on SQLite blocks other writes for a few milliseconds
 _LOCK_ID = 727_001  # of pg_advisory_lock: any number that nothing else uses
 
 
@@ -30,14 +36,14 @@ def upgrade(database_url: str, service: str, *, revision: str = "heads") -> None
         FileNotFoundError: there is no such service.
         sqlalchemy.exc.DBAPIError: the database does not answer or refuses a migration.
     """
-    from alembic import command
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
 
     config = configure(find_versions(service))
     engine = create_engine(database_url, service=service, pool_size=1)
     try:
         with _exclusive(engine, service) as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            _run(connection, EnvironmentContext(config, ScriptDirectory.from_config(config)), revision)
     finally:
         engine.dispose()
 
@@ -59,11 +65,29 @@ def configure(versions: Path) -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
+    config.set_main_option("script_location", str(versions.parent))
     config.set_main_option("version_locations", str(versions))
     config.set_main_option("path_separator", "newline")
-    config.set_main_option("file_template", "%%(rev)s")
     return config
+
+
+def _run(connection: sa.Connection, environment: EnvironmentContext, revision: str) -> None:
+    """Run the migrations up to a revision on a connection, in one transaction each.
+
+    Alembic's commands would load an `env.py` for this, a script without arguments, types or checks.
+    """
+    script = environment.script
+    with environment:
+        environment.configure(
+            connection=connection,
+            fn=lambda current, _: script._upgrade_revs(revision, current),  # noqa: SLF001 - as Alembic's documentation of EnvironmentContext does
+            destination_rev=revision,
+            transaction_per_migration=True,
+            render_as_batch=connection.dialect.name == "sqlite",
+        )
+        with environment.begin_transaction():
+            environment.run_migrations()
+    connection.commit()
 
 
 @contextmanager
@@ -136,3 +160,75 @@ def add_autoincrement(connection: sa.Connection, table: str, *, skip: int = 0) -
     for kind, sql in objects:
         if kind != "table":
             connection.exec_driver_sql(str(sql))
+
+
+class Seal(Protocol):
+    """Cipher of values at rest, which `identity` implements."""
+
+    def is_current(self, sealed: str) -> bool:
+        """Whether a value is sealed with the current key."""
+
+    def open(self, sealed: str, *, place: str) -> str:
+        """Open a value; raises SealBrokenError."""
+
+    def seal(self, value: str, *, place: str) -> str:
+        """Seal a value with the current key."""
+
+
+@dataclass(frozen=True)
+class SealedColumn:
+    """A column of sealed values, in a table whose key is one column.
+
+    Attributes:
+        place: the first two parts of the place that its values are sealed for; the row's key is the third.
+    """
+
+    column: sa.Column[Any]
+    place: str
+
+    @property
+    def key(self) -> sa.Column[Any]:
+        """The table's key."""
+        found: sa.Column[Any] = next(iter(self.column.table.primary_key))
+        return found
+
+
+@dataclass(frozen=True)
+class Resealed:
+    """Result of resealing: the number of values, and the places of those that do not open."""
+
+    count: int
+    broken: tuple[str, ...]
+
+
+async def reseal(db: Database, sealer: Seal, columns: Sequence[SealedColumn]) -> Resealed:
+    """Seal every value with the current key. A value that changes meanwhile is sealed anew by who changes it."""
+    count, broken = 0, list[str]()
+    for column in columns:
+        after: Any = None
+        while rows := await db.read(lambda c, column=column, after=after: _find_rows(c, column, after)):  # type: ignore[misc]
+            after = rows[-1][0]
+            for key, sealed in rows:
+                try:
+                    count += await _reseal_value(db, sealer, column=column, key=key, sealed=sealed)
+                except SealBrokenError:
+                    broken.append(f"{column.place}.{key}")
+    return Resealed(count, tuple(broken))
+
+
+def _find_rows(connection: sa.Connection, column: SealedColumn, after: Any) -> list[tuple[Any, str]]:
+    query = sa.select(column.key, column.column).where(column.column.is_not(None), column.column != "")
+    if after is not None:
+        query = query.where(column.key > after)
+    return [(key, sealed) for key, sealed in connection.execute(query.order_by(column.key).limit(_BATCH))]
+
+
+async def _reseal_value(db: Database, sealer: Seal, *, column: SealedColumn, key: Any, sealed: str) -> int:
+    if sealer.is_current(sealed):
+        return 0
+    place = f"{column.place}.{key}"
+    anew = sealer.seal(sealer.open(sealed, place=place), place=place)
+    # Only if it is still the value that was read: another writer has sealed its own value meanwhile.
+    change = sa.update(column.column.table).where(column.key == key, column.column == sealed)
+    change = change.values({column.column.name: anew})
+    return int(await db.write(lambda connection: connection.execute(change).rowcount))

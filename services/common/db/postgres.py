@@ -19,8 +19,8 @@ from psycopg.adapt import Transformer
 from psycopg.types.string import TextBinaryLoader
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from services.common.db.errors import DatabaseUnavailableError, find_fault
 from services.common.db.queries import ATTEMPTS, Query, delay_of, is_transient
+from services.common.db.transactions import DatabaseUnavailableError, find_fault
 
 _SILENT_S = 35.0  # the server itself ends statements after 30
 _PREPARED = 500  # statements per connection; a service has fewer

@@ -19,8 +19,9 @@ import sqlalchemy as sa
 
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
+from services.common.core.telemetry.metrics import DatabaseMeasure
 from services.common.db.database import Database
-from services.common.db.errors import find_fault, is_locked
+from services.common.db.transactions import find_fault, is_locked
 
 log = get_logger()
 
@@ -132,3 +133,36 @@ def _count_free(path: Path) -> int:
     """Count the bytes that this process may still use on the disk of a file; only root may use what is reserved."""
     disk = os.statvfs(path)
     return disk.f_frsize * (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail)
+
+
+_SIZE = sa.text("SELECT pg_database_size(current_database())")
+# Rows of other users are visible without their queries; the platform's own sessions have one user.
+_SESSIONS = sa.text(
+    "SELECT coalesce(state, 'none'), count(*), "
+    "coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0) "
+    "FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1"
+)
+_DEADLOCKS = sa.text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+
+
+async def measure_database(db: Database) -> DatabaseMeasure:
+    """Measure the database.
+
+    Raises:
+        UnavailableError: it does not answer.
+    """
+    return await db.read(_measure)
+
+
+def _measure(connection: sa.Connection) -> DatabaseMeasure:
+    if connection.dialect.name != "postgresql":
+        pages = connection.execute(sa.text("PRAGMA page_count")).scalar_one()
+        size = connection.execute(sa.text("PRAGMA page_size")).scalar_one()
+        return DatabaseMeasure(size_bytes=pages * size)
+    rows = connection.execute(_SESSIONS).all()
+    return DatabaseMeasure(
+        size_bytes=connection.execute(_SIZE).scalar_one(),
+        sessions={str(row[0]): int(row[1]) for row in rows},
+        deadlocks=connection.execute(_DEADLOCKS).scalar_one() or 0,
+        transaction_age_s=max((float(row[2]) for row in rows), default=0.0),
+    )

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from services.common.db.errors import DatabaseUnavailableError, find_fault
+from services.common.db.transactions import DatabaseUnavailableError, find_fault
 
 ATTEMPTS = 6  # of a query on connections that break, with 1.2 s of delays: longer outages are the caller's
 _BATCH = 4  # queries of SQLite that one turn of its thread takes together
@@ -235,3 +235,19 @@ def is_transient(error: Exception) -> bool:
     """Whether another connection may do: the server went away, or a table has changed under a prepared statement."""
     state = str(getattr(error, "sqlstate", None) or "")
     return not state or state.startswith(("08", "57P", "40", "0A")) or state == "55P03"
+
+
+def comes_after(keys: Sequence[tuple[sa.ColumnElement[Any], bool, Any]]) -> sa.ColumnElement[bool]:
+    """Condition that a row comes after another one in an order.
+
+    Args:
+        keys: of the order, the most significant first: column, whether it descends, and the value of the other row. The
+            last one is unique, so that no row is skipped or repeated.
+    """
+    conditions: list[sa.ColumnElement[bool]] = []
+    equal: list[sa.ColumnElement[bool]] = []
+    for column, descends, value in keys:
+        beyond = column < value if descends else column > value
+        conditions.append(sa.and_(*equal, beyond))
+        equal.append(column == value)
+    return sa.or_(*conditions)

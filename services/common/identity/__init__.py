@@ -1,1 +1,1 @@
-"""Tokens, service keys, sealing of secrets at rest."""
+"""Tokens, keys of services, sealing of secrets at rest."""

@@ -1,1 +1,1 @@
-"""NATS JetStream: bus, consumers, streams, transactional outbox, revocation feed."""
+"""NATS JetStream: bus, consumers, streams, transactional outbox, schedules."""

@@ -31,8 +31,7 @@ from services.common.core.telemetry.tracing import (
     current_traceparent,
 )
 from services.common.messaging.consumer import Consumer
-from services.common.messaging.poison import PoisonMessages
-from services.common.messaging.streams import ensure_streams, find_inbox_prefix, name_subject
+from services.common.messaging.streams import PoisonMessages, ensure_streams, find_inbox_prefix, name_subject
 
 log = get_logger()
 

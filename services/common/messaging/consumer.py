@@ -2,7 +2,7 @@
 
 JetStream delivers a message again until it is acknowledged, however often. A failure that passes by itself (a database
 or a service that does not answer) is waited for without a limit; a message that nothing will ever process is set aside
-(`poison`), so that no message is lost and none is tried for ever.
+(`PoisonMessages`), so that no message is lost and none is tried for ever.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
@@ -22,8 +22,20 @@ from nats.js.errors import NotFoundError
 
 from services.common.core.errors import MessagingUnavailableError, UnavailableError
 from services.common.core.log import get_logger
+from services.common.core.telemetry.metrics import ConsumerMeasure, StreamMeasure
 from services.common.core.telemetry.tracing import TRACEPARENT, SpanKind, continue_known_trace
-from services.common.messaging.poison import MESSAGE_ID, PoisonMessageError, PoisonMessages, ReplayedMessage
+from services.common.messaging.streams import (
+    AUDIT,
+    EVENTS,
+    JOBS,
+    MESSAGE_ID,
+    PoisonMessageError,
+    PoisonMessages,
+    ReplayedMessage,
+)
+
+if TYPE_CHECKING:  # it imports this module
+    from services.common.messaging.bus import Bus
 
 log = get_logger()
 
@@ -224,3 +236,26 @@ async def finish_before(over: asyncio.Event, work: Awaitable[list[Msg]]) -> list
         task.cancel()
         ending.cancel()
         await asyncio.gather(task, ending, return_exceptions=True)
+
+
+async def measure_messaging(bus: Bus) -> tuple[list[ConsumerMeasure], list[StreamMeasure]]:
+    """Measure the process's consumers and the streams; nothing while NATS does not answer.
+
+    Streams are measured by the processes that have consumers.
+    """
+    consumers, streams = [], []
+    try:
+        js = bus.jetstream()
+        for stream, durable in bus.consumers:
+            found = await js.consumer_info(stream, durable)
+            consumers.append(
+                ConsumerMeasure(
+                    name=durable, pending=found.num_pending or 0, unacknowledged=found.num_ack_pending or 0
+                )
+            )
+        for name in (JOBS, EVENTS, AUDIT) if bus.consumers else ():
+            state = (await js.stream_info(name)).state
+            streams.append(StreamMeasure(name=name, messages=state.messages, size_bytes=state.bytes))
+    except (NatsError, UnavailableError, TimeoutError, OSError):
+        return consumers, streams  # proximity_nats_connected says so
+    return consumers, streams

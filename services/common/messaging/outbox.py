@@ -25,8 +25,8 @@ from services.common.core.telemetry.metrics import is_counting, note_outbox, not
 from services.common.core.telemetry.tracing import current_traceparent
 from services.common.db.database import Database, UtcDateTime, insert_ignore
 from services.common.messaging.bus import Bus, Message
-from services.common.messaging.poison import PoisonMessages
-from services.common.messaging.poison import define_table as define_poison_messages
+from services.common.messaging.streams import PoisonMessages
+from services.common.messaging.streams import define_table as define_poison_messages
 
 log = get_logger()
 

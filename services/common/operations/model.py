@@ -1,4 +1,4 @@
-"""Workflows and their steps, over one frozen state."""
+"""Workflows and their steps, over one frozen state; operations as clients see them."""
 
 from __future__ import annotations
 
@@ -39,10 +39,6 @@ class WaitError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.delay = delay
-
-
-class LeaseLostError(Exception):
-    """Another worker has taken the operation over; this one must do nothing more."""
 
 
 @dataclass(frozen=True)
@@ -204,20 +200,6 @@ class DelegatedStep:
 
 
 @dataclass(frozen=True)
-class OperationLimits:
-    """Limits of operations that run at once in all workers together; 0: any number.
-
-    Attributes:
-        per_node, per_storage: with the same `node` or `storage`.
-        per_user: requested by one user.
-    """
-
-    per_node: int = 0
-    per_storage: int = 0
-    per_user: int = 0
-
-
-@dataclass(frozen=True)
 class ClaimedOperation:
     """An operation that this worker has leased, under a fencing token."""
 
@@ -259,12 +241,56 @@ def may_pass(error: BaseException) -> bool:
     return is_transient(error) or find_wait(error) is not None
 
 
-def describe(error: BaseException) -> str:
-    """The sentence of an error, for the log."""
-    if isinstance(error, DomainError):
-        return error.message
-    if isinstance(error, WaitError):
-        return error.reason
-    if isinstance(error, TimeoutError):
-        return str(error) or "it took too long"
-    return str(error) or "it failed without a reason"
+@dataclass(frozen=True, kw_only=True)
+class OperationStep:
+    """One step of an operation; `position` counts from 0."""
+
+    position: int
+    name: str
+    description: str
+    status: str
+    attempts: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    message: str
+    upids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One long operation; `status` is also dead, when a person is needed.
+
+    Attributes:
+        subject: what it works on, such as the id of an app.
+        expected_s: seconds that the last one of its kind took, where that was looked up.
+    """
+
+    id: str
+    subject: str
+    kind: str
+    status: str
+    progress: int
+    step_index: int
+    step_count: int
+    attempt: int
+    error: str
+    waiting_for: str
+    worker: str
+    traceparent: str
+    cancel_requested: bool
+    delegated: bool
+    requested_by: int | None
+    created_at: datetime
+    started_at: datetime | None
+    updated_at: datetime
+    finished_at: datetime | None
+    steps: tuple[OperationStep, ...] = ()
+    expected_s: int | None = None
+
+    @property
+    def step(self) -> OperationStep | None:
+        """The step under way; of an operation that another service carries out, also when it reports not every step."""
+        return next((step for step in self.steps if step.position == self.step_index), None)
+
+
+NOT_COLUMNS = frozenset({"steps", "expected_s"})  # of Operation: read otherwise, or from elsewhere

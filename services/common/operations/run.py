@@ -19,18 +19,10 @@ from services.common.core.clock import now
 from services.common.core.errors import DomainError, is_final
 from services.common.core.log import get_logger
 from services.common.core.telemetry.metrics import timing_step
-from services.common.core.telemetry.reporting import report_error
-from services.common.core.telemetry.tracing import span
+from services.common.core.telemetry.tracing import report_error, span
 from services.common.operations.lease import CANCELLED, EndRequestedError, LeasedOperation, StepContext
-from services.common.operations.model import (
-    MAX_ATTEMPTS,
-    LeaseLostError,
-    Step,
-    WaitError,
-    describe,
-    find_wait,
-    is_transient,
-)
+from services.common.operations.model import MAX_ATTEMPTS, Step, WaitError, find_wait, is_transient
+from services.common.operations.store import LeaseLostError
 
 log = get_logger()
 
@@ -243,3 +235,14 @@ def _span_of(step: Step[Any]) -> AbstractContextManager[None]:
 def find_delay(tries: int, retry_s: float) -> float:
     """Seconds until the next try of what has failed `tries` times: up to ten minutes."""
     return min(retry_s * 2.0**tries, _LONGEST_DELAY_S) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+
+
+def describe(error: BaseException) -> str:
+    """The sentence of an error, for the log."""
+    if isinstance(error, DomainError):
+        return error.message
+    if isinstance(error, WaitError):
+        return error.reason
+    if isinstance(error, TimeoutError):
+        return str(error) or "it took too long"
+    return str(error) or "it failed without a reason"

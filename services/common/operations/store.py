@@ -16,24 +16,19 @@ import sqlalchemy as sa
 
 from services.common.core.clock import now
 from services.common.db.database import Database, UtcDateTime
-from services.common.operations.model import (
-    Change,
-    ClaimedOperation,
-    LeaseLostError,
-    OperationLimits,
-    S,
-    Step,
-    Workflow,
-)
-from services.common.operations.queue import find_next
-from services.common.operations.resume import align_rows, find_place
-from services.common.operations.tables import OperationTables
+from services.common.operations.model import Change, ClaimedOperation, S, Step, Workflow
+from services.common.operations.queries import OperationLimits, find_next
+from services.common.operations.tables import OperationTables, align_rows, find_place
 
 LEASE_S = 8.0  # renewed every 2 s: an operation of a dead worker goes on within it
 NO_LIMITS = OperationLimits()
 # One number for all services: each has a database or schema of its own, and claims are brief.
 _CLAIM_LOCK = 0x70726F78
 Apply = Callable[[sa.Connection, "ClaimedOperation", Change], None]
+
+
+class LeaseLostError(Exception):
+    """Another worker has taken the operation over; this one must do nothing more."""
 
 
 class SqlOperationStore:

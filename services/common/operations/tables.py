@@ -1,15 +1,21 @@
-"""The two tables of operations in a service's own database, and adding one to them."""
+"""The two tables of operations in a service's own database, and how rows come into them.
+
+Operations that another release began are aligned: their steps are matched by name with those of this one. A position alone
+would name another step where a release has added one, and a step would be left out or run twice.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from services.common.core.clock import now
 from services.common.core.telemetry.tracing import current_traceparent
-from services.common.db.database import UtcDateTime
-from services.common.operations.model import NewOperation
+from services.common.db.database import UtcDateTime, insert_ignore
+from services.common.operations.model import DelegatedStep, NewOperation
 
 
 @dataclass(frozen=True)
@@ -141,3 +147,95 @@ def add_operation(connection: sa.Connection, tables: OperationTables, new: NewOp
                 for position, (name, description) in enumerate(new.steps)
             ],
         )
+
+
+def note_delegated_step(
+    connection: sa.Connection, tables: OperationTables, operation_id: str, *, step: DelegatedStep
+) -> None:
+    """Record that an operation is at a step."""
+    steps, current = tables.steps, now()
+    key = (steps.c.operation_id == operation_id, steps.c.position == step.position)
+    row = {
+        "operation_id": operation_id,
+        "position": step.position,
+        "name": step.name,
+        "description": step.description,
+        "status": "running",
+        "attempts": step.attempts,
+        "started_at": current,
+        "message": "",
+        "upids": [],
+    }
+    # Reports are repeated and may arrive after those of later steps.
+    connection.execute(insert_ignore(steps, connection).values(**row))
+    upids = list(connection.execute(sa.select(steps.c.upids).where(*key)).scalar() or [])
+    if step.upid and step.upid not in upids:
+        upids.append(step.upid)
+    connection.execute(
+        steps.update().where(*key).values(status="running", attempts=step.attempts, upids=upids)
+    )
+    # A report that was lost must not leave its step running for ever.
+    before = (steps.c.operation_id == operation_id, steps.c.position < step.position)
+    connection.execute(
+        steps.update()
+        .where(*before, steps.c.finished_at.is_(None))
+        .values(status="done", finished_at=current)
+    )
+
+
+def end_delegated_steps(
+    connection: sa.Connection, tables: OperationTables, operation_id: str, *, status: str
+) -> None:
+    """End the step in progress as its operation ended: succeeded or not."""
+    steps = tables.steps
+    query = steps.update().where(steps.c.operation_id == operation_id, steps.c.finished_at.is_(None))
+    ended = "done" if status == "succeeded" else "failed"
+    connection.execute(query.values(status=ended, finished_at=now()))
+
+
+_PENDING = "pending"
+
+
+def find_place(
+    recorded: Sequence[tuple[str, str]], index: int, wanted: Sequence[str], *, undoing: bool
+) -> int:
+    """Find the position at which an operation goes on among the steps `wanted`.
+
+    Args:
+        recorded: name and status of each step, as the release wrote them down that began the operation.
+        index: where it is among those; their number when all are done.
+        wanted: the names of this release's steps.
+        undoing: it is taken back, from there to the first.
+    """
+    names = [name for name, _ in recorded]
+    if undoing:
+        return next((wanted.index(name) for name in reversed(names[: index + 1]) if name in wanted), 0)
+    following = next((wanted.index(name) for name in names[index:] if name in wanted), None)
+    has_begun = index < len(recorded) and recorded[index][1] != _PENDING
+    if has_begun and following is not None:
+        return following  # what is new before a step under way comes too late
+    return max((wanted.index(name) + 1 for name in names[:index] if name in wanted), default=0)
+
+
+def align_rows(
+    rows: Sequence[dict[str, Any]], place: int, wanted: Sequence[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """The rows of `operation_steps` for the steps `wanted`, of which those before `place` are over."""
+    known = {row["name"]: row for row in rows}
+    key = {"operation_id": rows[0]["operation_id"]}
+    return [
+        {**(known.get(name) or _make_row(is_over=position < place)), **key, "position": position}
+        | {"name": name, "description": description}
+        for position, (name, description) in enumerate(wanted)
+    ]
+
+
+def _make_row(*, is_over: bool) -> dict[str, Any]:
+    return {
+        "status": "done" if is_over else _PENDING,
+        "attempts": 0,
+        "started_at": None,
+        "finished_at": None,
+        "message": "left out: the release that began the operation had no such step" if is_over else "",
+        "upids": [],
+    }

@@ -1,4 +1,8 @@
-"""The command line of a service: serve, work, migrate, check-config, rotate-keys, poison-messages."""
+"""The command line of a service: serve, work, migrate, check-config, rotate-keys, poison-messages.
+
+A process whose database cannot be used reports the reason in the log and to health checks, and waits: one that ended at
+once would show a restart loop in place of the reason.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,32 @@ import argparse
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import grpc
 import sqlalchemy as sa
 import uvloop
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.common import VERSION
 from services.common.core.config import ConfigError, ServiceSettings, read_settings
 from services.common.core.environment import explain_replaced
-from services.common.core.log import configure_logging
-from services.common.core.telemetry.reporting import start_reporting
-from services.common.core.telemetry.tracing import start_tracing, stop_tracing
+from services.common.core.errors import DomainError
+from services.common.core.log import configure_logging, get_logger
+from services.common.core.telemetry.tracing import start_reporting, start_tracing, stop_tracing
 from services.common.db.database import Database, create_engine
-from services.common.db.errors import REMEDY, DatabaseUnavailableError, explain
-from services.common.identity.resealing import SealedColumn, reseal
-from services.common.identity.sealing import Sealer
-from services.common.process.poison_command import NAME, run_poison_command
-from services.common.process.standby import wait_for_database
+from services.common.db.migrations import SealedColumn, reseal
+from services.common.db.probe import DatabaseProbe
+from services.common.db.transactions import REMEDY, DatabaseUnavailableError, explain
+from services.common.identity.keys import Sealer
+from services.common.messaging.streams import PoisonMessages
+from services.common.process.health import ExplainingHealthServicer, start_health_server
+from services.common.rpc.client import read_tls
+
+log = get_logger()
 
 
 def main(
@@ -112,3 +123,108 @@ async def _rotate_keys(service: str, settings: ServiceSettings, sealed: Sequence
 
 async def _as_coroutine(awaitable: Awaitable[None]) -> None:
     await awaitable
+
+
+NAME = "poison-messages"
+_USAGE = f"usage: {NAME} [list | replay | drop] [ID...]; without an ID, replay and drop concern all of them\n"
+
+
+async def run_poison_command(service: str, settings: ServiceSettings, arguments: Sequence[str]) -> int:
+    """Run the command and return the exit status: 2 where it is wrong, 1 where the database does not answer."""
+    action, *words = arguments or ["list"]
+    if action not in {"list", "replay", "drop"} or not all(word.isdigit() for word in words):
+        sys.stderr.write(_USAGE)
+        return 2
+    ids = [int(word) for word in words]
+    db = Database(create_engine(settings.database_url, service=service))
+    try:
+        messages = PoisonMessages(db)
+        if action == "list":
+            await _print(messages, ids)
+        elif action == "replay":
+            count = await messages.request_replay(ids)
+            sys.stdout.write(
+                f"{count} messages of {service} are handled again within seconds, where it runs\n"
+            )
+        else:
+            sys.stdout.write(f"{await messages.drop(ids)} messages of {service} are forgotten\n")
+    except DomainError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
+    finally:
+        await db.close()
+    return 0
+
+
+async def _print(messages: PoisonMessages, ids: Sequence[int]) -> None:
+    found = [one for one in await messages.list_all() if not ids or one.id in ids]
+    for one in found:
+        sys.stdout.write(
+            f"{one.id}  {one.set_aside_at:%Y-%m-%dT%H:%M:%SZ}  {one.subject}  for {one.consumer}"
+            f"  {len(one.payload)} bytes  after {one.attempts} attempts: {one.error!r}\n"
+        )
+    if not found:
+        sys.stdout.write("there are none\n")
+
+
+_LOOK_S = 2.0  # between two probes of the database: a start within seconds of its repair
+_SHORTEST_S = 2.0  # before the first probe, so that a start that fails at once is repeated every 2 s at most
+
+
+async def wait_for_database(service: str, settings: ServiceSettings, reason: str, *, serves: bool) -> None:
+    """Answer health checks with the reason until the database can be used, or SIGTERM or SIGINT comes.
+
+    Args:
+        service: whose database it is.
+        settings: where health is answered.
+        reason: why the start failed, in words.
+        serves: whether this process is the one that others ask, and not a worker.
+    """
+    log.error("database_unusable", service=service, reason=reason, remedy=REMEDY)
+    ended = _listen_for_signals()
+    db = Database(create_engine(settings.database_url, service=service))
+    servicer = ExplainingHealthServicer()
+    await servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+    await servicer.explain(reason)
+    servers = [await _start(service, settings, servicer)] if serves else []
+    if settings.health_listen:
+        servers.append(await start_health_server(settings.health_listen, is_serving=False))
+    try:
+        probe, wait = DatabaseProbe(db), _SHORTEST_S
+        while not await _has_ended(ended, wait):
+            wait = _LOOK_S
+            if not (fault := await probe.look()):
+                log.info("database_usable_again", service=service)
+                return
+            await servicer.explain(fault)
+    finally:
+        await asyncio.gather(*(server.stop(0) for server in servers))
+        await db.close()
+
+
+async def _start(
+    service: str, settings: ServiceSettings, servicer: ExplainingHealthServicer
+) -> grpc.aio.Server:
+    server = grpc.aio.server(maximum_concurrent_rpcs=16)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    tls = read_tls(settings.tls_dir, service)
+    if tls is None:
+        server.add_insecure_port(settings.listen)
+    else:
+        server.add_secure_port(settings.listen, tls.make_server_credentials())
+    await server.start()
+    return server
+
+
+def _listen_for_signals() -> asyncio.Event:
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    return ended
+
+
+async def _has_ended(ended: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await ended.wait()
+    return ended.is_set()

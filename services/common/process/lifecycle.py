@@ -17,28 +17,22 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from services.common.core.config import ServiceSettings
 from services.common.core.log import get_logger
 from services.common.core.telemetry.metrics import start_metrics
-from services.common.messaging.revocation_feed import watch_revocations
 from services.common.messaging.schedule import TABLE as SCHEDULES
 from services.common.messaging.schedule import Periodic, SqlSchedules
-from services.common.process.condition import report_condition
 from services.common.process.health import (
     CONDITION,
     STORING,
     ExplainingHealthServicer,
     start_health_server,
 )
-from services.common.process.measuring import Measure, keep_measuring
-from services.common.process.runtime import Runtime, close_runtime
+from services.common.process.runtime import Measure, Runtime, close_runtime, keep_measuring, report_condition
 from services.common.rpc.call import Call
-from services.common.rpc.interceptors.audit import OutboxAudit
-from services.common.rpc.interceptors.audit_limit import LimitedAudit
+from services.common.rpc.interceptors.audit import LimitedAudit, OutboxAudit
+from services.common.rpc.interceptors.deadline import drain
 from services.common.rpc.interceptors.idempotency import IdempotencyStore
-from services.common.rpc.peers import Peers
 from services.common.rpc.reflection import add_reflection, is_public
 from services.common.rpc.server import add_service, create_server
-from services.common.rpc.server_context import Audit, ServerContext
-from services.common.rpc.shutdown import drain
-from services.common.rpc.stream_limits import Calls, Streams
+from services.common.rpc.server_context import Audit, Calls, Peers, ServerContext, Streams
 
 log = get_logger()
 
@@ -108,7 +102,7 @@ async def serve(service: Service) -> None:
     _spare_collector()
     log.info("serving", port=port)
     tasks = [
-        watch_revocations(runtime.bus, runtime.revocations),
+        runtime.token_sources.watch_revocations(runtime.bus, runtime.revocations),
         runtime.probe.run(),
         report_condition(runtime, servicer),
         audit.run(),

@@ -1,7 +1,8 @@
-"""One request as a handler sees it."""
+"""One request as a handler sees it: caller, address, headers of the answer."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,27 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from services.common.identity.tokens import ANONYMOUS, Caller, CredentialsMissingError, User
 from services.common.rpc.responses.rendered import Form
+
+
+def parse_address(address: str) -> str:
+    """The address without the port that gRPC shows for direct peers."""
+    text = address
+    for prefix in ("ipv4:", "ipv6:"):
+        if text.startswith(prefix):
+            text = text.removeprefix(prefix).rpartition(":")[0]
+    return text.replace("%5B", "").replace("%5D", "").strip("[]")[:100]
+
+
+@lru_cache(maxsize=4096)  # limits ask for it at each call
+def parse_network(address: str) -> str:
+    """Whom a limit per address counts: the address, of IPv6 the /64 that one customer has."""
+    text = parse_address(address)
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    return text if parsed.version == 4 else str(ipaddress.ip_network(f"{parsed}/64", strict=False))
+
 
 ACCESS_COOKIE = "proximity-auth-cookie"
 REFRESH_COOKIE = "proximity-refresh-cookie"

@@ -1,4 +1,6 @@
-"""Calls to other services: identity, deadline and retries.
+"""Calls to other services: identity, deadline, retries and mutual TLS.
+
+Each side shows a certificate of its own name, signed by one authority.
 
 clients = Clients(signer, settings.address_of)
 container = await clients.call("inventory", ContainerServiceStub, "GetContainer", request, user=None)
@@ -8,17 +10,75 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
 
 from services.common.core.errors import UnavailableError
 from services.common.core.telemetry.tracing import SpanKind, current_traceparent, span
-from services.common.identity.service_keys import ServiceSigner
+from services.common.identity.keys import ServiceSigner
 from services.common.identity.tokens import User
 from services.common.rpc.status import parse_error
-from services.common.rpc.tls import PeerTls, open_channel
+from services.registry import PEERS
+
+_Options = Sequence[tuple[str, Any]]
+
+
+@dataclass(frozen=True)
+class PeerTls:
+    """A process's own certificate and the authority that all of them trust; all PEM."""
+
+    authority: bytes
+    chain: bytes
+    key: bytes = field(repr=False)
+
+    def make_server_credentials(self) -> grpc.ServerCredentials:
+        """Credentials of a server that refuses peers without a certificate of the authority."""
+        return grpc.ssl_server_credentials(
+            [(self.key, self.chain)], root_certificates=self.authority, require_client_auth=True
+        )
+
+    def make_channel_credentials(self) -> grpc.ChannelCredentials:
+        """Credentials of a client that shows its own certificate."""
+        return grpc.ssl_channel_credentials(self.authority, self.key, self.chain)
+
+
+def read_tls(directory: Path | None, name: str) -> PeerTls | None:
+    """Read `ca.crt`, `<name>.crt` and `<name>.key`; None where no directory is set.
+
+    Raises:
+        FileNotFoundError: one of them is missing.
+    """
+    if directory is None:
+        return None
+    return PeerTls(
+        authority=(directory / "ca.crt").read_bytes(),
+        chain=(directory / f"{name}.crt").read_bytes(),
+        key=(directory / f"{name}.key").read_bytes(),
+    )
+
+
+def open_channel(
+    address: str, service: str, *, tls: PeerTls | None, options: _Options = ()
+) -> grpc.aio.Channel:
+    """Open a channel to a service. With TLS the server must present that service's certificate, at any address."""
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=options)
+    # Certificates name services, not addresses, so they stay valid when a service moves.
+    named = (*options, ("grpc.ssl_target_name_override", service), ("grpc.default_authority", service))
+    return grpc.aio.secure_channel(address, tls.make_channel_credentials(), options=named)
+
+
+def find_peer_name(auth_context: dict[str, Any] | None) -> str:
+    """Whom the certificate of a connection names: a service or the gateway; empty for anybody else."""
+    names = (auth_context or {}).get("x509_subject_alternative_name", ())
+    known = {name.decode(errors="replace") for name in names} & PEERS
+    # A certificate with several names could act as either.
+    return known.pop() if len(known) == 1 else ""
+
 
 _ATTEMPTS = 3  # of a call that met no server: a restart takes less than three of them
 _OPTIONS = (

@@ -7,7 +7,6 @@ generator for a stream; a unary one may answer with `Rendered` and leave `call` 
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
@@ -20,38 +19,54 @@ from google.protobuf.message import Message
 from grpc_status import rpc_status
 from proximity.common.v1 import access_pb2
 
-from services.common.core.errors import DomainError, InvalidError, UnauthenticatedError, UnavailableError
+from services.common.core.errors import DomainError, UnauthenticatedError, UnavailableError
 from services.common.core.log import get_logger
-from services.common.db.pending import has_committed
+from services.common.db.transactions import has_committed
 from services.common.rpc.call import Call
-from services.common.rpc.duplex import make_duplex, name_action
-from services.common.rpc.failures import convert_failure
-from services.common.rpc.handler_lookup import Bind, ServiceHandlers, snake_case
+from services.common.rpc.handlers import (
+    Bind,
+    ServiceHandlers,
+    convert_failure,
+    make_duplex,
+    name_action,
+    snake_case,
+    take_call,
+)
 from services.common.rpc.interceptors.audit import find_target
-from services.common.rpc.interceptors.authorization import rule_of
+from services.common.rpc.interceptors.authorization import find_challenge, rule_of
 from services.common.rpc.interceptors.deadline import Deadline, end_with_server, limit_time
-from services.common.rpc.interceptors.decoding import Given, check_request, read_request
 from services.common.rpc.interceptors.idempotency import RecordedResponse, name_principal, request_id_of
-from services.common.rpc.interceptors.instrumentation import observe_stream, observe_unary
 from services.common.rpc.interceptors.json_requests import JSON_SUFFIX, bind_reader, takes_json
-from services.common.rpc.peers import drop_forwarded
-from services.common.rpc.responses.arrays import gather, is_array
+from services.common.rpc.interceptors.validation import Given, check_request, read_request
 from services.common.rpc.responses.rendered import (
+    RAW_BODY,
     Form,
     Rendered,
     check_printed,
     choose_form,
+    gather,
+    is_array,
+    is_endless,
     serialize,
     wrap_json,
 )
-from services.common.rpc.server_context import ServerContext
-from services.common.rpc.status import code_of, name_code, render_failure_frame, render_status
-from services.common.rpc.step_up import find_challenge
-from services.common.rpc.stream_limits import HEAD_HEADER, MOST_CALLS, TooManyCallsError, is_endless
+from services.common.rpc.server_context import (
+    HEAD_HEADER,
+    MOST_CALLS,
+    ServerContext,
+    TooManyCallsError,
+    drop_forwarded,
+)
+from services.common.rpc.status import (
+    code_of,
+    name_code,
+    observe_stream,
+    observe_unary,
+    render_failure_frame,
+    render_status,
+)
 
 log = get_logger()
-_MAX_IDEMPOTENCY_KEY = 255  # characters, as the API documents it
-_RAW_BODY = "google.api.HttpBody"
 _OPTIONS = (
     ("grpc.max_receive_message_length", 16 << 20),
     ("grpc.max_send_message_length", 64 << 20),
@@ -106,7 +121,7 @@ class _Rpc:
     ) -> None:
         self._method = method
         self._handler: Callable[[Any, Call], Any] = (
-            gather(_taking_call(handler)) if as_array else _taking_call(handler)
+            gather(take_call(handler)) if as_array else take_call(handler)
         )
         self._streams = method.server_streaming and not as_array
         self._context = context
@@ -188,7 +203,7 @@ class _Rpc:
                         break
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
             refusal = convert_failure(error, call)
-            if call.has_answered and self._method.output_type.full_name == _RAW_BODY:
+            if call.has_answered and self._method.output_type.full_name == RAW_BODY:
                 # HTTP has said 200 long before and shows no trailers: without this the stream would look complete.
                 yield self._response(data=render_failure_frame(refusal))
             await self._fail(refusal, call, context)
@@ -225,10 +240,6 @@ class _Rpc:
         if not key or store is None:
             answer: Message = await self._handler(request, call)
             return answer
-        if len(key) > _MAX_IDEMPOTENCY_KEY:
-            raise InvalidError(
-                f"Idempotency-Key: has {len(key)} characters; at most {_MAX_IDEMPOTENCY_KEY} are allowed"
-            )
         call.request_id = request_id_of(name_principal(call.caller, call.address), self.name, key)
         claim = await store.claim(call.request_id, request.SerializeToString(deterministic=True))
         call.audit_id = claim.audit_id
@@ -287,9 +298,3 @@ class _Rpc:
             raise
         except Exception:
             log.exception("audit_lost", action=self._action, outcome=outcome)
-
-
-def _taking_call(handler: Callable[..., Any]) -> Callable[[Any, Call], Any]:
-    if len(inspect.signature(handler).parameters) > 1:
-        return handler
-    return lambda request, _: handler(request)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from proximity.inventory.v1 import archive_plan_pb2 as pb
 from proximity.inventory.v1 import container_service_pb2 as cs
 
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 from services.inventory.domain.archive_plans import ArchivePlan
 from services.inventory.domain.container_spec import RestoredNetwork
 

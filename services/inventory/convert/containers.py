@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf import json_format, struct_pb2
 from proximity.inventory.v1 import container_service_pb2 as cs
 
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 from services.inventory.convert.hosts import parse_changes
 from services.inventory.domain.container_spec import ContainerSpec, MountPoint
 from services.inventory.domain.containers import ContainerRef, ListedBackup, ListedTask, ProxmoxTask

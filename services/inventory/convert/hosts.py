@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from proximity.inventory.v1 import container_service_pb2, host_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 from services.inventory.domain.entities import (
     DEFAULT_PORT,
     DEFAULT_SSH_PORT,

@@ -6,7 +6,7 @@ import dataclasses
 
 from proximity.common.v1 import metrics_pb2
 
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 from services.inventory.domain.metrics import MeasuredHistory, Measurement
 
 

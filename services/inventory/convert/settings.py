@@ -13,7 +13,7 @@ from proximity.inventory.v1 import settings_pb2
 from services.clients.auth.values import DEFAULT_THEME
 from services.common import VERSION
 from services.common.core.clock import now
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 from services.inventory.convert.hosts import parse_changes
 from services.inventory.domain.entities import DefaultResources, Network
 from services.inventory.domain.health import HealthReport

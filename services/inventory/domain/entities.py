@@ -12,8 +12,7 @@ from typing import Any
 import asyncssh
 
 from services.common.core.errors import InvalidError, Violation, invalid_field
-from services.common.core.masking import MASK
-from services.common.core.text import find_control
+from services.common.core.text import MASK, find_control
 
 DEFAULT_PORT = 8006  # TCP; of the API of Proxmox VE
 DEFAULT_SSH_PORT = 22  # TCP

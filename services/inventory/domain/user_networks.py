@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface, ip_network
 
 from services.common.core.errors import InvalidError, invalid_field
-from services.common.core.wording import suggest
+from services.common.core.text import suggest
 from services.inventory.domain.entities import Network
 
 STATIC = "static"

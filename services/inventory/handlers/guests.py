@@ -10,7 +10,7 @@ from google.protobuf import empty_pb2
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.rpc.call import Call
-from services.common.rpc.duplex import read_first
+from services.common.rpc.handlers import read_first
 from services.inventory.convert import terminals as convert
 from services.inventory.convert.containers import parse_ref, render_output
 from services.inventory.domain.interfaces import ContainerAccess

@@ -13,8 +13,7 @@ from proximity.inventory.v1 import host_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.common.rpc.call import Call
-from services.common.rpc.responses.cache import VersionedLruCache
-from services.common.rpc.responses.rendered import Form, Rendered, render
+from services.common.rpc.responses.rendered import Form, Rendered, VersionedLruCache, render
 from services.inventory.convert import hosts as convert
 from services.inventory.convert.metrics import render_history
 from services.inventory.domain.entities import DEFAULT_PORT, Host, Node

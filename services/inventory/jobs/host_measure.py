@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.common.core.telemetry.states import note_hosts
+from services.common.core.telemetry.metrics import note_hosts
 from services.inventory.domain.interfaces import HostStore
 
 

@@ -18,7 +18,7 @@ from services.common.db.probe import DatabaseProbe
 from services.common.messaging.bus import Bus
 from services.common.messaging.streams import REVOCATIONS_BUCKET
 from services.common.process.health import CONDITION, STORING, read_reason
-from services.common.rpc.tls import PeerTls, open_channel
+from services.common.rpc.client import PeerTls, open_channel
 from services.inventory.domain.health import CONNECTED, FULL, HealthReport
 from services.registry import SERVICES
 

@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.common.core.errors import DomainError, UnavailableError
+from services.common.core.errors import DomainError, SealBrokenError, UnavailableError
 from services.common.core.log import get_logger
-from services.common.identity.sealing import SealBrokenError
 from services.inventory.domain.entities import Host
 from services.inventory.domain.errors import HostAnswerUnexpectedError, HostUnreachableError
 

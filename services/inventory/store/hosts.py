@@ -14,7 +14,7 @@ from services.common.core.clock import Clock, now
 from services.common.core.text import make_printable
 from services.common.db.database import Database, insert_ignore
 from services.common.db.queries import Query, RowParser
-from services.common.identity.sealing import Sealer
+from services.common.identity.keys import Sealer
 from services.common.messaging.outbox import add_messages, new_message
 from services.inventory.domain.entities import (
     Host,

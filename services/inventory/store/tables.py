@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from services.common.core.clock import now
 from services.common.db.database import UtcDateTime
-from services.common.identity.resealing import SealedColumn
+from services.common.db.migrations import SealedColumn
 from services.common.messaging.outbox import define_tables
 from services.common.messaging.schedule import define_table as define_schedules
 from services.common.rpc.interceptors import idempotency as idempotency_module

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from services.common.rpc.step_up import RECENT_S
+from services.common.rpc.interceptors.authorization import RECENT_S
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
 
 PHRASE = "a-Long-phrase-77"

@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from google.protobuf.descriptor import ServiceDescriptor
 
-from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.identity.keys import ServiceSigner, make_service_keys, read_service_keys
 from services.common.identity.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier
 from services.common.rpc.client import Clients
 from services.common.rpc.interceptors.authorization import Guard

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.composing import COMPOSE, DEFAULTS, FIXED, GATEWAY
+from deploy.composing import COMPOSE, DEFAULTS, FIXED
 from deploy.configuration import list_variables
 from gateway.environment import read_environment
 from gateway.settings import Endpoint, parse_collector
-from services.registry import SERVICES, WEBSOCKET_SERVICES, WORKERS
+from services.registry import GATEWAY, SERVICES, WEBSOCKET_SERVICES, WORKERS
 from tests.contract.compose.judge import find_program, read_project
 from tests.contract.deploy.compose import DEVELOPMENT
 

@@ -11,14 +11,13 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from deploy.composing import GATEWAY
 from deploy.configuration import list_variables
 from deploy.kubernetes.__main__ import BASE, EXAMPLE, write_settings
 from deploy.kubernetes.settings import FIXED, METRICS_PORT, SETTINGS
 from gateway.environment import read_environment
 from gateway.metrics import METRICS_PATH
 from gateway.settings import Endpoint
-from services.registry import PROCESSES, SERVICES
+from services.registry import GATEWAY, PROCESSES, SERVICES
 
 VARIABLES = {each.name: each for each in list_variables()}
 PASSED = sorted(

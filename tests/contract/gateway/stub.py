@@ -18,8 +18,7 @@ from gateway.surface import Method, load_surface
 from services.common.core.errors import DomainError
 from services.common.rpc.interceptors.json_requests import JSON_SUFFIX, bind_reader
 from services.common.rpc.reflection import add_reflection
-from services.common.rpc.responses.arrays import gather
-from services.common.rpc.responses.rendered import Form, choose_form, serialize, wrap_json
+from services.common.rpc.responses.rendered import Form, choose_form, gather, serialize, wrap_json
 from services.common.rpc.status import render_status
 
 Context = Any  # grpc.aio.ServicerContext; its stubs lack abort_with_status

@@ -8,7 +8,7 @@ import pytest
 
 from services.apps.convert import apps as convert
 from services.apps.domain.pace import measure_pace
-from services.common.operations.view import Operation, OperationStep
+from services.common.operations.model import Operation, OperationStep
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

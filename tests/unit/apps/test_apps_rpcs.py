@@ -5,7 +5,7 @@ from __future__ import annotations
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
-from services.common.rpc.handler_lookup import snake_case
+from services.common.rpc.handlers import snake_case
 
 
 def test_every_rpc_has_a_handler() -> None:

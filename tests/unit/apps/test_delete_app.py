@@ -23,9 +23,9 @@ from services.apps.store.tables import (
 from services.apps.usecases.removed_apps import forget_removed_apps
 from services.clients.backups.values import AppBackupCount
 from services.common.core.clock import now
-from services.common.identity.resealing import reseal
-from services.common.identity.sealing import Sealer
-from services.common.rpc.step_up import RECENT_S, StepUpRequiredError
+from services.common.db.migrations import reseal
+from services.common.identity.keys import Sealer
+from services.common.rpc.interceptors.authorization import RECENT_S, StepUpRequiredError
 from tests.fakes.apps_platform import Platform
 from tests.fakes.apps_service import Service, call
 from tests.fakes.removed_apps import delete, deploy_running, remove_with_archive

@@ -18,7 +18,7 @@ from services.apps.domain.rendering import AppRendering
 from services.apps.usecases.probe_app import probe_app
 from services.clients.catalog.values import ItemProbe
 from services.clients.inventory.values import Container
-from services.common.operations.view import Operation
+from services.common.operations.model import Operation
 from tests.fakes.containers import FakeContainers
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

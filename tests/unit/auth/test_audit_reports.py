@@ -16,10 +16,10 @@ from proximity.auth.v1 import events_pb2
 from services.auth.jobs.audit_log import parse_report
 from services.common.core.clock import now
 from services.common.core.errors import InvalidError
-from services.common.core.timestamps import render_time
 from services.common.messaging.bus import Bus
 from services.common.messaging.outbox import new_message
 from services.common.messaging.streams import AUDIT_RECORDED
+from services.common.rpc.responses.rendered import render_time
 from tests.fakes.auth_server import bearer, make_settings, run
 
 

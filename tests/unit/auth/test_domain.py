@@ -18,8 +18,14 @@ from services.auth.domain.passwords import find_faults
 from services.auth.domain.registration import RegistrationPolicy, find_registration_faults
 from services.auth.handlers import cookies
 from services.common.core.errors import InvalidError
-from services.common.rpc.addresses import parse_address, parse_network
-from services.common.rpc.call import ACCESS_COOKIE, Call, name_cookie, parse_cookies
+from services.common.rpc.call import (
+    ACCESS_COOKIE,
+    Call,
+    name_cookie,
+    parse_address,
+    parse_cookies,
+    parse_network,
+)
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 LIMIT = Limit("login-account", 3, timedelta(seconds=60))

@@ -9,10 +9,10 @@ import jwt
 from google.protobuf.empty_pb2 import Empty
 from proximity.auth.v1 import auth_service_pb2 as pb
 
+from services.clients.auth.verification import watch_revocations
 from services.common.identity.tokens import Caller, Revocations
 from services.common.identity.tokens import User as TokenUser
 from services.common.messaging.bus import Bus
-from services.common.messaging.revocation_feed import watch_revocations
 from tests.fakes.auth_server import PASSWORD, Client, bearer, make_settings, read_cookies, refused, run
 
 

@@ -9,9 +9,9 @@ from nats.js.kv import KeyValue
 
 from services.auth.jobs.revocation_publisher import RevocationPublisher
 from services.auth.store.revocations import SqlRevocationStore, StoredRevocation
+from services.clients.auth.verification import _follow_bucket
 from services.common.identity.tokens import Revocations
 from services.common.messaging.bus import Bus
-from services.common.messaging.revocation_feed import _follow_bucket
 
 ONE = StoredRevocation("user.7", 1.0, 1)
 

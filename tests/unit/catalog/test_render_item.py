@@ -29,7 +29,7 @@ from services.catalog.domain.renderer.interpolation import (
 )
 from services.catalog.domain.renderer.rendered_definition import RenderedDefinition, render_item
 from services.catalog.domain.renderer.values import RenderRequest
-from services.common.core.masking import MASK
+from services.common.core.text import MASK
 from tests.fakes.catalog_replica import CatalogReplica
 from tests.unit.catalog.samples import ITEM, build, replaced
 

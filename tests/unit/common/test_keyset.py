@@ -7,7 +7,7 @@ import itertools
 import pytest
 import sqlalchemy as sa
 
-from services.common.db.keyset import comes_after
+from services.common.db.queries import comes_after
 
 TABLE = sa.Table(
     "t", sa.MetaData(), sa.Column("a", sa.Integer), sa.Column("b", sa.Integer), sa.Column("id", sa.Integer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.common.core.masking import find_credentials, mask_credentials, mask_values
+from services.common.core.text import find_credentials, mask_credentials, mask_values
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from proximity.apps.v1 import apps_service_pb2
 from proximity.inventory.v1 import container_service_pb2
 
 from services.common.core.errors import InvalidError, NotFoundError, UnavailableError
-from services.common.core.telemetry.states import (
+from services.common.core.telemetry.metrics import (
     BackupMeasure,
     ConsumerMeasure,
     DatabaseMeasure,
@@ -25,7 +25,7 @@ from services.common.core.telemetry.states import (
     note_messaging,
 )
 from services.common.core.telemetry.tracing import identifying, is_no_lookup
-from services.common.rpc.interceptors.instrumentation import find_ids
+from services.common.rpc.status import find_ids
 
 
 @pytest.fixture(autouse=True)

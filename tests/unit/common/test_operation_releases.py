@@ -6,8 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.common.operations.model import NewOperation
-from services.common.operations.resume import find_place
-from services.common.operations.tables import add_operation
+from services.common.operations.tables import add_operation, find_place
 from tests.unit.common.operations_world import TABLES, World, world  # noqa: F401 - a fixture
 
 

@@ -19,11 +19,8 @@ from services.common.core.errors import (
     NotFoundError,
     PreconditionError,
 )
-from services.common.operations.model import (
-    LeaseLostError,
-    TransientError,
-    WaitError,
-)
+from services.common.operations.model import TransientError, WaitError
+from services.common.operations.store import LeaseLostError
 from tests.unit.common.operations_world import METADATA, OPERATION, TABLES, Made, World, world  # noqa: F401 - fixtures
 
 

@@ -12,7 +12,7 @@ from proximity.catalog.v1 import catalog_service_pb2_grpc as stubs
 from services.common.core.errors import UnavailableError
 from services.common.db.database import Database, create_engine
 from services.common.db.queries import Query
-from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.identity.keys import ServiceSigner, make_service_keys, read_service_keys
 from services.common.rpc.client import Clients
 from tests.e2e.stack import find_port
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from services.clients.auth.verification import ask_auth
 from services.common.core.clock import now
 from services.common.core.config import ServiceSettings, read_settings
-from services.common.identity.service_keys import make_service_keys
+from services.common.identity.keys import make_service_keys
 from services.common.messaging import outbox, schedule
 from services.common.process.lifecycle import Service, serve
 from services.common.process.runtime import build_runtime
@@ -31,7 +32,9 @@ async def test_a_server_forgets_old_answers_and_messages(tmp_path: Path) -> None
         "SECRET_KEY": "secret",
         "DEBUG": "1",
     }
-    runtime = build_runtime("apps", read_settings(ServiceSettings, environment), tables=METADATA)
+    runtime = build_runtime(
+        "apps", read_settings(ServiceSettings, environment), tables=METADATA, verify_tokens_by=ask_auth
+    )
     METADATA.create_all(runtime.db.engine)
     ages = {"new": timedelta(hours=23), "old": timedelta(hours=25)}
     with runtime.db.engine.begin() as connection:

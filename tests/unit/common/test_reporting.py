@@ -10,7 +10,7 @@ from tests.fakes.sinks import SentrySink, serve_sink
 _PROGRAM = """
 import sentry_sdk
 from services.common.core.errors import NotFoundError
-from services.common.core.telemetry.reporting import report_error, start_reporting
+from services.common.core.telemetry.tracing import report_error, start_reporting
 
 start_reporting("{dsn}", service="apps", version="2.0.0", debug={debug})
 

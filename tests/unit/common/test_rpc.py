@@ -27,8 +27,7 @@ from services.common.core.errors import (
     is_waiting,
 )
 from services.common.db.database import Database, create_engine
-from services.common.identity.sealing import Sealer
-from services.common.identity.service_keys import ServiceSigner, make_service_keys, read_service_keys
+from services.common.identity.keys import Sealer, ServiceSigner, make_service_keys, read_service_keys
 from services.common.identity.tokens import (
     ANONYMOUS,
     Caller,
@@ -42,9 +41,8 @@ from services.common.rpc.client import Clients
 from services.common.rpc.interceptors import idempotency
 from services.common.rpc.interceptors.authorization import Guard
 from services.common.rpc.interceptors.idempotency import name_principal
-from services.common.rpc.peers import Peers
 from services.common.rpc.server import add_service, create_server
-from services.common.rpc.server_context import ServerContext
+from services.common.rpc.server_context import Peers, ServerContext
 from services.common.rpc.status import parse_error
 
 KEY = Ed25519PrivateKey.generate()

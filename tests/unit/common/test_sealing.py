@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.common.identity.sealing import SealBrokenError, Sealer
+from services.common.core.errors import SealBrokenError
+from services.common.identity.keys import Sealer
 
 
 def test_a_secret_opens_in_its_place_only() -> None:

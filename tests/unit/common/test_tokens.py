@@ -10,9 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from proximity.auth.v1 import auth_service_pb2
 
-from services.common.identity.service_keys import ServiceSigner
+from services.clients.auth.verification import AuthClient
+from services.common.identity.keys import ServiceSigner
 from services.common.identity.tokens import Caller, CredentialsInvalidError, Revocations, TokenVerifier, User
-from services.common.rpc.auth_client import AuthClient
 from services.common.rpc.call import Call
 from services.common.rpc.client import Clients
 from services.common.rpc.interceptors.authorization import Guard

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from deploy import migration
 from services.catalog.store.tables import metadata
 from services.common.db.database import UtcDateTime, create_engine
-from services.common.db.migrations import configure, find_versions, upgrade
+from services.common.db.migrations import find_versions, upgrade
 
 
 def add_columns(monkeypatch: pytest.MonkeyPatch, *columns: sa.Column[object]) -> sa.MetaData:
@@ -48,7 +48,7 @@ def test_a_migration_makes_the_columns_that_are_missing(
     url = f"sqlite:///{tmp_path}/catalog.sqlite3"
     upgrade(url, "catalog")
     engine = create_engine(url, service="catalog")
-    config = configure(versions)
+    config = migration.configure_commands(versions)
     with engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "heads")

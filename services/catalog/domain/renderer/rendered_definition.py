@@ -32,8 +32,7 @@ from services.catalog.domain.renderer.oci import OciDefinition, build_oci, find_
 from services.catalog.domain.renderer.values import RenderRequest, Values, collect_values
 from services.catalog.domain.yaml_text import write_yaml
 from services.common.core.errors import Violation
-from services.common.core.masking import MASK, mask_credentials, mask_values
-from services.common.core.shell_names import name_reference
+from services.common.core.text import MASK, mask_credentials, mask_values, name_reference
 
 HOST_VARIABLE = "PROXIMITY_HOSTNAME"
 # Placeholder of a value: private-use characters, which no input accepts.

@@ -1,24 +1,32 @@
-"""One trace from the HTTP request to the last Proxmox call, by OpenTelemetry and W3C's traceparent.
+"""Traces by OpenTelemetry and W3C's traceparent, and reports of unexpected errors that name their trace.
 
-Spans are recorded and sent by OTLP over HTTP once `start_tracing` names a collector. Without one nothing is recorded,
-but who calls whom still passes the trace's id on, so that logs and operations carry it.
+One trace goes from the HTTP request to the last Proxmox call. Spans are recorded and sent by OTLP over HTTP once
+`start_tracing` names a collector. Without one nothing is recorded, but who calls whom still passes the trace's id on, so
+that logs and operations carry it.
+
+Reports go to Sentry or a service with its protocol. Refusals (DomainError), cancellations and lost connections are
+everyday life and are left out; the same error is sent once a minute at most. Each report names the RPC or step, the trace
+and the user's id and name, and no values: neither local variables nor requests leave the process.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
+from typing import Any
 
 import structlog
 from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from services.common.core.errors import NotFoundError
+from services.common.core.errors import DomainError, NotFoundError
 
 __all__ = [
     "TRACEPARENT",
@@ -177,3 +185,81 @@ def trace_id_of(traceparent: str) -> str:
 def _begin() -> str:
     """The name of a new trace; a recording provider makes its own."""
     return "" if _recording else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+
+
+_NOISE = (DomainError, asyncio.CancelledError, ConnectionError, TimeoutError)
+_AGAIN_S = 60.0  # between two reports of the same error
+_SAMPLED = {True: 1.0, False: 0.1}
+_reporting = False
+_last: dict[str, float] = {}
+
+
+def start_reporting(dsn: str, *, service: str, version: str, debug: bool) -> None:
+    """Report from now on to `dsn`. One transaction in ten is sampled, in development each.
+
+    Raises:
+        sentry_sdk.utils.BadDsn: it is no DSN.
+    """
+    import sentry_sdk
+
+    sentry_sdk.init(
+        dsn=dsn,
+        release=f"proximity@{version}",
+        environment="development" if debug else "production",
+        server_name=service,
+        default_integrations=False,
+        traces_sample_rate=_SAMPLED[debug],
+        include_local_variables=False,
+        send_default_pii=False,
+        max_breadcrumbs=0,
+        shutdown_timeout=2,
+    )
+    global _reporting  # noqa: PLW0603 - one client per process, as Sentry has it
+    _reporting = True
+
+
+def is_reporting() -> bool:
+    """Whether errors go anywhere."""
+    return _reporting
+
+
+def report_error(
+    error: BaseException, *, where: str, user: tuple[int, str] | None = None, **tags: str
+) -> None:
+    """Report an unexpected error.
+
+    Args:
+        error: what was raised.
+        where: the RPC or the step.
+        user: id and name of whose request it was.
+        **tags: what finds it again, such as operation_id.
+    """
+    if not _reporting or isinstance(error, _NOISE) or _is_repeated(error, where):
+        return
+    import sentry_sdk
+
+    with sentry_sdk.new_scope() as scope:
+        scope.set_transaction_name(where)
+        if user is not None:
+            scope.set_user({"id": str(user[0]), "username": user[1]})
+        for name, value in {"trace_id": current_trace_id(), **tags}.items():
+            scope.set_tag(name, value)
+        scope.capture_exception(error)
+
+
+def start_transaction(name: str) -> Any:
+    """A context manager that measures an RPC, when it is sampled."""
+    import sentry_sdk
+
+    return sentry_sdk.start_transaction(op="rpc", name=name)
+
+
+def _is_repeated(error: BaseException, where: str) -> bool:
+    key = f"{where} {type(error).__name__} {error}"
+    current = time.monotonic()
+    if current - _last.get(key, -_AGAIN_S) < _AGAIN_S:
+        return True
+    if len(_last) > 1000:
+        _last.clear()
+    _last[key] = current
+    return False

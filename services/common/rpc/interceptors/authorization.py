@@ -1,9 +1,13 @@
-"""Authorization interceptor. Access is declared in the RPC's options; an RPC without them is refused."""
+"""Authorization interceptor. Access is declared in the RPC's options; an RPC without them is refused.
+
+Step-up authentication is part of it: some calls are allowed only shortly after the user proved their identity.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hmac
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +17,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import MethodOptions
 from proximity.common.v1 import access_pb2
 
-from services.common.core.errors import ForbiddenError, UnavailableError
+from services.common.core.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 from services.common.identity.tokens import (
     ANONYMOUS,
     Caller,
@@ -22,7 +26,43 @@ from services.common.identity.tokens import (
     TokenVerifier,
 )
 from services.common.rpc.call import ACCESS_COOKIE, CSRF_COOKIE, Call, name_cookie
-from services.common.rpc.step_up import check_recent_sign_in
+
+RECENT_S = 600  # ten minutes: long enough for a form, short enough for a browser that was left open
+STEP_UP_PATH = "/api/auth/step-up"
+
+
+class StepUpRequiredError(UnauthenticatedError):
+    """The session's last sign-in is too long ago for this call.
+
+    `challenge` is the WWW-Authenticate header of RFC 9470.
+    """
+
+    challenge = f'Bearer error="insufficient_user_authentication", max_age={RECENT_S}'
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"this needs a sign-in within the last {RECENT_S // 60} minutes: confirm your password with "
+            f"POST {STEP_UP_PATH}",
+            metadata={"methods": "password", "path": STEP_UP_PATH, "max_age": str(RECENT_S)},
+        )
+
+
+def check_recent_sign_in(caller: Caller) -> None:
+    """Refuse a session whose user proved their identity too long ago.
+
+    API tokens and services have no sign-in; their scopes and declarations decide.
+
+    Raises:
+        StepUpRequiredError: the last sign-in or step-up was more than `RECENT_S` ago.
+    """
+    if caller.authenticated_at is not None and time.time() - caller.authenticated_at > RECENT_S:
+        raise StepUpRequiredError
+
+
+def find_challenge(error: UnauthenticatedError) -> str:
+    """Return the WWW-Authenticate header that goes with a refusal."""
+    return error.challenge if isinstance(error, StepUpRequiredError) else "Bearer"
+
 
 # Values of Sec-Fetch-Site that a page of this platform never causes. A sibling domain is foreign as well.
 _FOREIGN_SITES = frozenset({"cross-site", "same-site"})

@@ -1,4 +1,10 @@
-"""The time that a handler has: until its caller gives up, or until its server ends."""
+"""The time that a handler has: until its caller gives up, or until its server ends.
+
+A server that ends refuses new calls, finishes open ones, and answers UNAVAILABLE where it cannot (`drain`). Calls that reach
+it then, and those that it had not yet begun, gRPC itself answers with CANCELLED, and so it does with those that still run
+when their time is over. The two must be distinguished: the gateway sends the first to another replica, writes too; the
+second may have been done. So the second are ended before gRPC would.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import TypeVar
+
+import grpc
 
 from services.common.core.errors import DeadlineError, UnavailableError
 
@@ -180,3 +188,16 @@ def _watch_of(loop: asyncio.AbstractEventLoop) -> _Watch:
     if not _current or _current[0].loop is not loop:
         _current[:] = [_Watch(loop)]
     return _current[0]
+
+
+_LAST_S = 1.0  # for the answers of those that are ended, and for those that have less than that anyway
+
+
+async def drain(server: grpc.aio.Server, seconds: float) -> None:
+    """Stop `server` within `seconds`, of which calls under way get all but the last."""
+    stopping = asyncio.ensure_future(server.stop(seconds))
+    end_listening()
+    done, _ = await asyncio.wait([stopping], timeout=seconds - _LAST_S)
+    if not done:
+        end_calls()
+    await stopping

@@ -17,12 +17,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.common.core.clock import now
-from services.common.core.errors import BusyError, DuplicateError
+from services.common.core.errors import BusyError, DuplicateError, InvalidError
 from services.common.db.database import Database, UtcDateTime, insert_ignore
-from services.common.identity.resealing import SealedColumn
-from services.common.identity.sealing import Sealer
+from services.common.db.migrations import SealedColumn
+from services.common.identity.keys import Sealer
 from services.common.identity.tokens import Caller
 
+_LONGEST_KEY = 255  # characters, as the API documents it
 KEEP = timedelta(hours=24)  # as the API documents it
 _RUNNING = timedelta(seconds=30)  # the default deadline: a claim older than that is of a process that died
 _POLL_S = 0.05  # between two looks for the answer of a first call that still runs; most take 100 ms
@@ -102,7 +103,13 @@ def name_principal(caller: Caller, address: str) -> str:
 
 
 def request_id_of(principal: str, method: str, key: str) -> str:
-    """Return the id of every request of this principal with this key: 32 hex digits."""
+    """Return the id of every request of this principal with this key: 32 hex digits.
+
+    Raises:
+        InvalidError: the key is too long.
+    """
+    if len(key) > _LONGEST_KEY:
+        raise InvalidError(f"Idempotency-Key: has {len(key)} characters; at most {_LONGEST_KEY} are allowed")
     return hashlib.sha256("\x00".join((principal, method, key)).encode()).hexdigest()[:32]
 
 

@@ -17,8 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from proximity.common.v1 import json_request_pb2, rules_pb2
 
 from services.common.core.errors import InvalidError, Violation
-from services.common.core.text import make_printable
-from services.common.core.wording import suggest
+from services.common.core.text import make_printable, suggest
 from services.common.rpc.interceptors.json_values import ValueFaultError, compile_value
 
 # The RPC that takes a request as JSON is named after the typed one.

@@ -1,11 +1,14 @@
-"""Single JSON values, read as what a field holds; without the coercions of protobuf's JSON (`"512"`, `"true"`)."""
+"""Single JSON values, read as what a field holds; without the coercions of protobuf's JSON (`"512"`, `"true"`).
+
+`CHECKS` find values of google.protobuf types that the wire can carry and JSON cannot: gRPC clients may send them.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,7 +17,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 from proximity.common.v1 import rules_pb2
 
-from services.common.core.wording import refuse_choice, show_number
+from services.common.core.text import refuse_choice, show_number
 
 # A message of more levels cannot be read back: protobuf stops at 100, and a level of a Struct takes three.
 _MAX_DEPTH = 24
@@ -171,3 +174,42 @@ def _check_tree(value: Any, levels: int = _MAX_DEPTH) -> None:
             _check_tree(each, levels - 1)
     elif isinstance(value, float) and not math.isfinite(value):  # JSON's 1e999
         raise ValueFaultError("holds a number that is too large")
+
+
+_YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800  # seconds since 1970, as the proto of Timestamp says
+_NANOSECONDS = 1_000_000_000  # of a second
+
+
+def _check_value(value: Any) -> str:
+    kind = value.WhichOneof("kind")
+    if kind == "number_value" and not math.isfinite(value.number_value):
+        return f"holds {value.number_value}, which is no number of JSON"
+    if kind in {"struct_value", "list_value"}:
+        return find_fault(getattr(value, kind))
+    return ""
+
+
+def _check_struct(value: Any) -> str:
+    return next(filter(None, map(_check_value, value.fields.values())), "")
+
+
+def _check_list(value: Any) -> str:
+    return next(filter(None, map(_check_value, value.values)), "")
+
+
+def _check_timestamp(value: Any) -> str:
+    is_valid = _YEAR_1 <= value.seconds < _YEAR_10000 and 0 <= value.nanos < _NANOSECONDS
+    return "" if is_valid else "is not a time between the years 1 and 9999"
+
+
+CHECKS: Mapping[str, Callable[[Any], str]] = {
+    "google.protobuf.Struct": _check_struct,
+    "google.protobuf.ListValue": _check_list,
+    "google.protobuf.Value": _check_value,
+    "google.protobuf.Timestamp": _check_timestamp,
+}
+
+
+def find_fault(message: Message) -> str:
+    """Return what is wrong with a value of one of `CHECKS`, or the empty text."""
+    return CHECKS[message.DESCRIPTOR.full_name](message)

@@ -1,21 +1,33 @@
-"""Rules of single fields, read from the protos (`(proximity.common.v1.rules)`), compiled once per message type."""
+"""Requests off the wire: decoded, and checked by the rules of their fields (`(proximity.common.v1.rules)` in the protos).
+
+Rules are compiled once per message type. What cannot be read is the caller's fault, and the refusal names its field.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from google.protobuf import empty_pb2, message_factory, unknown_fields
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from proximity.common.v1 import rules_pb2
 
-from services.common.core.errors import InvalidError, Violation
-from services.common.core.text import find_control, find_control_in_lines, is_blank, make_printable
-from services.common.core.wording import refuse_choice, show_number
-from services.common.rpc.interceptors import well_known
+from services.common.core.errors import InvalidError, Violation, invalid_field
+from services.common.core.text import (
+    find_control,
+    find_control_in_lines,
+    is_blank,
+    make_printable,
+    refuse_choice,
+    show_number,
+)
+from services.common.rpc.interceptors.json_requests import UnreadableJsonError
+from services.common.rpc.interceptors.json_values import CHECKS, find_fault
 
 Check = Callable[[Message, str, list[Violation]], None]
 
@@ -51,7 +63,7 @@ def _checks_of(descriptor: Descriptor) -> tuple[Check, ...]:
         # Texts without rules are checked for control characters all the same.
         elif field.type == FieldDescriptor.TYPE_STRING or _is_map(field):
             checks.append(_compile(field, rules_pb2.Rules()))
-        if field.message_type is not None and field.message_type.full_name in well_known.CHECKS:
+        if field.message_type is not None and field.message_type.full_name in CHECKS:
             checks.append(_compile_well_known(field))
     return tuple(checks)
 
@@ -63,7 +75,7 @@ def _is_map(field: FieldDescriptor) -> bool:
 def _compile_well_known(field: FieldDescriptor) -> Check:
     def check(message: Message, prefix: str, violations: list[Violation]) -> None:
         value = getattr(message, field.name)
-        found = map(well_known.find_fault, value if field.is_repeated else [value])
+        found = map(find_fault, value if field.is_repeated else [value])
         violations.extend(Violation(prefix + field.name, fault) for fault in found if fault)
 
     return check
@@ -213,3 +225,61 @@ _FORMATS: dict[str, Callable[[str], bool]] = {
     "ip": lambda value: "%" not in value and _parses(ipaddress.ip_address)(value),
     "cidr": lambda value: "/" in value and "%" not in value and _parses(ipaddress.ip_interface)(value),
 }
+
+
+_LENGTH_DELIMITED = 2  # wire type of the protobuf encoding
+
+
+@dataclass(frozen=True)
+class UndecodableRequest:
+    """A request that is not one; `field` is the one at fault, where it is known."""
+
+    field: str
+
+    def as_error(self) -> InvalidError:
+        """The refusal. Values are not repeated, for they may be secret."""
+        if self.field:
+            return invalid_field(self.field, "holds a value of another type")
+        return InvalidError("the request cannot be read: a value is of another type than its field")
+
+
+# A request as it was read off the wire.
+Given = Message | UndecodableRequest | UnreadableJsonError
+
+
+def check_request(given: Given) -> Message:
+    """The request, if it could be read and satisfies the rules on its fields.
+
+    Raises:
+        InvalidError: it does not; its violations say why.
+    """
+    if isinstance(given, UnreadableJsonError):
+        raise given
+    if isinstance(given, UndecodableRequest):
+        raise given.as_error()
+    check_message(given)
+    return given
+
+
+def read_request(kind: type[Message], data: bytes) -> Message | UndecodableRequest:
+    """Parse a typed request."""
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        return UndecodableRequest(_find_bad_field(kind.DESCRIPTOR, data))
+
+
+def _find_bad_field(descriptor: Any, data: bytes) -> str:
+    try:
+        parts: Any = unknown_fields.UnknownFieldSet(empty_pb2.Empty.FromString(data))
+    except DecodeError:
+        return ""
+    for part in parts:
+        field = descriptor.fields_by_number.get(part.field_number)
+        if field is None or field.message_type is None or part.wire_type != _LENGTH_DELIMITED:
+            continue
+        try:
+            message_factory.GetMessageClass(field.message_type).FromString(part.data)
+        except DecodeError:
+            return str(field.name)
+    return ""

@@ -17,8 +17,8 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 
 from deploy.certificates import make_certificates
 from services.apps.handlers.terminal import TerminalFrames
-from services.common.rpc.peers import Peers
-from services.common.rpc.websockets import WebSocketServer
+from services.apps.handlers.websockets import WebSocketServer
+from services.common.rpc.server_context import Peers
 from tests.e2e.stack import find_port
 from tests.fakes.duplex import METHOD, DuplexWorld
 

@@ -32,10 +32,10 @@ from websockets.http11 import Request, Response
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 from services.common.rpc.call import Call
-from services.common.rpc.duplex import Duplex
-from services.common.rpc.peers import Peers, drop_forwarded
+from services.common.rpc.client import find_peer_name
+from services.common.rpc.handlers import Duplex
+from services.common.rpc.server_context import Peers, drop_forwarded
 from services.common.rpc.status import InternalError, code_of, name_code
-from services.common.rpc.tls import find_peer_name
 
 log = get_logger()
 

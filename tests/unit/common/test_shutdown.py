@@ -16,13 +16,13 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.apps.v1 import apps_service_pb2_grpc as stubs
 
 from services.common.core.errors import NotFoundError
-from services.common.identity.service_keys import make_service_keys, read_service_keys
+from services.common.identity.keys import make_service_keys, read_service_keys
 from services.common.identity.tokens import Caller, Revocations, TokenVerifier, User
 from services.common.rpc.call import Call
 from services.common.rpc.interceptors.authorization import Guard
+from services.common.rpc.interceptors.deadline import drain
 from services.common.rpc.server import add_service, create_server
 from services.common.rpc.server_context import ServerContext
-from services.common.rpc.shutdown import drain
 
 SIGNED_IN = (("authorization", "Bearer prx_alice"),)
 

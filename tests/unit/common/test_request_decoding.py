@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.common.rpc.interceptors.decoding import UndecodableRequest, read_request
+from services.common.rpc.interceptors.validation import UndecodableRequest, read_request
 
 
 def test_a_message_is_read() -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 
 from services.common.identity.tokens import Caller, User
 from services.common.rpc.call import Call
-from services.common.rpc.interceptors.audit_limit import (
+from services.common.rpc.interceptors.audit import (
     PER_ACTION,
     PER_ADDRESS,
     PER_WINDOW,

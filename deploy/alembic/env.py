@@ -1,4 +1,4 @@
-"""Alembic's environment for all services: runs on the connection that `services.common.db.migrations` opened."""
+"""Environment of Alembic's commands, which write and revert migrations; services run theirs without it."""
 
 from alembic import context
 

@@ -1,34 +1,100 @@
-"""Bidirectional streams: the interceptors around their handlers, for gRPC and for bridges from other transports.
+"""Handlers of a server: their lookup, those of bidirectional RPCs, and what their errors become.
 
-A handler is `async def attach_terminal(self, messages, call) -> AsyncIterator[TerminalOutput]`, an async generator that reads
-`messages` beside what it yields. Its first answer says that the stream is open; until then it is refused or waited for.
+A handler is looked up together with its call's metadata: grpc makes a tuple of every header, and once is enough.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
+import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar
 
+import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from proximity.common.v1 import access_pb2
 
 from services.common.core.errors import DomainError, InvalidError, UnavailableError
 from services.common.core.log import get_logger
+from services.common.core.telemetry.tracing import current_trace_id, report_error
 from services.common.rpc.call import Call
-from services.common.rpc.failures import convert_failure
 from services.common.rpc.interceptors.authorization import Rule, rule_of
-from services.common.rpc.interceptors.deadline import Deadline
-from services.common.rpc.interceptors.decoding import Given, check_request
-from services.common.rpc.server_context import ServerContext
-from services.common.rpc.status import code_of, name_code
-from services.common.rpc.stream_limits import TooManyCallsError
+from services.common.rpc.interceptors.deadline import Deadline, DeadlineExceededError
+from services.common.rpc.interceptors.validation import Given, check_request
+from services.common.rpc.responses.rendered import Form, choose_form
+from services.common.rpc.server_context import ServerContext, TooManyCallsError
+from services.common.rpc.status import InternalError, code_of, name_code
 
 log = get_logger()
+
+Bind = Callable[[Mapping[str, str]], "grpc.RpcMethodHandler[Any, Any]"]
+
+
+class ServiceHandlers(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic for its stubs alone
+    """The handlers of a service by path, each made for its call's metadata.
+
+    Args:
+        rpcs: of every RPC.
+        arrays: of the streams that REST shows as arrays, for calls that ask for JSON.
+    """
+
+    def __init__(self, rpcs: Mapping[str, Bind], arrays: Mapping[str, Bind]) -> None:
+        self._rpcs = rpcs
+        self._arrays = arrays
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler of a call, or None."""
+        bind = self._rpcs.get(details.method)
+        if bind is None:
+            return None
+        metadata = name_metadata(details.invocation_metadata or ())
+        array = self._arrays.get(details.method)
+        if array is not None and choose_form(metadata) is Form.JSON:
+            bind = array
+        return bind(metadata)
+
+
+def name_metadata(sent: Any) -> dict[str, str]:
+    """Metadata by name, as grpc gives it: the last of those that are sent more than once, but every cookie."""
+    metadata = {each[0]: each[1] for each in sent}  # a third of dict(sent), which makes a list of each
+    if "cookie" in metadata:  # HTTP/2 may send cookies one by one
+        metadata["cookie"] = "; ".join(each[1] for each in sent if each[0] == "cookie")
+    return metadata
+
+
+def take_call(handler: Callable[..., Any]) -> Callable[[Any, Call], Any]:
+    """Return a handler that takes a call, also where the given one takes the request alone."""
+    if len(inspect.signature(handler).parameters) > 1:
+        return handler
+    return lambda request, _: handler(request)
+
+
+def snake_case(name: str) -> str:
+    """DeployApp -> deploy_app."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def convert_failure(error: Exception, call: Call) -> DomainError:
+    """Return the refusal that an error of a handler becomes; one that is not expected is reported and logged."""
+    if isinstance(error, DomainError):
+        return error
+    if isinstance(error, TimeoutError):
+        return DeadlineExceededError("the work took longer than the caller would wait")
+    trace_id = current_trace_id() or uuid.uuid4().hex
+    user = call.caller.user
+    who = (user.id, user.username) if user else None
+    report_error(error, where=call.method, user=who, request_id=call.request_id)
+    log.error("rpc_failed", method=call.method, trace_id=trace_id, request=call.request_id, exc_info=error)
+    sentence = f"internal error; the log has more under {trace_id}"
+    return InternalError(sentence, metadata={"trace_id": trace_id})
+
+
 # Between two checks of the credentials of a stream on which nothing moves: a revocation ends it within that time.
 RECHECK_S = 5.0
 

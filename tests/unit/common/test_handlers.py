@@ -14,12 +14,12 @@ from proximity.apps.v1.apps_service_pb2_grpc import AppsServiceStub
 
 from services.common.core.errors import InvalidError, NotFoundError
 from services.common.identity.tokens import CredentialsInvalidError
-from services.common.rpc import duplex
+from services.common.rpc import handlers as duplex
 from services.common.rpc.call import Call
 from services.common.rpc.interceptors.authorization import OriginRefusedError, ScopeMissingError
 from services.common.rpc.server import add_service, create_server
+from services.common.rpc.server_context import TooManyStreamsError
 from services.common.rpc.status import InternalError, parse_error
-from services.common.rpc.stream_limits import TooManyStreamsError
 from tests.fakes.duplex import METHOD, DuplexWorld, FakeShell
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.common.rpc.responses.cache import VersionedLruCache
+from services.common.rpc.responses.rendered import VersionedLruCache
 
 
 def test_a_value_is_found_for_its_version_alone() -> None:
