@@ -109,6 +109,9 @@ test-console: venv ## the web console: units, the committed build, walks in Chro
 test-replicas: venv ## a short `make replicas`; too long for every commit
 	$(PYTEST) tests/replicas
 
+test-generators: venv ## clients of openapi-generator in Go, Java and Python; those whose compilers are installed
+	$(PYTEST) -rs tests/generators
+
 fuzz: venv ## whatever the OpenAPI document allows and excludes, for long (FUZZ_SECONDS, FUZZ_EXAMPLES, FUZZ_SEED)
 	export FUZZ_SECONDS=$${FUZZ_SECONDS:-1200} FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} \
 		FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} && $(PYTEST) tests/contract/api/test_api_fuzz.py

@@ -23,18 +23,31 @@ _IPV6 = "|".join(
         f":(?:(?::{_H}){{1,7}}|:)",
     ]
 )
-# Of formats that JSON Schema does not know: the same as its own, or a pattern.
-FORMATS: dict[str, list[dict[str, str]]] = {
-    "ip": [{"format": "ipv4"}, {"format": "ipv6"}],
-    "cidr": [
-        {"format": "cidr", "pattern": rf"^{_IPV4}/(?:3[0-2]|[12]?[0-9])$"},
-        {"format": "cidr", "pattern": rf"^(?:{_IPV6})/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])$"},
-    ],
+_PORT = "(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+# Of a name's labels the last one is no number, which would be an address.
+_NAME = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_LAST = "(?:[0-9]{0,30}[A-Za-z_]|[0-9]{1,20}-{1,10}[A-Za-z0-9_])(?:[A-Za-z0-9_-]{0,30}[A-Za-z0-9_])?"
+_HOST = rf"(?:{_NAME}\.)*{_LAST}\.?"
+# What no address of the web holds unescaped (RFC 3986), and what would end it where pages show it within markup. Quotes
+# and backslashes stand as numbers: generators of clients write patterns into texts of other languages.
+_UNSAFE = rf"{_LINE_CONTROLS}\s\x22\x27<>\x5c^`{{|}}"
+_LABEL = rf"[^@{_LINE_CONTROLS}\s.\x22\x27<>\x5c,;:()]+"
+# Of each format, its pattern (`services.common.rpc.interceptors.validation`). JSON Schema's own `format` would exclude the
+# empty text, which removes a value, and alternatives of schemas are types of their own to generators of clients.
+FORMATS: dict[str, str] = {
+    "email": rf"[^@{_LINE_CONTROLS}\s\x22<>\x5c,;:()]+@{_LABEL}(?:\.{_LABEL})+",
+    "uri": rf"https?://[^/?#{_UNSAFE}]+[^{_UNSAFE}]*",
+    "ip": f"{_IPV4}|{_IPV6}",
+    "cidr": rf"{_IPV4}/(?:3[0-2]|[12]?[0-9])|(?:{_IPV6})/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])",
+    "address": f"{_IPV4}|{_IPV6}|{_HOST}",
+    "ssh_address": rf"\[(?:{_IPV6})\](?::{_PORT})?|{_IPV6}|(?:{_IPV4}|{_HOST})(?::{_PORT})?",
 }
 
 
-def choose_pattern(rules: rules_pb2.Rules) -> str:
-    """Return the pattern of a text whose rules name none."""
+def choose_pattern(rules: rules_pb2.Rules, *, is_needed: bool = False) -> str:
+    """Return the pattern of a text whose rules name none; where it is not required, the empty text is no value."""
+    if format_ := rules.format or rules.entry_format:
+        return f"^(?:{FORMATS[format_]})$" if is_needed else f"^(?:{FORMATS[format_]})?$"
     if rules.secret:
         return SECRET
     return LINES if rules.lines else LINE

@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from proximity.common.v1 import rules_pb2
 
 from gateway.comments import collect_comments
-from gateway.patterns import FORMATS, LINE, LINES, choose_pattern
+from gateway.patterns import LINE, LINES, choose_pattern
 from gateway.surface import Surface
 
 Schema = dict[str, Any]
@@ -64,7 +64,7 @@ class Schemas:
     def render_body(self, name: str, without: tuple[str, ...]) -> Schema:
         """Return the schema of a request body, without the fields that the path binds."""
         if name in WELL_KNOWN:
-            return dict(WELL_KNOWN[name])
+            return WELL_KNOWN[name] | {"additionalProperties": False}  # google.protobuf.Empty
         message = self._surface.get_message(name)
         schema = self._render_object(message, is_request=True, without=without)
         if self.components.setdefault(message.name, schema) != schema:
@@ -81,7 +81,10 @@ class Schemas:
         return self.components[name] if name else schema
 
     def refer_to_events(self, name: str) -> Schema:
-        """Return the schema of the data of server-sent events: the one-of of a message, and what ends a stream early."""
+        """Return the schema of the data of server-sent events: the one-of of a message, and what ends a stream early.
+
+        It is a component, for generators name what stands in an operation after its status.
+        """
         # protoc makes a one-of of each optional field, with an underscore before its name.
         [one_of] = [each for each in self._surface.get_message(name).oneofs if not each.name.startswith("_")]
         kinds = {field.name: self._render_type(field, is_request=False) for field in one_of.fields}
@@ -90,10 +93,12 @@ class Schemas:
         distinct = {
             json.dumps(schema): schema for schema in kinds.values()
         }  # two events may have the same data
-        return {
+        key = name.rpartition(".")[2]
+        self.components[key] = {
             "description": f"The data of one event: of {names}. An event `failed` is the last of its stream.",
             "anyOf": list(distinct.values()),
         }
+        return {"$ref": f"#/components/schemas/{key}"}
 
     def render_parameter(self, field: FieldDescriptor) -> Schema:
         """Return the schema of a query or path parameter, without its description."""
@@ -151,6 +156,13 @@ class Schemas:
         schema = self._render_type(field, is_request=is_request)
         if rules.items:
             schema["items"] = self._refer(self._surface.get_message(rules.items), is_request=is_request)
+        if rules.properties:
+            schema = self._refer(self._surface.get_message(rules.properties), is_request=is_request)
+        if rules.entry_format:
+            schema["additionalProperties"] = {
+                "type": "string",
+                "pattern": choose_pattern(rules, is_needed=True),
+            }
         if is_request:
             _apply_rules(schema, rules)
         elif rules.values:
@@ -204,8 +216,6 @@ def _is_optional(field: FieldDescriptor) -> bool:
 def _allow_null(schema: Schema) -> None:
     if isinstance(schema.get("type"), str):
         schema["type"] = [schema["type"], "null"]
-    elif "anyOf" in schema:
-        schema["anyOf"].append({"type": "null"})
     elif "$ref" in schema:
         schema["anyOf"] = [{"$ref": schema.pop("$ref")}, {"type": "null"}]
     if "enum" in schema:
@@ -252,22 +262,11 @@ def _apply_text_rules(schema: Schema, rules: rules_pb2.Rules) -> None:
         schema["minLength"] = least
     if rules.HasField("max_len"):
         schema["maxLength"] = rules.max_len
-    if rules.pattern:
+    if rules.pattern and not rules.format:
         schema["pattern"] = f"^(?:{rules.pattern})$"
     elif getattr(rules, "in"):
         schema["enum"] = list(getattr(rules, "in"))
-    elif not rules.format:
-        schema["pattern"] = choose_pattern(rules)
-    if not rules.format:
-        schema |= {"format": "password"} if rules.secret else {}
-        return
-    formats: list[Schema] = [
-        {"type": "string"} | each for each in FORMATS.get(rules.format, [{"format": rules.format}])
-    ]
-    empty = {"type": "string", "maxLength": 0}  # is no value, and allowed
-    alternatives = formats if least else [*formats, empty]
-    if len(alternatives) == 1:
-        schema |= alternatives[0]
     else:
-        del schema["type"]  # each alternative has it, for generators that read them one by one
-        schema["anyOf"] = alternatives
+        schema["pattern"] = choose_pattern(rules, is_needed=least > 0)
+    if rules.secret:
+        schema["format"] = "password"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.e2e.stock import build
+from tests.e2e.stock import build, openapi_generator
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +36,10 @@ def test_spectral_finds_nothing(document: str) -> None:
         "--quiet",
     )
     build.run_program("spectral", "lint", *arguments, document)
+
+
+@pytest.mark.timeout(build.INSTALL_LIMIT_S + build.RUN_LIMIT_S)
+def test_openapi_generator_finds_nothing() -> None:
+    if obstacle := openapi_generator.install():
+        pytest.skip(obstacle)
+    assert "No validation issues detected." in openapi_generator.validate(build.write_document())

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,30 +13,11 @@ import requests
 
 from tests.browser.chromium import Page
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
-from tests.e2e.stock import build, rest_generator
+from tests.e2e.stock import build, openapi_generator, rest_generator
 from tests.e2e.stock.pages import render_call, serve_pages
+from tests.e2e.stock.programs import WALK_LIMIT_S, name_host, take_walk
 from tests.e2e.stock.reflection import ReflectionPlatform
 from tests.e2e.stock.walk import STEPS, walk
-
-WALK_LIMIT_S = 300
-
-
-def name_host(client: str) -> str:
-    return f"{client.replace('_', '-')}-{uuid.uuid4().hex[:8]}"
-
-
-def take_walk(stack: RunningStack, client: str, *command: str, **settings: str) -> None:
-    """Run a client's program, which reports each step on a line."""
-    given = {
-        "PROXIMITY_URL": stack.url,
-        "PROXIMITY_USERNAME": USERNAME,
-        "PROXIMITY_PASSWORD": PASSWORD,
-        "PROXIMITY_HOSTNAME": name_host(client),
-    }
-    done = subprocess.run(
-        command, env=os.environ | given | settings, capture_output=True, text=True, timeout=WALK_LIMIT_S
-    )
-    assert (done.returncode, done.stdout.splitlines()) == (0, STEPS), done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +82,13 @@ def test_a_client_of_openapi_python_client(stack: RunningStack, tmp_path: Path) 
     rest_generator.check_types(generated, program, tmp_path / "cache")
     paths = f"{generated}{os.pathsep}{build.FOLDER.parents[2]}"
     take_walk(stack, "rest-python", sys.executable, str(program), PYTHONPATH=paths)
+
+
+@pytest.mark.timeout(2 * build.INSTALL_LIMIT_S + 3 * build.RUN_LIMIT_S + WALK_LIMIT_S)
+def test_a_client_of_openapi_generator(stack: RunningStack) -> None:
+    if obstacle := build.install() or openapi_generator.install():
+        pytest.skip(obstacle)
+    take_walk(stack, "typescript-fetch", "node", str(openapi_generator.build_typescript_fetch()))
 
 
 @pytest.mark.timeout(build.INSTALL_LIMIT_S + 5 * build.RUN_LIMIT_S + WALK_LIMIT_S)

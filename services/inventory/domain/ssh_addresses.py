@@ -45,7 +45,7 @@ def split_ssh_address(text: str, *, default_port: int) -> tuple[str, int]:
     Raises:
         InvalidError: it is none of these.
     """
-    host, port = text, ""
+    host, port = text, str(default_port)
     if text.startswith("["):
         host, closed, rest = text[1:].partition("]")
         if not closed or not _is_address(host) or (rest and not rest.startswith(":")):
@@ -53,10 +53,12 @@ def split_ssh_address(text: str, *, default_port: int) -> tuple[str, int]:
         port = rest[1:] if rest else str(default_port)
     elif not _is_address(text) and ":" in text:
         host, _, port = text.rpartition(":")
-    if port and not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) in _PORTS):
+        if ":" in host:
+            raise invalid_field("host", f"{text[:80]!r} is no address; write [2001:db8::7]:2222")
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) in _PORTS):
         raise invalid_field("host", f"{text[:80]!r} has no port from 1 to 65535 behind the colon")
     check_address(host)
-    return host, int(port or default_port)
+    return host, int(port)
 
 
 def _is_address(text: str) -> bool:

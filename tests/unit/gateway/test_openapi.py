@@ -17,6 +17,8 @@ from gateway.openapi import ACCESS, render_openapi
 from gateway.schemas import get_rules
 from gateway.surface import HTTP_BODY, load_surface, parse_surface
 from protos import VERSION
+from services.apps.domain.config import KEYS, parse_config
+from services.common.core.errors import InvalidError
 
 SURFACE = load_surface()
 DOCUMENT = render_openapi(SURFACE)
@@ -220,6 +222,12 @@ def test_null_is_allowed_where_a_field_may_be_left_out(method: Any) -> None:
         assert jsonschema_rs.validator_for(whole).is_valid(None) == allowed, name
 
 
+@pytest.mark.parametrize("method", [m for m in SURFACE.routed if m.takes_json], ids=lambda m: m.name)
+def test_bodies_exclude_unknown_fields(method: Any) -> None:
+    binding = next(each for each in method.bindings if each.body)
+    assert find_body(binding.method, binding.path)["additionalProperties"] is False
+
+
 def test_every_example_of_a_field_is_one_that_it_allows() -> None:
     refused = [
         f"{name}.{field}: {example!r}"
@@ -253,8 +261,8 @@ def test_every_state_of_an_answer_names_its_values() -> None:
     assert found - open_sets == set()
 
 
-def test_every_alternative_has_a_type() -> None:
-    """Generators read the alternatives one by one: without a type they are `unknown`."""
+def test_alternatives_are_components_or_null() -> None:
+    """Generators make a type of each other alternative: of an address or an empty text, an object without fields."""
 
     def walk(schema: Any) -> Iterator[dict[str, Any]]:
         if isinstance(schema, dict):
@@ -266,12 +274,20 @@ def test_every_alternative_has_a_type() -> None:
 
     for schema in walk(DOCUMENT):
         for alternative in schema.get("anyOf", ()):
-            assert {"type", "$ref"} & set(alternative), schema
+            assert "$ref" in alternative or alternative == {"type": "null"}, schema
 
 
-def test_free_form_objects_allow_every_property() -> None:
-    config = DOCUMENT["components"]["schemas"]["App"]["properties"]["config"]
-    assert config["additionalProperties"] is True
+def test_settings_of_a_deployment_are_typed() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    assert schemas["App"]["properties"]["config"] == {"$ref": "#/components/schemas/AppConfig"}
+    answer, request = schemas["AppConfig"], schemas["AppConfigInput"]
+    assert set(answer["properties"]) == set(request["properties"]) == set(KEYS)
+    assert "additionalProperties" not in answer, "a later release may add to it"
+    assert request["additionalProperties"] is False
+    memory = {"memory": 63}
+    assert not jsonschema_rs.validator_for(request).is_valid(memory)
+    with pytest.raises(InvalidError):
+        parse_config(memory)
 
 
 def test_answers_have_content_types() -> None:
@@ -284,7 +300,7 @@ def test_answers_have_content_types() -> None:
 
 def test_the_data_of_events_is_described() -> None:
     answer = find_operation("GET", "/api/apps/{app_id}/events")["responses"]["200"]
-    kinds = [
-        each["$ref"].rpartition("/")[2] for each in answer["content"]["text/event-stream"]["schema"]["anyOf"]
-    ]
+    schema = answer["content"]["text/event-stream"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/AppEvent"}
+    kinds = [each["$ref"].rpartition("/")[2] for each in resolve(schema)["anyOf"]]
     assert kinds == ["AppStatus", "LogEntry", "DeleteAppResponse", "Error"]

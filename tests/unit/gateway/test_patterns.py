@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 
 import pytest
 
 from gateway.openapi import render_openapi
 from gateway.patterns import FORMATS, LINE, LINES, SECRET, SEGMENT
 from gateway.surface import load_surface
+from services.common.core.errors import InvalidError
 from services.common.core.text import find_control, find_control_in_lines
+from services.common.rpc.interceptors.validation import is_valid_format
+from services.inventory.domain.entities import check_address
+from services.inventory.domain.ssh_addresses import split_ssh_address
 
 DOCUMENT = render_openapi(load_surface())
 CHARACTERS = [chr(code) for code in (*range(0xD800), *range(0xE000, 0x10000), 0x1F600)]
@@ -25,19 +30,89 @@ def test_a_pattern_allows_exactly_the_characters_that_a_service_takes() -> None:
         assert bool(re.search(SEGMENT, text)) == (find_control(text) == "" and each not in "/\\")
 
 
+def takes(format_: str, text: str) -> bool:
+    return re.fullmatch(FORMATS[format_], text) is not None
+
+
+def is_accepted(parse: Callable[[str], object], text: str) -> bool:
+    try:
+        parse(text)
+    except (ValueError, InvalidError):
+        return False
+    return True
+
+
+ADDRESSES = ["10.0.0.5", "0.0.0.0", "::", "2001:db8::1:2", "fe80::1", "1:2:3:4:5:6:7:8", "a::b:c:d:e:f:1", "10.0.0.256",
+    "010.0.0.1", "1::2::3", ":::", "10.0.0", "", "pve1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ADDRESSES)
+def test_the_pattern_of_addresses_takes_what_is_one(text: str) -> None:
+    assert takes("ip", text) == is_accepted(ipaddress.ip_address, text)
+
+
+@pytest.mark.parametrize("length", ["24", "0", "32", "33", "64", "128", "129", "01x", ""])
+@pytest.mark.parametrize("text", ADDRESSES)
+def test_the_pattern_of_networks_takes_what_is_one(text: str, length: str) -> None:
+    network = f"{text}/{length}"
+    assert takes("cidr", network) == is_accepted(ipaddress.ip_interface, network)
+
+
+HOSTS = [
+    *ADDRESSES[:-2],
+    "pve1",
+    "pve1.lan",
+    "pve1.lan.",
+    "a_b",
+    "-a",
+    "a-",
+    "a..b",
+    "1.2.3",
+    "1-2",
+    "x/y",
+    "a b",
+    "pve1:8006",
+]
+
+
+@pytest.mark.parametrize("text", HOSTS)
+def test_the_pattern_of_hosts_takes_what_inventory_takes(text: str) -> None:
+    assert takes("address", text) == is_accepted(check_address, text)
+
+
 @pytest.mark.parametrize(
     "text",
-    ["10.0.0.5/24", "0.0.0.0/0", "::/0", "2001:db8::1:2/64", "fe80::1/64", "1:2:3:4:5:6:7:8/128", "a::b:c:d:e:f:1/64",
-     "10.0.0.256/8", "10.0.0.1/33", "010.0.0.1/8", "1::2::3/64", "::1/129", ":::/3", "10.0.0.1", "::1"],
+    [
+        *HOSTS,
+        "10.0.0.5:22",
+        "pve1:65535",
+        "pve1:65536",
+        "pve1:0",
+        "pve1:",
+        "[fe80::1]:",
+        "[fe80::1]:22",
+        "fe80::1:x",
+        "[fe80::1]",
+        "[pve1]:22",
+    ],
+)
+def test_the_pattern_of_ssh_addresses_takes_what_inventory_takes(text: str) -> None:
+    assert takes("ssh_address", text) == is_accepted(
+        lambda each: split_ssh_address(each, default_port=22), text
+    )
+
+
+@pytest.mark.parametrize(
+    ("format_", "template"),
+    [("email", "a{}@b.org"), ("email", "a@b{}b.org"), ("email", "a@b.o{}g"), ("uri", "https://h{}t/a"),
+     ("uri", "http://h/a?b={}#c"), ("uri", "htt{}://h")],
 )  # fmt: skip
-def test_the_pattern_of_networks_takes_what_is_one(text: str) -> None:
-    try:
-        ipaddress.ip_interface(text)
-    except ValueError:
-        is_network = False
-    else:
-        is_network = "/" in text
-    assert any(re.search(each["pattern"], text) for each in FORMATS["cidr"]) == is_network
+def test_the_pattern_of_a_format_takes_what_a_service_takes(format_: str, template: str) -> None:
+    assert not takes(format_, template.format(" "))
+    for each in CHARACTERS:
+        text = template.format(each)
+        is_valid = is_valid_format(format_, text) and find_control(text) == ""
+        assert takes(format_, text) == is_valid, f"U+{ord(each):04X}"
 
 
 def test_texts_in_a_request_have_a_pattern_or_a_closed_set() -> None:

@@ -183,10 +183,10 @@ def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[An
         pattern, words = re.compile(rules.pattern), rules.pattern_text
         checks.append(lambda value: "" if pattern.fullmatch(value) else f"{show(value)} {words}")
     if rules.format in _FORMATS:
-        is_valid = _FORMATS[rules.format]
+        name = rules.format
         checks.append(
             lambda value: (
-                "" if not value or is_valid(value) else f"{show(value)} is not a valid {rules.format}"
+                "" if not value or is_valid_format(name, value) else f"{show(value)} is not a valid {name}"
             )
         )
     return checks
@@ -205,6 +205,11 @@ def _choose_text_check(rules: rules_pb2.Rules) -> Callable[[str], str]:
         return "must not be blank" if is_needed and value and is_blank(value) else ""
 
     return check
+
+
+def is_valid_format(name: str, value: str) -> bool:
+    """Whether a text is what the format `name` demands: email, uri, ip or cidr."""
+    return _FORMATS[name](value)
 
 
 def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:

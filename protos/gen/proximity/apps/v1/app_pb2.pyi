@@ -277,6 +277,118 @@ class App(_message.Message):
 Global___App: _TypeAlias = App  # noqa: Y015
 
 @_typing.final
+class AppConfig(_message.Message):
+    """What a deployment chooses for its container. Which bridges, VLANs and subnets users may choose says
+    GET /api/proxmox/networks; administrators may choose any.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORY_FIELD_NUMBER: _builtins.int
+    CORES_FIELD_NUMBER: _builtins.int
+    DISK_SIZE_FIELD_NUMBER: _builtins.int
+    SWAP_FIELD_NUMBER: _builtins.int
+    OSTEMPLATE_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
+    RUNTIME_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    NETWORK_FIELD_NUMBER: _builtins.int
+    BRIDGE_FIELD_NUMBER: _builtins.int
+    VLAN_FIELD_NUMBER: _builtins.int
+    memory: _builtins.int
+    """MB."""
+    cores: _builtins.int
+    disk_size: _builtins.int
+    """GB."""
+    swap: _builtins.int
+    """MB."""
+    ostemplate: _builtins.str
+    """Template of the container: its file, with or without its storage."""
+    storage: _builtins.str
+    """Storage of the container's disk."""
+    runtime: _builtins.str
+    """auto: the one that suits the item."""
+    image: _builtins.str
+    """Image in place of the item's."""
+    port: _builtins.int
+    """Port on which the application listens in its container."""
+    network: _builtins.str
+    """static: the next free address of the network's subnet."""
+    bridge: _builtins.str
+    vlan: _builtins.int
+    def __init__(
+        self,
+        *,
+        memory: _builtins.int | None = ...,
+        cores: _builtins.int | None = ...,
+        disk_size: _builtins.int | None = ...,
+        swap: _builtins.int | None = ...,
+        ostemplate: _builtins.str | None = ...,
+        storage: _builtins.str | None = ...,
+        runtime: _builtins.str | None = ...,
+        image: _builtins.str | None = ...,
+        port: _builtins.int | None = ...,
+        network: _builtins.str | None = ...,
+        bridge: _builtins.str | None = ...,
+        vlan: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bridge", b"_bridge", "_cores", b"_cores", "_disk_size", b"_disk_size", "_image", b"_image", "_memory", b"_memory", "_network", b"_network", "_ostemplate", b"_ostemplate", "_port", b"_port", "_runtime", b"_runtime", "_storage", b"_storage", "_swap", b"_swap", "_vlan", b"_vlan", "bridge", b"bridge", "cores", b"cores", "disk_size", b"disk_size", "image", b"image", "memory", b"memory", "network", b"network", "ostemplate", b"ostemplate", "port", b"port", "runtime", b"runtime", "storage", b"storage", "swap", b"swap", "vlan", b"vlan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bridge", b"_bridge", "_cores", b"_cores", "_disk_size", b"_disk_size", "_image", b"_image", "_memory", b"_memory", "_network", b"_network", "_ostemplate", b"_ostemplate", "_port", b"_port", "_runtime", b"_runtime", "_storage", b"_storage", "_swap", b"_swap", "_vlan", b"_vlan", "bridge", b"bridge", "cores", b"cores", "disk_size", b"disk_size", "image", b"image", "memory", b"memory", "network", b"network", "ostemplate", b"ostemplate", "port", b"port", "runtime", b"runtime", "storage", b"storage", "swap", b"swap", "vlan", b"vlan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__bridge: _TypeAlias = _typing.Literal["bridge"]  # noqa: Y015
+    _WhichOneofArgType__bridge: _TypeAlias = _typing.Literal["_bridge", b"_bridge"]  # noqa: Y015
+    _WhichOneofReturnType__cores: _TypeAlias = _typing.Literal["cores"]  # noqa: Y015
+    _WhichOneofArgType__cores: _TypeAlias = _typing.Literal["_cores", b"_cores"]  # noqa: Y015
+    _WhichOneofReturnType__disk_size: _TypeAlias = _typing.Literal["disk_size"]  # noqa: Y015
+    _WhichOneofArgType__disk_size: _TypeAlias = _typing.Literal["_disk_size", b"_disk_size"]  # noqa: Y015
+    _WhichOneofReturnType__image: _TypeAlias = _typing.Literal["image"]  # noqa: Y015
+    _WhichOneofArgType__image: _TypeAlias = _typing.Literal["_image", b"_image"]  # noqa: Y015
+    _WhichOneofReturnType__memory: _TypeAlias = _typing.Literal["memory"]  # noqa: Y015
+    _WhichOneofArgType__memory: _TypeAlias = _typing.Literal["_memory", b"_memory"]  # noqa: Y015
+    _WhichOneofReturnType__network: _TypeAlias = _typing.Literal["network"]  # noqa: Y015
+    _WhichOneofArgType__network: _TypeAlias = _typing.Literal["_network", b"_network"]  # noqa: Y015
+    _WhichOneofReturnType__ostemplate: _TypeAlias = _typing.Literal["ostemplate"]  # noqa: Y015
+    _WhichOneofArgType__ostemplate: _TypeAlias = _typing.Literal["_ostemplate", b"_ostemplate"]  # noqa: Y015
+    _WhichOneofReturnType__port: _TypeAlias = _typing.Literal["port"]  # noqa: Y015
+    _WhichOneofArgType__port: _TypeAlias = _typing.Literal["_port", b"_port"]  # noqa: Y015
+    _WhichOneofReturnType__runtime: _TypeAlias = _typing.Literal["runtime"]  # noqa: Y015
+    _WhichOneofArgType__runtime: _TypeAlias = _typing.Literal["_runtime", b"_runtime"]  # noqa: Y015
+    _WhichOneofReturnType__storage: _TypeAlias = _typing.Literal["storage"]  # noqa: Y015
+    _WhichOneofArgType__storage: _TypeAlias = _typing.Literal["_storage", b"_storage"]  # noqa: Y015
+    _WhichOneofReturnType__swap: _TypeAlias = _typing.Literal["swap"]  # noqa: Y015
+    _WhichOneofArgType__swap: _TypeAlias = _typing.Literal["_swap", b"_swap"]  # noqa: Y015
+    _WhichOneofReturnType__vlan: _TypeAlias = _typing.Literal["vlan"]  # noqa: Y015
+    _WhichOneofArgType__vlan: _TypeAlias = _typing.Literal["_vlan", b"_vlan"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bridge) -> _WhichOneofReturnType__bridge | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cores) -> _WhichOneofReturnType__cores | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__disk_size) -> _WhichOneofReturnType__disk_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__image) -> _WhichOneofReturnType__image | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__memory) -> _WhichOneofReturnType__memory | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__network) -> _WhichOneofReturnType__network | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ostemplate) -> _WhichOneofReturnType__ostemplate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__port) -> _WhichOneofReturnType__port | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__runtime) -> _WhichOneofReturnType__runtime | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__storage) -> _WhichOneofReturnType__storage | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__swap) -> _WhichOneofReturnType__swap | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__vlan) -> _WhichOneofReturnType__vlan | None: ...
+
+Global___AppConfig: _TypeAlias = AppConfig  # noqa: Y015
+
+@_typing.final
 class LastBackup(_message.Message):
     """The newest backup of an app that can be restored."""
 

@@ -302,12 +302,7 @@ class DeployAppRequest(_message.Message):
     host, nor one in use (409); for users it lies in a subnet of GET /api/proxmox/networks.
     """
     @_builtins.property
-    def config(self) -> _struct_pb2.Struct:
-        """memory (MB), cores, disk_size (GB), swap (MB), ostemplate, storage, runtime (compose, oci or auto), image, port,
-        network (dhcp or static: the next free address of the network's subnet), bridge, vlan (1-4094). Which bridges,
-        VLANs and subnets users may choose says GET /api/proxmox/networks; administrators may choose any.
-        """
-
+    def config(self) -> _struct_pb2.Struct: ...
     @_builtins.property
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Values of the catalog item's inputs, and further variables for its main service. ********, as secret values of apps

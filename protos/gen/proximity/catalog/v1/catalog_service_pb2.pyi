@@ -388,7 +388,7 @@ class PreviewItemRequest(_message.Message):
     def environment(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
     def config(self) -> _struct_pb2.Struct:
-        """As for a deployment: memory, cores, disk_size, swap, runtime, image, port, storage and so on."""
+        """As for a deployment."""
 
     def __init__(
         self,

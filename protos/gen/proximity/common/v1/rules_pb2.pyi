@@ -46,6 +46,8 @@ class Rules(_message.Message):
     VALUES_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
     PATTERN_TEXT_FIELD_NUMBER: _builtins.int
+    PROPERTIES_FIELD_NUMBER: _builtins.int
+    ENTRY_FORMAT_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """The field must be present and, for strings, not empty."""
     min: _builtins.float
@@ -63,7 +65,7 @@ class Rules(_message.Message):
     secret: _builtins.bool
     """The value is a secret: it is never logged, shown or used as an example."""
     format: _builtins.str
-    """Format for the documentation: email, uri, ipv4, hostname, cidr."""
+    """Format of a text: email, uri, ip, cidr; for the documentation also address and ssh_address."""
     example: _builtins.str
     """An example for the documentation, as JSON."""
     lines: _builtins.bool
@@ -80,6 +82,10 @@ class Rules(_message.Message):
     """Full name of the message that describes an element of a google.protobuf.ListValue, for the documentation."""
     pattern_text: _builtins.str
     """What the pattern demands, in words that follow the value in a refusal: "must be a host name". Required with it."""
+    properties: _builtins.str
+    """Full name of the message whose fields a google.protobuf.Struct may have, for the documentation."""
+    entry_format: _builtins.str
+    """Format of the texts that are the values of a google.protobuf.Struct, for the documentation."""
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The values of an answer's text that this release knows. A later release may add to them, so clients go on with an
@@ -106,10 +112,12 @@ class Rules(_message.Message):
         values: _abc.Iterable[_builtins.str] | None = ...,
         items: _builtins.str = ...,
         pattern_text: _builtins.str = ...,
+        properties: _builtins.str = ...,
+        entry_format: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "example", b"example", "format", b"format", "in", b"in", "items", b"items", "lines", b"lines", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "null_clears", b"null_clears", "null_entries", b"null_entries", "null_refused", b"null_refused", "pattern", b"pattern", "pattern_text", b"pattern_text", "required", b"required", "secret", b"secret", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "entry_format", b"entry_format", "example", b"example", "format", b"format", "in", b"in", "items", b"items", "lines", b"lines", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "null_clears", b"null_clears", "null_entries", b"null_entries", "null_refused", b"null_refused", "pattern", b"pattern", "pattern_text", b"pattern_text", "properties", b"properties", "required", b"required", "secret", b"secret", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
     _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
