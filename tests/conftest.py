@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from tests.databases import make_databases_cheap
+
 hypothesis.settings.register_profile("steady", deadline=None, max_examples=50)  # time belongs in benchmarks
 hypothesis.settings.load_profile("steady")
+make_databases_cheap()
 
 if TYPE_CHECKING:
     from tests.e2e.stack import RunningStack
@@ -51,7 +54,8 @@ def server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="proximity-pg-"))
     folder.chmod(0o755)
     running = get_server(folder / "data", cleanup_mode="stop")
-    for name in ("fsync", "synchronous_commit", "full_page_writes"):  # it need not survive the machine
+    # It need not survive the machine, and its thousand small databases are gone before they need a vacuum.
+    for name in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
         running.psql(f"ALTER SYSTEM SET {name} = off")
     running.psql("SELECT pg_reload_conf()")
     yield running.get_uri()

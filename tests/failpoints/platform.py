@@ -52,6 +52,7 @@ from tests.failpoints.crashing import CrashingStore
 from tests.failpoints.wire import LocalClients
 from tests.fakes.auth import FakeUsers
 from tests.fakes.catalog import FakeCatalog
+from tests.fakes.inline import InlineDatabase
 from tests.fakes.instant_proxmox import InstantContainerAccess, InstantContainerHandlers, InstantFleet
 from tests.fakes.inventory import build_parts
 from tests.pvesim.instant import InstantProxmox
@@ -136,11 +137,14 @@ class Platform:
     async def settle(self) -> None:
         """Let workers that do not die end everything."""
         for _ in range(_ROUNDS):
+            is_idle = True
             for desk in self.desks.values():
-                await desk.let_time_pass()
-                await desk.run(desk.make_store())
+                if await desk.count_unfinished():
+                    is_idle = False
+                    await desk.let_time_pass()
+                    await desk.run(desk.make_store())
             self.proxmox.run_tasks()
-            if not any([await desk.count_unfinished() for desk in self.desks.values()]):
+            if is_idle:
                 return
         raise AssertionError(f"operations do not end: {await self.describe_operations()}")
 
@@ -300,4 +304,4 @@ async def open_platform(
 
 def _open_database(migrated: Path, folder: Path, service: str) -> Database:
     shutil.copy(migrated / f"p-{service}.sqlite3", folder / f"p-{service}.sqlite3")
-    return Database(create_engine(f"sqlite:///{folder}/p.sqlite3", service=service), threads=2)
+    return InlineDatabase(create_engine(f"sqlite:///{folder}/p.sqlite3", service=service))

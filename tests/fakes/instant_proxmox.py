@@ -22,6 +22,7 @@ from services.inventory.proxmox.container_access import SshOrConsoleAccess, desc
 from services.inventory.proxmox.fleet import Fleet, make_access
 from services.inventory.proxmox.refusals import translate
 from services.inventory.proxmox.ssh import Shells, SshKeys
+from tests.fakes.inline import InlineExecutor
 from tests.pvesim.instant import InstantProxmox
 from tests.pvesim.model.errors import ApiError
 
@@ -31,6 +32,7 @@ class InstantClient(ProxmoxClient):
 
     def __init__(self, access: Access, proxmox: InstantProxmox) -> None:
         super().__init__(access, threads=1)
+        self._threads = InlineExecutor(1)
         self._proxmox = proxmox
 
     def _send(self, method: str, path: str, params: dict[str, Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,30 +15,19 @@ from services.auth.store.api_tokens import SqlApiTokenStore
 from services.auth.store.sessions import SqlSessionStore
 from services.auth.store.tables import metadata
 from services.common.db.database import Database, create_engine
-from services.common.db.migrations import upgrade
 from services.common.identity.keys import Sealer
-from tests.store.catalog_db import make_database
+from tests.databases import copy_postgresql, copy_sqlite
 
 
 @pytest.fixture(scope="module")
 def postgresql_url(server: str) -> str:
-    url = make_database(server)
-    upgrade(url, "auth")
-    return url
-
-
-@pytest.fixture(scope="module")
-def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("auth")
-    upgrade(f"sqlite:///{folder}/p.sqlite3", "auth")
-    return folder / "p-auth.sqlite3"
+    return copy_postgresql("auth", server)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_file"), tmp_path)
-        url = f"sqlite:///{tmp_path}/p.sqlite3"
+        url = copy_sqlite("auth", tmp_path)
     else:
         url = request.getfixturevalue("postgresql_url")
     database = Database(create_engine(url, service="auth"), threads=8)

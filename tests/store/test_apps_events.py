@@ -16,7 +16,7 @@ from services.apps.usecases.events import parse_event_id
 from services.common.db.database import Database
 from services.common.messaging.bus import Bus
 from tests.fakes.apps_platform import Platform, platform  # noqa: F401 - a fixture
-from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
+from tests.store.apps_db import db  # noqa: F401 - fixture
 from tests.store.nats_server import nats  # noqa: F401 - a fixture
 
 LIMIT_S = 300.0

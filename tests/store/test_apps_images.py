@@ -11,7 +11,7 @@ from services.apps.domain.errors import StepFailedError
 from services.apps.store.tables import upgrades
 from services.common.core.errors import DomainError, PreconditionError
 from tests.fakes.apps_platform import Platform, platform  # noqa: F401 - fixtures
-from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
+from tests.store.apps_db import db  # noqa: F401 - fixture
 
 
 @pytest.mark.parametrize(

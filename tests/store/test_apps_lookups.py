@@ -24,7 +24,7 @@ from services.common.identity.keys import Sealer
 from tests.bench.seeding import Seeder, app_id_of, insert_rows
 from tests.fakes.catalog import FakeCatalog
 from tests.fakes.containers import FakeContainers
-from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
+from tests.store.apps_db import db  # noqa: F401 - fixture
 
 SECRET = "k" * 40
 COUNT = 1100

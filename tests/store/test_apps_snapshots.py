@@ -20,7 +20,7 @@ from services.apps.usecases.snapshot_cleanup import drop_left_snapshots
 from services.apps.usecases.update_app import RequestedChanges, update_app
 from tests.fakes.app_upgrades import deploy, list_messages, read_definition, read_what_runs, settle, upgrade
 from tests.fakes.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
-from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
+from tests.store.apps_db import db  # noqa: F401 - fixture
 
 LIGHT = {"THEME": "light"}
 

@@ -34,11 +34,11 @@ from services.common.rpc.interceptors.audit import OutboxAudit
 from services.common.rpc.interceptors.authorization import Guard
 from services.common.rpc.server import add_service, create_server
 from services.common.rpc.server_context import ServerContext
-from tests.store.backups_db import db, migrated_file, migrated_url
-from tests.store.catalog_db import make_database
+from tests.databases import make_database
+from tests.store.backups_db import db
 from tests.unit.backups.platform import build_platform, call_of
 
-__all__ = ["db", "migrated_file", "migrated_url"]
+__all__ = ["db"]
 
 METADATA = sa.MetaData()
 OUTBOX, _ = define_tables(METADATA)

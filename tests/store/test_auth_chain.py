@@ -34,10 +34,9 @@ from tests.store.auth_db import (
     db,
     postgresql_url,
     sessions,
-    sqlite_file,
 )
 
-__all__ = ["accounts", "clock", "db", "postgresql_url", "sessions", "sqlite_file"]
+__all__ = ["accounts", "clock", "db", "postgresql_url", "sessions"]
 
 
 async def test_of_many_replicas_that_start_at_once_one_makes_the_signing_key(

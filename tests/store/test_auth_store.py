@@ -53,11 +53,10 @@ from tests.store.auth_db import (
     db,
     postgresql_url,
     sessions,
-    sqlite_file,
     tokens,
 )
 
-__all__ = ["accounts", "clock", "db", "postgresql_url", "sessions", "sqlite_file", "tokens"]
+__all__ = ["accounts", "clock", "db", "postgresql_url", "sessions", "tokens"]
 
 
 async def test_the_migrations_make_the_tables_that_the_code_uses(db: Database) -> None:

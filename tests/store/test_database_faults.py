@@ -15,7 +15,7 @@ from services.common.db.database import Database, create_engine
 from services.common.db.queries import Query
 from services.common.db.transactions import DatabaseFullError
 from services.common.operations.store import NO_LIMITS
-from tests.store.catalog_db import make_database
+from tests.databases import make_database
 from tests.store.operations_queue import METADATA, TABLES, Queue
 
 _COUNTS = sa.Table(

@@ -27,7 +27,7 @@ from services.common.db.database import create_engine
 from services.common.identity.keys import Sealer, make_service_keys
 from services.common.process.runtime import close_runtime
 from services.inventory.store.tables import hosts, settings, vmids
-from tests.store.catalog_db import make_database
+from tests.databases import make_database
 from tests.store.django_database import PASSWORD, copy_to_postgresql, make_django_database
 
 SECRET_KEY = "the key that is of this test alone"

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from services.common.core.config import ConfigError, read_settings
 from services.common.core.errors import InvalidError
 from services.common.db.database import Database, create_engine
-from services.common.db.migrations import upgrade
 from services.common.identity.keys import Sealer
 from services.inventory.config import InventorySettings
 from services.inventory.domain.entities import NewHost, Node, Secrets
@@ -26,14 +25,15 @@ from services.inventory.domain.errors import (
 )
 from services.inventory.server import add_first_host
 from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore, hosts
-from tests.store.catalog_db import make_database
+from tests.databases import copy_postgresql, copy_sqlite
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path}/p.sqlite3" if is_sqlite else make_database(request.getfixturevalue("server"))
-    await asyncio.to_thread(upgrade, url, "inventory")
+    if request.param == "sqlite":
+        url = copy_sqlite("inventory", tmp_path)
+    else:
+        url = copy_postgresql("inventory", request.getfixturevalue("server"))
     database = Database(create_engine(url, service="inventory"))
     yield database
     await database.close()

@@ -17,10 +17,10 @@ from services.common.db.probe import measure_database
 from services.common.messaging.bus import Bus, Message
 from services.common.messaging.consumer import measure_messaging
 from services.common.messaging.streams import JOBS
-from tests.store.backups_db import db, migrated_file, migrated_url
+from tests.store.backups_db import db
 from tests.store.nats_server import nats
 
-__all__ = ["db", "migrated_file", "migrated_url", "nats"]
+__all__ = ["db", "nats"]
 LIMIT_S = 300.0
 
 

@@ -12,7 +12,7 @@ from deploy.migration import import_tables, is_declared
 from services.common.db.database import create_engine
 from services.common.db.migrations import upgrade
 from services.registry import SERVICES
-from tests.store.catalog_db import make_database
+from tests.databases import make_database
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])

@@ -12,7 +12,7 @@ import pytest
 from services.common.core.clock import now
 from services.common.db.database import Database, create_engine
 from services.common.operations.queries import OperationLimits
-from tests.store.catalog_db import make_database
+from tests.databases import make_database
 from tests.store.operations_queue import LOUD, METADATA, OPERATION, QUIET, TABLES, Nothing, Queue  # noqa: F401 - fixtures
 
 

@@ -14,7 +14,7 @@ from tests.fakes.app_updates import deploy_running, update
 from tests.fakes.app_upgrades import deploy, upgrade
 from tests.fakes.apps_platform import Platform, asked, platform  # noqa: F401 - fixtures
 from tests.fakes.apps_service import Service, service  # noqa: F401 - fixtures
-from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
+from tests.store.apps_db import db  # noqa: F401 - fixture
 
 DOCKER = ["install_docker", "push_compose", "pull_images", "compose_up"]
 DEPLOY = ["reserve_vmid", "create_container", "start_container", *DOCKER, "probe"]

@@ -16,7 +16,7 @@ from services.common.db.database import Database, create_engine
 from services.common.messaging import outbox as outbox_module
 from services.common.messaging.bus import Bus, Message
 from services.common.messaging.outbox import Relay, add_messages, define_tables
-from tests.store.catalog_db import make_database
+from tests.databases import make_database
 
 METADATA = sa.MetaData()
 OUTBOX, INBOX = define_tables(METADATA)

@@ -19,7 +19,7 @@ from services.common.db.database import create_engine
 from services.common.db.migrations import upgrade
 from services.inventory.store.tables import settings
 from services.registry import SERVICES
-from tests.store.catalog_db import make_database
+from tests.databases import make_database
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.fakes.unmanaged_apps import (
     replace_by_stranger,
     strip,
 )
-from tests.store.apps_db import db, templates  # noqa: F401 - fixtures
+from tests.store.apps_db import db  # noqa: F401 - fixture
 
 
 async def test_a_mark_that_comes_back_ends_the_condition(service: Service) -> None:  # noqa: F811

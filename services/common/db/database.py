@@ -33,6 +33,9 @@ from services.common.db.transactions import (
 
 T = TypeVar("T")
 
+# What was accepted outlives a power failure too; it costs a deployment less than its times differ by. The tests of this
+# process, which loses nothing but temporary files, set it to OFF: most of their time they would wait for the disk.
+SQLITE_SYNCHRONOUS = "FULL"
 _REMEMBERED_S = 8.0  # what waits is tried again sooner, and a repaired disk is in health within 10 s
 _SERVERS = re.compile(r"//([^@/]*@)?([^@/?]+,[^@/?]+)(/[^?]*)\??(.*)")
 
@@ -129,8 +132,8 @@ def _create_sqlite_engine(target: str, pool_size: int) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-        # FULL: what was accepted outlives a power failure too; it costs a deployment less than its times differ by.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        synchronous = f"synchronous={SQLITE_SYNCHRONOUS}"
+        for pragma in ("journal_mode=WAL", synchronous, "foreign_keys=ON", "busy_timeout=10000"):
             connection.execute(f"PRAGMA {pragma}")
         # SQLite's own knows ASCII only: a search would miss `Größe` that PostgreSQL finds. No index is over it.
         connection.create_function("lower", 1, _lower, deterministic=True)

@@ -14,9 +14,9 @@ from services.clients.apps.interface import Apps
 from services.clients.apps.values import AppHold, AppProbeTarget, ProgressReport, RestoreBesideOrder
 from services.common.core.errors import BusyError, NotFoundError
 from services.common.db.database import Database, create_engine
-from services.common.db.migrations import upgrade
 from services.common.identity.tokens import User
 from tests.contract.clients.wire import serve
+from tests.databases import copy_sqlite
 from tests.fakes.apps import APP, FakeApps
 from tests.fakes.apps_platform import platform
 from tests.fakes.apps_service import Service, service
@@ -32,9 +32,7 @@ REPORT = ProgressReport(
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    url = f"sqlite:///{tmp_path}/p.sqlite3"
-    upgrade(url, "apps")
-    database = Database(create_engine(url, service="apps"))
+    database = Database(create_engine(copy_sqlite("apps", tmp_path), service="apps"))
     yield database
     await database.close()
 

@@ -15,8 +15,8 @@ from services.clients.auth.interface import Users
 from services.clients.auth.lookup import has_user
 from services.clients.auth.values import Quota, UserFacts
 from services.common.core.errors import NotFoundError
-from services.common.db.migrations import upgrade
 from tests.contract.clients.wire import serve
+from tests.databases import copy_sqlite
 from tests.fakes.auth import FakeUsers
 from tests.fakes.auth_server import make_settings, run
 
@@ -46,7 +46,7 @@ async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "fake":
         yield make_fake()
         return
-    upgrade(f"sqlite:///{tmp_path}/p.sqlite3", "auth")
+    copy_sqlite("auth", tmp_path)
     async with (
         run(make_settings(tmp_path)) as auth,
         serve(tmp_path / "wire", DESCRIPTOR, auth.auth.internal, callers=["apps"]) as clients,

@@ -18,9 +18,9 @@ from services.clients.inventory.values import Ref
 from services.common.core.clock import now
 from services.common.core.errors import NotFoundError
 from services.common.db.database import Database, create_engine
-from services.common.db.migrations import upgrade
 from services.common.rpc.client import Clients
 from tests.contract.clients.wire import serve
+from tests.databases import copy_sqlite
 from tests.fakes.apps import APP
 from tests.fakes.backups import FakeBackups
 from tests.fakes.containers import FakeContainers
@@ -93,9 +93,7 @@ async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     if request.param == "fake":
         yield make_fake()
         return
-    url = f"sqlite:///{tmp_path}/p.sqlite3"
-    upgrade(url, "backups")
-    db = Database(create_engine(url, service="backups"))
+    db = Database(create_engine(copy_sqlite("backups", tmp_path), service="backups"))
     platform = build_platform(db)
     async with serve(tmp_path / "wire", DESCRIPTOR, platform.internal, callers=["apps"]) as clients:
         yield make_real(platform, clients["apps"])

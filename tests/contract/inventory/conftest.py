@@ -11,13 +11,13 @@ import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.db.database import Database, create_engine
-from services.common.db.migrations import upgrade
 from services.common.rpc.call import Call
 from services.inventory.domain.entities import Host, NewHost, Secrets
 from services.inventory.handlers.containers import ContainerHandlers
 from services.inventory.handlers.hosts import HostHandlers
 from services.inventory.proxmox.container_access import SshOrConsoleAccess
 from services.inventory.proxmox.fleet import Fleet
+from tests.databases import copy_sqlite
 from tests.e2e.simulators import list_rejected
 from tests.fakes.inventory import InventoryParts, build_real_parts
 from tests.unit.pvesim.sim import Running, start
@@ -140,9 +140,7 @@ def access() -> dict[str, Any]:
 async def inventory(
     sim: Running, tmp_path: Path, secrets: Secrets, access: dict[str, Any]
 ) -> AsyncIterator[Inventory]:
-    url = f"sqlite:///{tmp_path}/p.sqlite3"
-    upgrade(url, "inventory")
-    db = Database(create_engine(url, service="inventory"))
+    db = Database(create_engine(copy_sqlite("inventory", tmp_path), service="inventory"))
     parts = build_real_parts(db)
     host = await parts.hosts.add_host(make_host(sim, "default", secrets=secrets, **access))
     yield Inventory(

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from tests.fakes.apps_platform import platform
 from tests.fakes.apps_service import service
-from tests.store.apps_db import db, templates
+from tests.store.apps_db import db
 
-__all__ = ["db", "platform", "service", "templates"]
+__all__ = ["db", "platform", "service"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from services.common.db.database import Database
-from tests.store.backups_db import db, migrated_file, migrated_url
+from tests.store.backups_db import db
 from tests.unit.backups.platform import Platform, build_platform
 
-__all__ = ["db", "migrated_file", "migrated_url"]
+__all__ = ["db"]
 
 
 @pytest.fixture
