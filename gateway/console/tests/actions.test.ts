@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { control, useBrowser, type Tab } from "./browser";
+import { control, URL, useBrowser, type Tab } from "./browser";
 
 const browser = useBrowser();
 
@@ -10,6 +10,11 @@ async function choose(tab: Tab, item: string): Promise<void> {
 }
 async function waitForState(tab: Tab, word: string): Promise<void> {
   await tab.page.locator(".state .badge", { hasText: word }).waitFor();
+}
+
+async function readCsrf(tab: Tab): Promise<Record<string, string>> {
+  const cookie = (await tab.context.cookies()).find((each) => each.name.endsWith("csrftoken"));
+  return { "x-csrftoken": cookie?.value ?? "" };
 }
 
 test("an app is updated, taken back, moved, cloned and deleted", async () => {
@@ -104,10 +109,28 @@ test("a policy is made, refused at its field, previewed before and after, and de
   await dialog.getByRole("button", { name: "Save" }).click();
   await page.getByText(/runs at least 12 hours apart/).waitFor();
   await tab.look("policies-light-1280");
-  await page.getByRole("button", { name: "Edit" }).click();
+
+  const created = await page.request.post(`${URL}/api/auth/users`, { data: { username: "dora", password: "Dora-Walks-2026" }, headers: await readCsrf(tab) });
+  expect(created.ok()).toBe(true);
+  const hers = await browser.open({ viewport: { width: 390, height: 844 } });
+  await hers.signIn("/backups?tab=policies&edit=new", "dora", "Dora-Walks-2026");
+  const own = hers.page.getByRole("dialog");
+  hers.expected.push(/400/);
+  await own.getByLabel("Name").fill("mine");
+  await own.getByLabel("Schedule").selectOption("hourly"); // more often than she may
+  await own.getByRole("button", { name: "Save" }).click();
+  await own.locator("[aria-invalid=true]").first().waitFor();
+  await own.getByLabel("Schedule").selectOption("daily");
+  await hers.look("policy-user-light-390");
+  await own.getByRole("button", { name: "Save" }).click();
+  await hers.page.getByRole("heading", { name: "mine" }).waitFor();
+  await hers.look("policies-user-light-390");
+  await hers.close();
+
+  await page.getByRole("button", { name: "Edit" }).first().click();
   await dialog.getByRole("button", { name: "Delete…" }).click();
   await page.getByLabel("Type every-night to confirm").fill("every-night");
   await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
-  await page.getByText("No policies yet").waitFor();
+  await page.getByText("every-night").waitFor({ state: "detached" });
   await tab.close();
 });

@@ -55,6 +55,7 @@ test("an app lives: store, deployment with its steps, credentials, backup, resto
   await choose("Restore as a new app…");
   await dialog.getByLabel("Host name of the new app").fill("life-03");
   await dialog.getByLabel("Node").selectOption({ index: 1 });
+  await dialog.getByText("Place", { exact: true }).waitFor(); // where it would be
   await tab.look("restore-beside-light-1280");
   await dialog.getByRole("button", { name: "Restore", exact: true }).click();
   await dialog.waitFor({ state: "hidden" });

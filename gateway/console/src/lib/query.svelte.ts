@@ -53,6 +53,17 @@ export class Query<T> implements Source<T> {
   }
 }
 
+/** Wait within a query, for somebody who types: when it is called again meanwhile, this call ends here. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = window.setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("cancelled", "AbortError"));
+    });
+  });
+}
+
 /** Call now and then while the tab is visible; what is returned ends it. */
 export function repeat(ms: number, work: () => unknown): (() => void) | undefined {
   if (!ms) return;

@@ -73,10 +73,13 @@ function listNames(names: readonly string[]): string {
   return names.length <= NAMED ? names.join(", ") : words.andMore(names.slice(0, NAMED).join(", "), names.length - NAMED);
 }
 
-/** The apps that a policy applies to. */
-export function describeApps(policy: Policy, nameOf: (id: string) => string, nameUser: (id: number) => string): string {
+/** The apps that a policy applies to. `me`: the user who reads it. */
+export function describeApps(policy: Policy, nameOf: (id: string) => string, nameUser: (id: number) => string, me: number): string {
   const except = policy.excluded_app_ids.length > 0 ? words.exceptApps(listNames(policy.excluded_app_ids.map(nameOf))) : "";
-  if (policy.applies_to === "all") return (policy.owner_id === undefined ? words.toAll : words.toAllMine) + except;
+  if (policy.applies_to === "all") {
+    const { owner_id } = policy;
+    return (owner_id === undefined ? words.toAll : owner_id === me ? words.toAllMine : words.appsOfUsers(nameUser(owner_id))) + except;
+  }
   if (policy.applies_to === "owners") return words.appsOfUsers(listNames(policy.owner_ids.map(nameUser))) + except;
   const names = listNames(policy.app_ids.map(nameOf));
   if (!policy.new_apps) return names || words.noApp;
