@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,14 @@ async def test_two_hundred_at_once_are_done_once_each(queue: Queue) -> None:
     await asyncio.gather(*workers, return_exceptions=True)
     assert len(queue.done) == len(queue.ended) == 200
     assert set(queue.done.values()) == set(queue.ended.values()) == {1}
+
+
+async def test_what_was_written_before_the_clock_was_set_back_is_not_waited_for(queue: Queue) -> None:
+    await queue.add(3)
+    dead, waiting, ahead = await queue.claim(OperationLimits(per_node=3))
+    hour = now() + timedelta(hours=1)
+    await queue.set(dead, lease_until=hour, status="running")
+    await queue.set(waiting, lease_until=None, status="waiting", not_before=hour)
+    # The clock of its worker is ahead, and it is at work.
+    await queue.set(ahead, lease_until=now() + timedelta(seconds=98), status="running")
+    assert {one.id for one in await queue.claim(OperationLimits(per_node=3))} == {dead.id, waiting.id}

@@ -21,11 +21,16 @@ from services.backups.domain.policies import (
 )
 from services.backups.domain.policy_limits import PolicyLimits
 from services.backups.domain.retention import Retention
+from services.backups.domain.schedules import list_zones
 from services.backups.store.policy_runs import SqlPolicyRuns
 from services.backups.store.tables import policies, policy_limits, policy_runs
 from services.common.core.clock import Clock, now
+from services.common.core.log import get_logger
 from services.common.db.database import Database, insert_ignore
 
+log = get_logger()
+
+_FALLBACK_ZONE = "UTC"
 _ADMINISTRATORS = 0  # in `owner_id`, as a unique constraint takes two nulls for different
 _LIMITS = 1  # id of the only row of `policy_limits`
 _NAME = 60  # characters
@@ -203,6 +208,17 @@ def _render_settings(settings: PolicySettings) -> dict[str, Any]:
     }
 
 
+def _find_zone(policy_id: int, name: str) -> str:
+    """Return the zone of a policy; UTC where the zones of this installation have it no more.
+
+    Refusing the row would stop all other policies as well, and nobody could read or correct this one.
+    """
+    if name in list_zones():
+        return name
+    log.error("time_zone_unknown", policy_id=policy_id, time_zone=name, used=_FALLBACK_ZONE)
+    return _FALLBACK_ZONE
+
+
 def _policy_of_row(row: sa.Row[Any]) -> BackupPolicy:
     scope = PolicyScope(
         applies_to=AppliesTo(row.applies_to),
@@ -214,7 +230,7 @@ def _policy_of_row(row: sa.Row[Any]) -> BackupPolicy:
     settings = PolicySettings(
         name=row.name,
         schedule=row.schedule,
-        time_zone=row.time_zone,
+        time_zone=_find_zone(row.id, row.time_zone),
         window_minutes=row.window_minutes,
         jitter_minutes=row.jitter_minutes,
         order=BackupOrder(

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from nats.aio.msg import Msg
 
-from services.common.core.clock import now
+from services.common.core.clock import Clock, now
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
 from services.common.db.database import Database, UtcDateTime, insert_ignore
@@ -25,6 +25,8 @@ from services.common.messaging.bus import Bus
 log = get_logger()
 
 _CLAIM_S = 30.0  # between attempts to claim a schedule: how late a run may be, for one small query a process
+# Clocks of replicas differ by less; a later next run was written before the clock was set back, and would not come.
+_SKEW = timedelta(minutes=5)
 TABLE = "schedules"
 
 
@@ -100,9 +102,10 @@ class Periodic:
 class SqlSchedules:
     """The schedules of a service, shared by all of its processes."""
 
-    def __init__(self, db: Database, table: sa.Table) -> None:
+    def __init__(self, db: Database, table: sa.Table, *, clock: Clock = now) -> None:
         self._db = db
         self._table = table
+        self._clock = clock
 
     async def claim(self, name: str, *, interval: timedelta) -> bool:
         """Claim the run of a schedule that is due; False when it is not due or another process claimed it.
@@ -110,8 +113,11 @@ class SqlSchedules:
         Raises:
             UnavailableError: the database does not answer.
         """
-        table, current = self._table, now()
-        is_due = sa.and_(table.c.name == name, table.c.next_run_at <= current)
+        table, current = self._table, self._clock()
+        far = current + interval + _SKEW
+        is_due = sa.and_(
+            table.c.name == name, sa.or_(table.c.next_run_at <= current, table.c.next_run_at > far)
+        )
 
         def find(connection: sa.Connection) -> datetime | None:
             query = sa.select(table.c.next_run_at).where(table.c.name == name)
@@ -124,6 +130,6 @@ class SqlSchedules:
             return bool(connection.execute(query).rowcount)
 
         due_at = await self._db.read(find)  # a look without a write transaction, which SQLite has one of
-        if due_at is not None and due_at > current:
+        if due_at is not None and current < due_at <= far:
             return False
         return await self._db.write(move)

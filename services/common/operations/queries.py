@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -121,11 +122,19 @@ def _operation(row: sa.Row[Any], steps: Sequence[OperationStep]) -> Operation:
 
 RUNNABLE = ("queued", "running", "waiting", "undoing")
 _CURRENT = sa.bindparam("current", type_=UtcDateTime)
+_FAR = sa.bindparam("far", type_=UtcDateTime)
+# Longer than every lease and delay (12.5 minutes): a later time was written before the clock was set back.
+_PLAUSIBLE = timedelta(minutes=15)
+
+
+def bind_times(current: datetime) -> dict[str, datetime]:
+    """Return the parameters of the query of `find_next`."""
+    return {"current": current, "far": current + _PLAUSIBLE}
 
 
 @cache  # workers ask all the time, and to put it together costs as much as to run it
 def find_next(operations: sa.Table, kinds: frozenset[str] | None, limits: OperationLimits) -> sa.Select[Any]:
-    """The query for the id of the operation that is next at `:current`, of one of these kinds or of any.
+    """The query for the id of the operation that is next, of one of these kinds or of any; with `bind_times`.
 
     Among those that may run, it is one that has begun, then of the user with the fewest running ones, then the oldest.
     One that is being undone goes before all others and is bound by no limit: it frees what it holds. Nor is one whose
@@ -138,8 +147,12 @@ def find_next(operations: sa.Table, kinds: frozenset[str] | None, limits: Operat
         operations.c.finished_at.is_(None),
         operations.c.delegated.is_(False),
         operations.c.status.in_(RUNNABLE),
-        operations.c.not_before <= _CURRENT,
-        sa.or_(operations.c.lease_until.is_(None), operations.c.lease_until < _CURRENT),
+        sa.or_(operations.c.not_before <= _CURRENT, operations.c.not_before > _FAR),
+        sa.or_(
+            operations.c.lease_until.is_(None),
+            operations.c.lease_until < _CURRENT,
+            operations.c.lease_until > _FAR,
+        ),
         sa.or_(unbound, *_within(operations, limits)),
     ]
     if kinds is not None:
@@ -176,7 +189,7 @@ def _count_running(operations: sa.Table, column: str) -> sa.Subquery:
     says = key.is_not(None) if column == "requested_by" else key != ""
     return (
         sa.select(key.label("key"), sa.func.count().label("count"))
-        .where(alias.c.finished_at.is_(None), alias.c.lease_until >= _CURRENT, says)
+        .where(alias.c.finished_at.is_(None), alias.c.lease_until.between(_CURRENT, _FAR), says)
         .group_by(key)
         .subquery()
     )

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from services.common.core.clock import now
 from services.common.db.database import Database, UtcDateTime
 from services.common.operations.model import Change, ClaimedOperation, S, Step, Workflow
-from services.common.operations.queries import OperationLimits, find_next
+from services.common.operations.queries import OperationLimits, bind_times, find_next
 from services.common.operations.tables import OperationTables, align_rows, find_place
 
 LEASE_S = 8.0  # renewed every 2 s: an operation of a dead worker goes on within it
@@ -212,7 +212,7 @@ class SqlOperationStore:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
         wanted = None if kinds is None else frozenset(kinds)
         query = find_next(operations, wanted, self._limits)
-        found = connection.execute(query, {"current": current}).scalar()
+        found = connection.execute(query, bind_times(current)).scalar()
         if found is None:
             return None
         row = connection.execute(

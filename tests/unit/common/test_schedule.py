@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -119,3 +119,38 @@ async def test_a_bug_ends_the_process_instead_of_being_repeated_unseen(db: Datab
     async with running(work, schedules=SqlSchedules(db, SCHEDULES)) as (task,):
         with pytest.raises(ZeroDivisionError):
             await asyncio.wait_for(task, 10)
+
+
+class SetClock:
+    """A clock that goes as the test says."""
+
+    def __init__(self) -> None:
+        self.time = now()
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+async def test_a_clock_that_is_set_back_stops_no_schedule(db: Database) -> None:
+    clock, minute = SetClock(), timedelta(minutes=1)
+    schedules = SqlSchedules(db, SCHEDULES, clock=clock)
+    await schedules.claim("policies", interval=minute)
+    for step in (HOUR, -HOUR, -HOUR, HOUR):
+        clock.time += step
+        assert await schedules.claim("policies", interval=minute), step
+        clock.time += minute / 2
+        assert not await schedules.claim("policies", interval=minute)
+        clock.time += minute
+        assert await schedules.claim("policies", interval=minute)
+
+
+async def test_replicas_with_clocks_90_seconds_apart_do_not_run_twice_as_often(db: Database) -> None:
+    clock, interval = SetClock(), timedelta(seconds=30)
+    behind = SqlSchedules(db, SCHEDULES, clock=clock)
+    ahead = SqlSchedules(db, SCHEDULES, clock=lambda: clock() + timedelta(seconds=90))
+    runs = 0
+    for _ in range(60):  # ten minutes
+        clock.time += timedelta(seconds=10)
+        for each in (behind, ahead):
+            runs += await each.claim("policies", interval=interval)
+    assert 18 <= runs <= 20
