@@ -13,6 +13,8 @@ from services.clients.inventory.terminals import TerminalKeys, TerminalPiece, Te
 from services.clients.inventory.values import Ref
 from services.common.operations.model import Operation
 
+# Statuses in which the container is made, marked or destroyed: it may be missing, or not carry the app's mark yet.
+_INCOMPLETE = frozenset({"deploying", "cloning", "adopting", "restoring", "removing"})
 IDLE_S = 1800.0  # a forgotten terminal is an open door, and on a shared console it makes operations wait
 
 
@@ -41,13 +43,16 @@ async def attach_terminal(
     Raises:
         AppNotFoundError: there is no such app, or it is not the owner's.
         AppStateError: the app has no container.
-        AppBusyError: an operation is under way, and users share the console with the platform.
+        AppBusyError: the container is being made or removed, or an operation is under way and users share the console
+            with the platform.
         TerminalIdleError: no key came for `idle_s` seconds.
         DomainError: as `Terminals.attach_terminal`.
     """
     app = await apps.get_app(app_id, owner=owner_filter)
     if app.vmid is None:
         raise AppStateError(f"{app.id} has no container in which a terminal could be opened")
+    if app.status in _INCOMPLETE:
+        raise AppBusyError(f"{app.id} is {app.status}; open the terminal when that has ended")
     ref = Ref(app.host_id, app.vmid, app.node)
     is_busy = await apps.find_unfinished(app.id) is not None
     pieces = terminals.attach_terminal(

@@ -91,6 +91,13 @@ async def test_a_shared_console_is_not_opened_while_an_operation_runs(service: S
         assert await anext(pieces) == pb.TerminalOutput()
 
 
+async def test_a_container_that_is_being_removed_has_no_terminal(service: Service) -> None:
+    app = await deploy_running(service)
+    await service.platform.act(app.id, "delete")
+    with pytest.raises(AppBusyError, match="is removing; open the terminal when that has ended"):
+        await anext(attach(service, Keys(pb.TerminalInput(app_id=app.id))))
+
+
 async def test_an_operation_that_begins_while_a_console_opens_closes_it(service: Service) -> None:
     app = await deploy_running(service)
     service.terminals.mode = "console"
