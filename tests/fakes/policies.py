@@ -145,12 +145,16 @@ class FakePolicies:
     async def withdraw_operation(self, operation_id: str) -> None:
         self._remove(self.backups[self._waiting.pop(operation_id)])
 
-    async def begin_delete(self, key: BackupKey, *, operation_id: str, requested_by: int) -> Backup:
+    async def begin_delete(
+        self, key: BackupKey, *, operation_id: str, requested_by: int, beside: int | None = None
+    ) -> Backup:
         if key.backup_id not in self.backups:
             raise BackupNotFoundError(f"there is no backup {key.backup_id}")
         backup = self.backups[key.backup_id]
         if backup.protected:
             raise BackupProtectedError(f"backup {backup.id} is protected")
+        if beside is not None and beside not in self.backups:
+            raise BackupNotFoundError(f"there is no backup {beside}")
         self.on_removal(backup)
         self._remove(backup)
         return backup

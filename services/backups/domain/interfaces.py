@@ -130,11 +130,20 @@ class BackupStore(Protocol):
             BackupInUseError: it is in use.
         """
 
-    async def begin_delete(self, key: BackupKey, *, operation_id: str, requested_by: int) -> Backup:
+    async def begin_delete(
+        self, key: BackupKey, *, operation_id: str, requested_by: int, beside: int | None = None
+    ) -> Backup:
         """Mark a backup deleting, add the operation and wake a worker.
 
+        Args:
+            key: the backup.
+            operation_id: of the deletion.
+            requested_by: a user.
+            beside: another backup of the app that must be restorable; None: it does not matter what is left.
+
         Raises:
-            BackupNotFoundError: there is none.
+            BackupNotFoundError: there is none, or not the other one.
+            PreconditionError: the other one cannot be restored.
             BackupProtectedError: it is protected.
             BackupInUseError: it is in use.
         """

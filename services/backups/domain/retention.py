@@ -88,10 +88,19 @@ def mark_removable(
     """Mark archives as `mark_archives`, but keep the newest one and the newest one whose restore test passed."""
     marks = mark_archives(archives, retention, zone)
     for candidates in (archives, [each for each in archives if each.is_tested]):
-        newest = max(candidates, key=lambda each: (each.made_at, each.id), default=None)
-        if newest and marks[newest.id] is Mark.REMOVE:
-            marks[newest.id] = Mark.KEEP
+        # By id too: where the clock was set back, the last one that was made is not the one with the latest time.
+        for newest in (max(candidates, key=find, default=None) for find in (_find_age, _find_id)):
+            if newest and marks[newest.id] is Mark.REMOVE:
+                marks[newest.id] = Mark.KEEP
     return marks
+
+
+def _find_age(archive: StoredArchive) -> tuple[datetime, int]:
+    return archive.made_at, archive.id
+
+
+def _find_id(archive: StoredArchive) -> int:
+    return archive.id
 
 
 def _mark_rule(periods: Sequence[tuple[int, Hashable]], count: int, marks: dict[int, Mark]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -165,13 +165,17 @@ class SqlBackupStore(BackupDepartures):
 
         return await self._begin_reading(key, request, make_state)
 
-    async def begin_delete(self, key: BackupKey, *, operation_id: str, requested_by: int) -> Backup:
+    async def begin_delete(
+        self, key: BackupKey, *, operation_id: str, requested_by: int, beside: int | None = None
+    ) -> Backup:
         """See `BackupStore.begin_delete`."""
         request = _Request(operation_id, delete_backup.KIND, f"backup/{key.backup_id}", requested_by)
 
         def write(connection: sa.Connection) -> Backup:
             backup = read_backup(connection, key, lock=True)
             check_deletable(backup)
+            if beside is not None:
+                check_restorable(read_backup(connection, replace(key, backup_id=beside), lock=True))
             state = DeleteBackupState(
                 operation_id=operation_id,
                 backup_id=backup.id,

@@ -23,7 +23,13 @@ from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.create_backup import lock_and_start
 from services.backups.usecases.preview_backup_policy import find_overdue, mark_backups, split_copies
 from services.clients.apps.values import AppHold
-from services.common.core.errors import BusyError, DomainError, NotFoundError, UnavailableError
+from services.common.core.errors import (
+    BusyError,
+    DomainError,
+    NotFoundError,
+    PreconditionError,
+    UnavailableError,
+)
 from services.common.core.log import get_logger
 
 log = get_logger()
@@ -109,7 +115,9 @@ async def start_due_backups(dependencies: BackupDependencies, *, now: datetime) 
     call, until half of the time to the next slot has passed.
     """
     count, nodes = 0, await list_nodes(dependencies)
-    for one in await list_covered_apps(dependencies, now=now):
+    covered = await list_covered_apps(dependencies, now=now)
+    # Where a node cannot make all backups before they are too late, each run must not leave out the same ones.
+    for one in sorted(covered, key=lambda one: one.run.last_slot or one.run.began_at):
         schedule = one.policy.settings.parse_schedule()
         slot = find_due_slot(schedule, one.app.app_id, after=one.run.find_start(one.policy), now=now)
         if slot is None:
@@ -146,8 +154,11 @@ async def remove_superfluous_backups(dependencies: BackupDependencies, *, now: d
     count = 0
     for policy in await list_working_policies(dependencies.policies):
         for backups in (await dependencies.policies.list_policy_backups(policy.id)).values():
-            surplus = find_superfluous(policy, backups, now=now)
-            count += await _begin_removals(dependencies, surplus, now=now)
+            for part in split_copies(backups):
+                surplus = _find_surplus(policy, part, now=now)
+                count += await _begin_removals(
+                    dependencies, surplus, newest=part[0].id if part else 0, now=now
+                )
     return count
 
 
@@ -163,17 +174,6 @@ async def announce_overdue_backups(dependencies: BackupDependencies, *, now: dat
             )
             count += 1
     return count
-
-
-def find_superfluous(policy: BackupPolicy, backups: Sequence[Backup], *, now: datetime) -> list[Backup]:
-    """Find the backups of one app, newest first, that its policy removes now."""
-    found: list[Backup] = []
-    for part in split_copies(backups):
-        if _may_remove(policy, part):
-            marks = mark_backups(policy, part)
-            found += [one for one in part if marks.get(one.id) is Mark.REMOVE]
-            found += _list_old_failures(part, now=now)
-    return found
 
 
 def render_node(app: AppHold) -> str:
@@ -224,6 +224,16 @@ async def _drop_removed_apps(
             log.info("apps_of_policy_removed", app_ids=sorted(gone), policy_id=policy.id)
 
 
+def _find_surplus(policy: BackupPolicy, backups: Sequence[Backup], *, now: datetime) -> list[Backup]:
+    """Find what a policy removes now of the backups of one app on one storage, newest first."""
+    if not _may_remove(policy, backups):
+        return []
+    marks = mark_backups(policy, backups)
+    # A test that ends before the removal may make a backup the only one that passed.
+    removed = [one for one in backups if marks.get(one.id) is Mark.REMOVE and not one.restore_test.is_running]
+    return [*removed, *_list_old_failures(backups, now=now)]
+
+
 def _may_remove(policy: BackupPolicy, backups: Sequence[Backup]) -> bool:
     # A run under way may fail: until it has ended nothing is surplus.
     if not backups or any(one.is_in_use for one in backups):
@@ -241,8 +251,9 @@ def _list_old_failures(backups: Sequence[Backup], *, now: datetime) -> Iterator[
 
 
 async def _begin_removals(
-    dependencies: BackupDependencies, backups: Sequence[Backup], *, now: datetime
+    dependencies: BackupDependencies, backups: Sequence[Backup], *, newest: int, now: datetime
 ) -> int:
+    """Begin to delete backups while `newest` is there, which a person may have deleted since it was read."""
     count = 0
     for backup in backups:
         if backup.error and now - backup.updated_at < _REMOVAL_RETRY:
@@ -250,9 +261,9 @@ async def _begin_removals(
         key = BackupKey(backup.app_id, backup.id, None)
         try:
             await dependencies.store.begin_delete(
-                key, operation_id=uuid.uuid4().hex, requested_by=backup.owner_id
+                key, operation_id=uuid.uuid4().hex, requested_by=backup.owner_id, beside=newest
             )
-        except (BusyError, NotFoundError):
-            continue  # protected, restored or deleted meanwhile
+        except (BusyError, NotFoundError, PreconditionError):
+            continue  # protected, restored or deleted meanwhile, or the newest one was
         count += 1
     return count

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from proximity.backups.v1 import policy_pb2
 
 from services.backups.store.policy_runs import BACKUP_OVERDUE
@@ -342,3 +343,47 @@ async def test_the_tick_lists_all_apps_at_once(platform: Platform) -> None:
     await start_due_backups(platform.dependencies, now=now())
     await announce_overdue_backups(platform.dependencies, now=now())
     assert (platform.apps.listings, reads.count <= 8) == (2, True), f"{reads.count} queries for 31 apps"
+
+
+async def test_the_last_backup_stays_when_a_person_deletes_the_newest_meanwhile(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await make_nights(platform, 4)
+    policies = platform.dependencies.policies
+    list_backups = policies.list_policy_backups
+
+    async def list_before_a_deletion(policy_id: int) -> Any:
+        listed = await list_backups(policy_id)
+        await platform.delete(made[-1])
+        return listed
+
+    monkeypatch.setattr(policies, "list_policy_backups", list_before_a_deletion)
+    moment = find_slot(await platform.api.get_backup_policy(_first(), _admin()), days=30)
+    assert await remove_superfluous_backups(platform.dependencies, now=moment) == 0
+    await platform.run_all()
+    assert sorted(await platform.list_all(ADMIN)) == made[:-1]
+
+
+async def test_the_newest_backup_stays_where_the_clock_was_set_back(platform: Platform) -> None:
+    made = await make_nights(platform, 3)
+    await platform.api.update_backup_policy(
+        policy_pb2.UpdateBackupPolicyRequest(policy_id=1, keep_last=1, keep_daily=0), _admin()
+    )
+    await age_policies(platform)
+    # Made at the same wall time an hour earlier than the one before.
+    await date_backup(platform, made[2], created_at=LONG_AGO + timedelta(days=40))
+    await date_backup(platform, made[1], created_at=LONG_AGO + timedelta(days=40, hours=1))
+    assert made[2] in await remove(platform)
+
+
+async def test_a_node_that_is_too_slow_leaves_out_another_app_each_time(platform: Platform) -> None:
+    platform.add_app()
+    policy = await platform.add_policy(app_ids=[APP.app_id, OTHER_APP.app_id])
+    await age_policies(platform)
+    made = []
+    for night in range(3):  # one backup in each, as if it took until the next one is nearer
+        assert await start_due_backups(platform.dependencies, now=find_slot(policy, days=night)) == 1
+        await platform.run_all()
+        newest = max(await platform.list_all(ADMIN))
+        made.append(newest in await platform.list_all(ADMIN, app_id=APP.app_id))
+    assert made in ([True, False, True], [False, True, False])
