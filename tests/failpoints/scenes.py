@@ -9,7 +9,9 @@ from typing import Any
 
 from proximity.backups.v1 import backups_service_pb2 as pb
 
+from deploy.import_django.apps import begin_import
 from services.apps.domain.changes import RemoveApp
+from services.apps.domain.entities import App
 from services.apps.domain.resources import ResourceChanges
 from services.apps.domain.values import ValueChanges
 from services.apps.usecases.adoption import adopt_container
@@ -19,8 +21,9 @@ from services.apps.usecases.destroy_orphan import destroy_orphan
 from services.apps.usecases.migrate_app import migrate_app
 from services.apps.usecases.reconcile_apps import Reconciler
 from services.apps.usecases.update_app import RequestedChanges, update_app
-from services.apps.usecases.upgrades import upgrade_app
+from services.apps.usecases.upgrades import rollback_app, upgrade_app
 from services.clients.inventory.values import Ref
+from services.common.core.clock import now
 from tests.failpoints.platform import Platform, asked, call
 from tests.pvesim.model.entities import Container
 
@@ -151,6 +154,38 @@ async def _upgrade(platform: Platform, app_id: str) -> None:
     await upgrade_app(platform.dependencies, app_id, asked())
 
 
+async def _prepare_upgraded_app(platform: Platform) -> str:
+    app_id = await _prepare_app_on_lvm(platform)
+    await _upgrade(platform, app_id)
+    await platform.settle()
+    return app_id
+
+
+async def _roll_back(platform: Platform, app_id: str) -> None:
+    await rollback_app(platform.dependencies, app_id, asked())
+
+
+async def _import(platform: Platform, _: None) -> None:
+    current = now()
+    app = App(
+        id="nginx-0000000f",
+        catalog_id="nginx",
+        name="old",
+        hostname="old-box",
+        status="adopting",
+        host_id=1,
+        node="pve1",
+        vmid=STRANGER,
+        owner_id=7,
+        runtime="adopted",
+        adopted=True,
+        created_at=current,
+        updated_at=current,
+        state_changed_at=current,
+    )
+    assert await platform.apps.add_app(app, begin_import(app, "running"))
+
+
 async def _migrate(platform: Platform, app_id: str) -> None:
     app = await platform.apps.get_app(app_id)
     await migrate_app(platform.dependencies, app.id, asked(), node="pve2")
@@ -198,6 +233,8 @@ SCENES = (
     Scene("destroy duplicate", "destroy_duplicate", _prepare_duplicate, _destroy_duplicate, final=True),
     Scene("update", "update_app", _prepare_app_on_lvm, _update),
     Scene("upgrade", "upgrade_app", _prepare_app_on_lvm, _upgrade, stride=3),
+    Scene("roll back", "rollback_app", _prepare_upgraded_app, _roll_back, stride=3),
+    Scene("import", "import_app", _prepare_nothing, _import, final=True),
     Scene("migrate", "migrate_app", _prepare_app, _migrate),
     Scene("backup", "create_backup", _prepare_app, lambda p, app_id: p.back_up(app_id), "backups"),
     Scene("restore", "restore_backup", _prepare_backup, _restore, "backups"),

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 from grpc_status import rpc_status
 
-from services.common.core.errors import DomainError, UnavailableError
+from services.common.core.errors import DomainError, ServiceUnreachableError
 from services.common.identity.tokens import Caller, User
 from services.common.rpc.call import Call
 from services.common.rpc.client import Clients
@@ -64,7 +64,7 @@ class LocalClients(Clients):
 
     def _find(self, service: str, method: str) -> Any:
         if service in self.down:
-            raise UnavailableError(f"{service} does not answer")
+            raise ServiceUnreachableError(f"{service} does not answer")
         name = snake_case(method)
         return next(getattr(one, name) for one in self.handlers[service] if hasattr(one, name))
 
