@@ -6,8 +6,12 @@
     choices    what users do and what strikes, from a seed alone
     platform   the processes, real ones: PostgreSQL, NATS, Envoy, services, two workers each, simulated Proxmox
     links      TCP connections that can be cut, held, delayed and shut
-    users      send the requests and write down every exchange (`history`)
+    users      send the requests and write down every exchange (`history`), and stay at streams and terminals (`attending`)
+    policies   of backups, whose clock is three times as fast (`hurried`, `looks`)
     blows      carry out what strikes
+    prey       operations in the middle of which something strikes
+    timeline   when each backup was made, tested and removed, and by whom
+    counts     what came up of policies, so that a storm without them is visible as such
     evidence   reads the databases, Proxmox and the API after the storm
     checks     pure functions from evidence to violations
     storm      one run from its start to its verdict

@@ -43,7 +43,9 @@ def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, action="append", help="a seed; may be given more than once")
     parser.add_argument("--count", type=int, default=3, help="how many random seeds, when none is given")
-    parser.add_argument("--seconds", type=float, default=180.0, help="how long users act in each")
+    parser.add_argument(
+        "--seconds", type=float, default=180.0, help="how long each lasts; users act in three quarters"
+    )
     parser.add_argument(
         "--outage-seconds", type=float, default=OUTAGE_S, help="how long an outage of Proxmox lasts"
     )
@@ -86,6 +88,7 @@ def _show(seed: int, verdict: Verdict, *, took: float) -> None:
         f"{verdict.silent_copies} silent copies, settled in {verdict.settled_s:.0f} s, {took:.0f} s in all"
     )
     _say(f"seed {seed}: {ends}")
+    _say(f"seed {seed}: policies: {verdict.policies.render()}")
     for reason in verdict.failures:
         _say(f"seed {seed}: failed {reason}")
     for violation in verdict.violations:

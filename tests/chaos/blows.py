@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 import requests
 
 from tests.chaos.choices import LOCKS, Blow
 from tests.chaos.platform import Platform
-from tests.chaos.topology import NODES, UNTOUCHED
+from tests.chaos.prey import Prey
+from tests.chaos.topology import NODES, UNTOUCHED, VAULT
 
 # PostgreSQL waits for its clients after SIGTERM, however long they stay.
 _END = {"postgres": signal.SIGINT}
 _PROXMOX = ("proxmox", "ssh")
+_AMBUSH_S = 0.05  # between two looks for an operation: a removal takes about a second
 _LOOK_S = 2.0  # between two looks whether the simulator still knows a fault
 _ATTACH_S, _DEAF_S = (
     0.02,
@@ -30,12 +34,19 @@ class Storm:
 
     Args:
         platform: what is struck.
+
+    Attributes:
+        deaths: `kill` or `outage`, and the operation in which it struck.
     """
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._lasting: set[asyncio.Task[None]] = set()
         self._away: set[str] = set()  # links in an outage, which no shorter blow ends
+        self._outages = 0
+        self._silences: set[asyncio.Task[None]] = set()
+        self._prey = Prey(platform.database_url)
+        self.deaths: list[tuple[str, str]] = []
 
     async def rage(self, blows: Sequence[Blow], *, began: float) -> None:
         """Carry out every blow at its time after `began` of the monotonic clock."""
@@ -48,15 +59,14 @@ class Storm:
         for task in list(self._lasting):
             task.cancel()
         await asyncio.gather(*self._lasting, return_exceptions=True)
+        self._prey.close()
         for name in self._platform.processes:
             self._platform.signal(name, signal.SIGCONT)
         for link in self._platform.links.values():
             link.heal()
             await link.start()
         await self._platform.wait_until_healthy()
-        await self._tell("DELETE", "/faults")
-        for node in NODES:
-            await self._tell("PATCH", f"/nodes/{node}", {"online": True})
+        await self._end_faults()
         await self._tell("PATCH", "/cluster", {"attach_seconds": _ATTACH_S})
         for vmid, lock in (await self._read_locks()).items():
             if lock in LOCKS:
@@ -70,27 +80,33 @@ class Storm:
                 self._platform.signal(blow.target, _END.get(blow.target, signal.SIGTERM))
             case "cut":
                 self._platform.links[blow.target].cut()
-            case "outage":
-                self._spawn(self._go_away(blow))
-            case "lock":
-                self._spawn(self._lock(blow))
-            case "deaf":
-                self._spawn(self._deafen(blow))
-            case "pause":
-                self._spawn(self._pause(blow))
-            case "hold" | "delay":
-                self._spawn(self._slow(blow))
-            case "offline":
-                self._spawn(self._take_down(blow))
-            case "fault":
-                self._spawn(self._tell("POST", "/faults", [dict(blow.rule)]))
-            case "silence":
-                self._spawn(self._silence(blow))
+            case kind:
+                task = self._spawn(self._choose_lasting(kind)(blow))
+                if kind == "silence":
+                    self._silences.add(task)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _choose_lasting(self, kind: str) -> Callable[[Blow], Coroutine[Any, Any, None]]:
+        return {
+            "outage": self._go_away,
+            "lock": self._lock,
+            "deaf": self._deafen,
+            "pause": self._pause,
+            "hold": self._slow,
+            "delay": self._slow,
+            "offline": self._take_down,
+            "fault": self._add_fault,
+            "silence": self._silence,
+            "verify": self._verify,
+            "lull": self._end_faults,
+            "ambush_kill": self._ambush,
+            "ambush_outage": self._ambush,
+        }[kind]
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._lasting.add(task)
         task.add_done_callback(self._lasting.discard)
+        return task
 
     async def _pause(self, blow: Blow) -> None:
         self._platform.signal(blow.target, signal.SIGSTOP)
@@ -117,6 +133,7 @@ class Storm:
         """Let Proxmox refuse every connection, or take them and say nothing."""
         links = [self._platform.links[name] for name in _PROXMOX]
         self._away.update(_PROXMOX)
+        self._outages += 1
         for link in links:
             if blow.target == "silent":
                 link.hold()
@@ -125,8 +142,10 @@ class Storm:
         try:
             await asyncio.sleep(blow.seconds)
         finally:
-            self._away.difference_update(_PROXMOX)
-            for link in links:
+            self._outages -= 1
+            # Another one that began meanwhile lasts longer.
+            for link in () if self._outages else links:
+                self._away.discard(link.name)
                 link.heal()
                 await link.start()
 
@@ -142,6 +161,43 @@ class Storm:
                 if not same:
                     await self._tell("POST", "/faults", [wanted])
             await asyncio.sleep(_LOOK_S)
+
+    async def _ambush(self, blow: Blow) -> None:
+        """Wait for an operation of a kind that a worker carries out, and kill that or take Proxmox away."""
+        while True:
+            is_possible = blow.kind == "ambush_kill" or not self._away
+            found = await asyncio.to_thread(self._prey.find, blow.target, blow.kind) if is_possible else None
+            if found is not None:
+                break
+            await asyncio.sleep(_AMBUSH_S)
+        operation, pid = found
+        if blow.kind == "ambush_outage":
+            self.deaths.append(("outage", operation))
+            await self._go_away(replace(blow, target="refused"))
+            return
+        for process in self._platform.processes.values():
+            if process.pid == pid:
+                os.kill(pid, signal.SIGKILL)
+                self.deaths.append(("kill", operation))
+
+    async def _add_fault(self, blow: Blow) -> None:
+        await self._tell("POST", "/faults", [dict(blow.rule)])
+
+    async def _end_faults(self, _: Blow | None = None) -> None:
+        for task in self._silences:  # they would demand theirs again
+            task.cancel()
+        self._silences.clear()
+        await self._tell("DELETE", "/faults")
+        for node in NODES:
+            await self._tell("PATCH", f"/nodes/{node}", {"online": True})
+
+    async def _verify(self, _: Blow) -> None:
+        """Have the Proxmox Backup Server verify every archive that it has."""
+        with contextlib.suppress(requests.RequestException):
+            state = await asyncio.to_thread(self._platform.ask_simulator, "GET", "/state")
+            for volume in state["volumes"]:
+                if volume["volid"].startswith(f"{VAULT}:") and not volume.get("verification"):
+                    await self._tell("PATCH", "/volumes", {"volid": volume["volid"], "verification": "ok"})
 
     async def _deafen(self, blow: Blow) -> None:
         """Take SSH away, so that commands go through consoles, and let those lose what is typed first."""

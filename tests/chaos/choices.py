@@ -26,9 +26,18 @@ ACTIONS: Mapping[str, int] = {
     "resend": 9,
     "look": 14,
     "pry": 4,
-    "schedule": 5,
+    "protect": 2,
+    "watch": 5,
+    "terminal": 6,
+    "reschedule": 3,
 }
-_ADMINISTRATORS = frozenset({"adopt", "schedule"})
+# What concerns one backup and needs no further choice: method, end of the path, body.
+ON_BACKUPS: Mapping[str, tuple[str, str, dict[str, Any] | None]] = {
+    "delete_backup": ("DELETE", "", None),
+    "test_backup": ("POST", "/test", {}),
+    "protect": ("PATCH", "", {"protected": True}),
+}
+_ADMINISTRATORS = frozenset({"adopt", "reschedule"})
 BLOWS: Mapping[str, int] = {
     "kill": 26,
     "pause": 14,
@@ -64,6 +73,15 @@ LOCKS = ("mounted", "fstrim")
 OUTAGE_S, SILENCE_S = 60.0, 60.0
 _PERIOD_S = 180.0  # one outage in each, or in each three outages if those are longer
 COPIES = ("vzdump", "vzrestore", "vzclone")
+# What is waited for in ambush, and how often in a period: operations that begin by themselves and are short.
+_AMBUSHES = (
+    *(("ambush_kill", "delete_backup"),) * 4,
+    *(("ambush_kill", "test_backup"),) * 3,
+    *(("ambush_outage", "test_backup"),) * 3,
+)
+ACTING = 0.75  # of a storm; then users rest, and policies back up what they left while blows still fall
+_AWAY_S = 8.0  # longer than a lease, shorter than what the other users need to go on
+_VERIFY_S = 20.0  # between two verifications of the Proxmox Backup Server
 _PAUSE_S = (0.2, 1.2)
 _CALM_S = (1.0, 5.0)
 
@@ -102,8 +120,10 @@ class Blow:
 
     Attributes:
         at: seconds after the beginning.
-        kind: one of `BLOWS`, or `outage` or `silence` (of a copy).
-        target: the process, link or node; of an outage how Proxmox is away, `refused` or `silent`; a lock's name.
+        kind: one of `BLOWS`, or `outage`, `silence` (of a copy), `verify`, `lull`, or an ambush: `ambush_kill` kills the worker
+            of the next operation of a kind, `ambush_outage` takes Proxmox away meanwhile.
+        target: the process, link or node; of an outage how Proxmox is away, `refused` or `silent`; a lock's name; of an
+            ambush the kind of the operation.
         seconds: how long it lasts.
         rule: of `/_sim/faults`.
         pick: 0 to 1, chooses the container to lock among those that are there.
@@ -168,7 +188,8 @@ def choose_trials(
     period = max(_PERIOD_S, 3 * outage_s)
     trials: list[Blow] = []
     for number in range(max(1, int(seconds / period))):
-        begins = number * period + rng.uniform(0.1, 0.6) * min(period, seconds)
+        # In its first half, so that it ends before users do and policies have time for what they could not do.
+        begins = number * period + rng.uniform(0.1, 0.4) * min(period, seconds)
         trials.append(Blow(begins, "outage", rng.choice(("refused", "silent")), outage_s))
         for kind, target, length in (
             ("deaf", "ssh", 30.0),
@@ -178,9 +199,15 @@ def choose_trials(
             at = number * period + rng.uniform(0.0, 0.9) * min(period, seconds)
             trials.append(Blow(at, kind, target, length, pick=rng.random()))
         for kind in COPIES:
-            at = number * period + rng.uniform(0.0, 0.8) * min(period, seconds)
+            at = number * period + rng.uniform(0.0, 0.4) * min(period, seconds)
             rule = {"kind": "task_hang", "match": {"type": kind}, "times": 1, "seconds": silence_s}
             trials.append(Blow(at, "silence", "proxmox", rule=rule))
+        # Faults that wait for requests would go on for as long as nobody sends these: a lull ends them.
+        trials.append(Blow(number * period + ACTING * min(period, seconds), "lull", "proxmox"))
+        for kind, target in _AMBUSHES:
+            at = number * period + rng.uniform(0.0, 0.7) * min(period, seconds)
+            trials.append(Blow(at, kind, target, _AWAY_S))
+    trials += [Blow(_VERIFY_S * number, "verify", "proxmox") for number in range(1, int(seconds / _VERIFY_S))]
     return sorted(trials, key=lambda one: one.at)
 
 

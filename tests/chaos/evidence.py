@@ -15,6 +15,7 @@ from services.common.db.database import create_engine
 from services.inventory.store.tables import vmids
 from services.registry import SERVICES
 from tests.chaos.history import Exchange
+from tests.chaos.looks import Look
 
 Row = dict[str, Any]
 _Tables = Mapping[str, sa.Table]
@@ -46,6 +47,7 @@ _TABLES: Mapping[str, _Tables] = {
         "backups": backups_tables.backups,
         "backup_operations": backups_tables.operations,
         "backup_steps": backups_tables.tables.steps,
+        "policies": backups_tables.policies,
     },
     "auth": {"audit": audit_entries},
     "catalog": {},
@@ -61,6 +63,8 @@ class Evidence:
         outboxes: messages that wait, by service.
         poison: messages that were set aside, by service.
         audit: the entries of the audit log.
+        looks: at due runs of policies.
+        deaths: what struck operations of backups that were under way, and their ids.
         pages: what the address of a running app answered, by app; 0 when nothing.
         findings: of a reconciliation after the storm.
     """
@@ -74,6 +78,9 @@ class Evidence:
     backups: Sequence[Row] = ()
     backup_operations: Sequence[Row] = ()
     backup_steps: Sequence[Row] = ()
+    policies: Sequence[Row] = ()
+    looks: Sequence[Look] = ()
+    deaths: Sequence[tuple[str, str]] = ()
     outboxes: Mapping[str, int] = field(default_factory=dict)
     poison: Mapping[str, int] = field(default_factory=dict)
     audit: Sequence[Row] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -34,6 +35,7 @@ from deploy.local.stack import read_health
 from deploy.local.state import choose_ports, write_secret
 from services.common.core.config import read_settings
 from tests.chaos.links import Link
+from tests.chaos.looks import LOOKS, ORIGIN
 from tests.chaos.postgres import make_folder, make_postgres
 from tests.chaos.topology import NODES, TOPOLOGY
 
@@ -57,16 +59,25 @@ class Platform:
         report: is told when a process ends.
         database: `postgresql`, a server of its own that is struck too, or `sqlite`, the default of a local stack.
         way: `ssh`, with root's password, or `console`, with an API token, which opens no SSH.
+        hurried: whether policies run every 20 seconds; see `hurried`.
     """
 
     port_names: tuple[str, ...] = (*PORTS, "postgres", "http", *_LINKS)
     needed: tuple[str, ...] = ("postgres", "nats", "pvesim")  # end last
 
     def __init__(
-        self, state: Path, *, report: Callable[[str], None], database: str = "postgresql", way: str = "ssh"
+        self,
+        state: Path,
+        *,
+        report: Callable[[str], None],
+        database: str = "postgresql",
+        way: str = "ssh",
+        hurried: bool = False,
     ) -> None:
         self.database = database
         self.way = way
+        self.hurried = hurried
+        self._origin = time.time()
         self.state = state
         self.logs = state / "logs"
         self.processes: dict[str, Supervised] = {}
@@ -131,7 +142,7 @@ class Platform:
         await self._migrate(make_migration(environment))
         urls = list_nats_urls(self.settings, {"nats": ports["link-nats"]})
         for spec in list_services(environment, ports, nats_urls=urls, workers=WORKERS):
-            self._launch(spec)
+            self._launch(self._hurry(spec))
         self._launch(make_gateway(self.settings))
         await self.wait_until_healthy()
 
@@ -183,6 +194,21 @@ class Platform:
                 return
             await asyncio.sleep(0.3)
         raise PlatformError(f"not healthy after {_READY_S:g} s: {json.dumps(health)}; see {self.logs}")
+
+    @property
+    def looks(self) -> Path:
+        """The file of the looks at policies, of a hurried platform."""
+        return self.state / "looks.jsonl"
+
+    def _hurry(self, spec: Spec) -> Spec:
+        if not self.hurried or "services.backups" not in spec.arguments:
+            return spec
+        arguments = tuple(
+            "tests.chaos.hurried" if one == "services.backups" else one for one in spec.arguments
+        )
+        # All day, as a storm may come at any time.
+        more = {LOOKS: str(self.looks), ORIGIN: str(self._origin), "RESTORE_TEST_HOURS": "00:00-00:00"}
+        return dataclasses.replace(spec, arguments=arguments, environment={**spec.environment, **more})
 
     def _launch(self, spec: Spec) -> None:
         process = Supervised(spec, self.logs, report=self._report, longest_delay=1.0)

@@ -21,6 +21,7 @@ from tests.chaos.checks import check_all
 from tests.chaos.checks.audit import check_audit
 from tests.chaos.checks.events import check_events
 from tests.chaos.choices import (
+    ACTING,
     COPIES,
     OUTAGE_S,
     SILENCE_S,
@@ -30,13 +31,17 @@ from tests.chaos.choices import (
     choose_trials,
     choose_way,
 )
+from tests.chaos.counts import WHOLE_S, PolicyCounts, count_policies, list_missing
 from tests.chaos.evidence import Evidence, is_settled, read_databases
 from tests.chaos.history import History
+from tests.chaos.looks import read_looks
 from tests.chaos.platform import PASSWORD, Platform, PlatformError
-from tests.chaos.topology import NODES
+from tests.chaos.policies import add_policies, end_policies
+from tests.chaos.topology import NODES, list_foreign_archives
 from tests.chaos.users import User
 
 USERS = 5
+_OWNERS = 3  # of them who have policies
 SETTLE_S = 420.0  # besides what the last copy still says nothing
 _MOST_ACTIONS = 5000
 _LOOK_S = 1.0
@@ -57,6 +62,7 @@ class Verdict:
         blows: how many struck.
         settled_s: how long it took until nothing was under way.
         silent_copies: how many copies printed nothing for as long as was asked for, and succeeded.
+        policies: what came up of backup policies.
     """
 
     violations: tuple[str, ...]
@@ -67,6 +73,7 @@ class Verdict:
     blows: int
     settled_s: float
     silent_copies: int
+    policies: PolicyCounts
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ async def run_storm(
 
     Args:
         seed: of every choice.
-        lengths: how long users act, and how long what they meet lasts.
+        lengths: how long it lasts, and how long what users meet lasts.
         state: an empty directory; what happened is in it afterwards.
         report: is told what goes on.
         database: `postgresql` or `sqlite`.
@@ -99,7 +106,7 @@ async def run_storm(
         PlatformError: it does not start, or is not well again after the storm.
     """
     way = choose_way(seed)
-    platform = Platform(state, report=lambda _: None, database=database, way=way)
+    platform = Platform(state, report=lambda _: None, database=database, way=way, hurried=True)
     try:
         await platform.start()
         report(
@@ -115,13 +122,16 @@ async def _play(platform: Platform, seed: int, *, lengths: Lengths, report: Call
     users = [User(platform.url, history, index) for index in range(USERS)]
     for user in users:
         await user.sign_in(f"person{user.index}" if user.index else "admin", PASSWORD)
+    await add_policies(users[0], owners=[user.id for user in users[1:]][:_OWNERS])
+    for archive in list_foreign_archives():
+        await asyncio.to_thread(platform.ask_simulator, "POST", "/volumes", archive)
     before = await asyncio.to_thread(platform.ask_simulator, "GET", "/state")
     blows = _choose_blows(platform, seed, lengths)
     began = time.monotonic()
     acting = (
         user.carry_out(
             choose_actions(seed, user=user.index, count=_MOST_ACTIONS),
-            until=began + lengths.storm_s,
+            until=began + lengths.storm_s * ACTING,
             others=users,
         )
         for user in users
@@ -131,18 +141,27 @@ async def _play(platform: Platform, seed: int, *, lengths: Lengths, report: Call
     calmed = time.monotonic()
     try:
         await storm.calm()
-        await users[0].end_policy()
+        await end_policies(users[0])
         evidence = await settle(
             platform, Evidence(history=tuple(history), before=before), longest_s=SETTLE_S + lengths.silence_s
         )
         settled_s = time.monotonic() - calmed
+        looks, deaths = tuple(read_looks(platform.looks)), tuple(storm.deaths)
+        evidence = dataclasses.replace(evidence, looks=looks, deaths=deaths)
         evidence = await look_closer(platform, evidence, users[0])
     finally:
         for user in users:
             await user.close()
         history.close()
     silent = _count_silent_copies(evidence, lengths.silence_s)
-    return _judge(platform, evidence, blows=len(blows), settled_s=settled_s, silent_copies=silent)
+    return _judge(
+        platform,
+        evidence,
+        blows=len(blows),
+        settled_s=settled_s,
+        silent_copies=silent,
+        storm_s=lengths.storm_s,
+    )
 
 
 def _choose_blows(platform: Platform, seed: int, lengths: Lengths) -> list[Blow]:
@@ -211,14 +230,22 @@ async def _read_page(address: str, port: int) -> int:
 
 
 def _judge(
-    platform: Platform, evidence: Evidence, *, blows: int, settled_s: float, silent_copies: int
+    platform: Platform,
+    evidence: Evidence,
+    *,
+    blows: int,
+    settled_s: float,
+    silent_copies: int,
+    storm_s: float,
 ) -> Verdict:
     _keep(platform.state / "evidence.json", evidence)
     operations = Counter(
         f"{one['kind']} {one['status']}" for one in (*evidence.operations, *evidence.backup_operations)
     )
+    counts = count_policies(evidence)
+    missing = list_missing(counts) if storm_s >= WHOLE_S else ()
     return Verdict(
-        violations=tuple(check_all(evidence)),
+        violations=(*check_all(evidence), *missing),
         exchanges=len(evidence.history),
         accepted=sum(one.is_accepted and one.method != "GET" for one in evidence.history),
         operations=dict(sorted(operations.items())),
@@ -226,6 +253,7 @@ def _judge(
         blows=blows,
         settled_s=settled_s,
         silent_copies=silent_copies,
+        policies=counts,
     )
 
 

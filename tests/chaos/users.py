@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
-from tests.chaos.choices import Choice
+from tests.chaos.attending import follow_events, use_terminal
+from tests.chaos.choices import ON_BACKUPS, Choice
 from tests.chaos.history import METHODS, Exchange, History
 from tests.chaos.topology import ADOPTABLE, NODES
 
@@ -17,6 +19,7 @@ _TIMEOUT_S = 20.0
 _MOST_APPS = 6
 _RESTING = {"running", "stopped", "error"}
 _RESEND_AFTER_S = 0.7
+_ATTENDED = {"watch": "events", "terminal": "terminal"}
 
 
 class User:
@@ -26,6 +29,9 @@ class User:
         url: of the gateway.
         history: where exchanges go.
         index: which of the users; the first is the administrator.
+
+    Attributes:
+        policies: ids of the policies that an administrator changes now and then.
     """
 
     def __init__(self, url: str, history: History, index: int) -> None:
@@ -37,7 +43,7 @@ class User:
         self._keyed: list[Exchange] = []
         self._operations: list[tuple[str, str]] = []
         self._backups: list[tuple[str, int]] = []
-        self._policy_id = 0
+        self.policies: Sequence[int] = ()
 
     async def sign_in(self, username: str, password: str) -> None:
         """Sign in, with a new account for all but the administrator."""
@@ -68,9 +74,9 @@ class User:
         """Read something."""
         return await self._send("GET", path, action=action, subject=subject)
 
-    async def write(self, path: str, body: dict[str, Any], *, action: str) -> Exchange:
+    async def write(self, path: str, body: dict[str, Any], *, action: str, method: str = "POST") -> Exchange:
         """Write something without a key."""
-        return await self._send("POST", path, action=action, body=body)
+        return await self._send(method, path, action=action, body=body)
 
     async def _act(self, choice: Choice, others: Sequence[User]) -> None:
         match choice.action:
@@ -84,12 +90,14 @@ class User:
                 await self._look(choice)
             case "pry":
                 await self._pry(choice, others)
-            case "restore" | "restore_beside" | "delete_backup" | "test_backup":
+            case "restore" | "restore_beside" | "delete_backup" | "test_backup" | "protect":
                 await self._use_backup(choice)
             case "cancel":
                 await self._cancel(choice)
-            case "schedule":
-                await self._schedule()
+            case "reschedule":
+                await self._reschedule(choice)
+            case "watch" | "terminal":
+                await self._attend(choice)
             case _:
                 await self._change(choice)
 
@@ -98,11 +106,8 @@ class User:
             await self._look(choice)
             return
         body: dict[str, Any] = {"catalog_id": "adminer", "hostname": f"h-{choice.key}"}
-        body["config"] = {
-            "memory": 256,
-            "disk_size": 4,
-            "runtime": "oci" if choice.value % 4 == 0 else "compose",
-        }
+        runtime = "oci" if choice.value % 4 == 0 else "compose"
+        body["config"] = {"memory": 256, "disk_size": 4, "runtime": runtime}
         if choice.value % 3 == 0:
             body["node"] = NODES[choice.value % len(NODES)]
         await self._create(choice, "/apps", body)
@@ -146,11 +151,9 @@ class User:
             return
         app_id, backup_id = found
         path = f"/apps/{app_id}/backups/{backup_id}"
-        if choice.action == "delete_backup":
-            await self._send("DELETE", path, action=choice.action, subject=app_id)
-            return
-        if choice.action == "test_backup":
-            await self._send("POST", f"{path}/test", action=choice.action, subject=app_id, body={})
+        if choice.action in ON_BACKUPS:
+            method, suffix, sent = ON_BACKUPS[choice.action]
+            await self._send(method, f"{path}{suffix}", action=choice.action, subject=app_id, body=sent)
             return
         beside = choice.action == "restore_beside" and len(self._apps) < _MOST_APPS
         body: dict[str, Any] = {"new_hostname": f"r-{choice.key}"} if beside else {}
@@ -166,24 +169,25 @@ class User:
             path = f"/apps/{app_id}/operations/{operation_id}/cancel"
             await self._send("POST", path, action="cancel", subject=app_id, body={})
 
-    async def _schedule(self) -> None:
-        """Have all apps backed up in the next minute, and all but the newest backups of the policy removed."""
-        body: dict[str, Any] = {"schedule": f"{(int(time.time()) // 60 + 1) % 60} * * * *"}
-        if self._policy_id:
-            path = f"/backup-policies/{self._policy_id}"
-            await self._send("PATCH", path, action="schedule", body=body | {"enabled": True})
-            return
-        body |= {"name": "storm", "applies_to": "all", "window_minutes": 0, "keep_last": 1}
-        await self._send("POST", "/backup-policies", action="schedule", body=body)
-        listed = await self.read("/backup-policies", action="schedule")  # also where no answer came
-        if listed.status == 200:
-            self._policy_id = next((int(one["id"]) for one in listed.answer["policies"]), 0)
+    async def _reschedule(self, choice: Choice) -> None:
+        """Change how many backups a policy keeps, or show what that would remove."""
+        path = f"/backup-policies/{_pick(self.policies, choice.pick)}"
+        body: dict[str, Any] = {"keep_last": 1 + choice.value % 2}
+        if choice.value % 3:
+            await self._send("POST", f"{path}/preview", action="preview", body={})
+        else:
+            await self._send("PATCH", path, action="reschedule", body=body)
 
-    async def end_policy(self) -> None:
-        """Have no further runs."""
-        if self._policy_id:
-            path = f"/backup-policies/{self._policy_id}"
-            await self._send("PATCH", path, action="end_policy", body={"enabled": False})
+    async def _attend(self, choice: Choice) -> None:
+        """Follow the events of an app for a while, or type into a terminal in it."""
+        app = _pick(self._apps, choice.pick)
+        if app is None:
+            return
+        sent, path = time.time(), f"/apps/{app['id']}/{_ATTENDED[choice.action]}"
+        attend = follow_events if choice.action == "watch" else use_terminal
+        status, answer = await attend(self._http, path, choice.value)
+        exchange = self._describe(choice.action, "GET", path, subject=str(app["id"]), sent=sent)
+        self._note(replace(exchange, status=status, answer=answer))
 
     async def _look(self, choice: Choice) -> None:
         """Read the list, and one app with its backups."""
@@ -246,22 +250,25 @@ class User:
     ) -> Exchange:
         sent = time.time()
         status, answer = await self._request(method, path, body, key)
-        found = self._history.add(
-            Exchange(
-                user_id=self.id,
-                is_admin=self.index == 0,
-                action=action,
-                subject=subject,
-                method=method,
-                path=path,
-                body=body or {},
-                key=key,
-                sent=sent,
-                answered=time.time(),
-                status=status,
-                answer=answer,
-            )
+        exchange = self._describe(action, method, path, subject=subject, sent=sent)
+        return self._note(replace(exchange, body=body or {}, key=key, status=status, answer=answer))
+
+    def _describe(self, action: str, method: str, path: str, *, subject: str, sent: float) -> Exchange:
+        """Describe an exchange that has just ended, but for what was sent and answered."""
+        return Exchange(
+            user_id=self.id,
+            is_admin=self.index == 0,
+            action=action,
+            subject=subject,
+            method=method,
+            path=path,
+            sent=sent,
+            answered=time.time(),
+            status=0,
         )
+
+    def _note(self, exchange: Exchange) -> Exchange:
+        found = self._history.add(exchange)
         self._learn(found)
         return found
 

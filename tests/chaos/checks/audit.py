@@ -17,6 +17,9 @@ _ACTIONS = {
     "cancel": "apps.CancelOperation",
     "delete_backup": "backups.DeleteBackup",
     "test_backup": "backups.TestBackup",
+    "protect": "backups.UpdateBackup",
+    "schedule": "backups.CreateBackupPolicy",
+    "reschedule": "backups.UpdateBackupPolicy",
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tests.chaos.evidence import Evidence, Row
 from tests.chaos.history import METHODS
+from tests.chaos.timeline import find_origins
 
 _ENDS = {"succeeded", "failed", "cancelled"}
 _KINDS = {
@@ -64,11 +65,12 @@ def _check_asked(evidence: Evidence) -> Iterator[str]:
         if one.action in _KINDS and not one.is_refused
     )
     begun = Counter((one["subject"], one["kind"]) for one in evidence.operations)
+    scheduled = find_origins(evidence)
     for (subject, kind), count in begun.items():
         if kind in _KINDS.values() and count > asked[subject, kind]:
             yield f"{subject} had {count} times {kind}, asked for {asked[subject, kind]} times"
     for one in evidence.operations:
-        if one["kind"] not in _KINDS.values() and one["id"] not in keyed and not is_scheduled(evidence, one):
+        if one["kind"] not in _KINDS.values() and one["id"] not in keyed | scheduled.keys():
             yield f"{one['kind']} {one['id']} of {one['subject']} was asked for by nobody"
 
 
@@ -134,12 +136,6 @@ def _check_totals(evidence: Evidence, done: Counter[str]) -> Iterator[str]:
     for kind, limit in limits.items():
         if done[kind] > limit:
             yield f"{done[kind]} tasks {kind} succeeded for {limit} operations"
-
-
-def is_scheduled(evidence: Evidence, operation: Row) -> bool:
-    """Whether an operation of apps is a backup that a policy made: nobody requested it, and there was a policy."""
-    is_backup = operation["kind"] == "backup" and operation["requested_by"] is None
-    return is_backup and any(one.action == "schedule" and not one.is_refused for one in evidence.history)
 
 
 def list_unfinished(evidence: Evidence) -> list[Row]:

@@ -39,6 +39,8 @@ def make_operation(kind: str, operation_id: str, **values: Any) -> Row:
         "status": "succeeded",
         "error": "",
         "waiting_for": "",
+        "state": {"backup_id": 1},
+        "created_at": BEGAN,
         "finished_at": ENDED,
         "requested_by": USER,
     }

@@ -37,11 +37,11 @@ def test_a_longer_storm_begins_like_a_shorter_one() -> None:
     assert choose_blows(7, seconds=180, processes=PROCESSES, nodes=NODES)[: len(short)] == short
 
 
-def test_every_action_is_taken_and_only_the_administrator_adopts_and_schedules() -> None:
+def test_every_action_is_taken_and_only_the_administrator_adopts_and_has_policies() -> None:
     assert {one.action for one in choose_actions(7, user=0, count=500)} == set(ACTIONS)
     assert {one.action for one in choose_actions(7, user=1, count=500)} == set(ACTIONS) - {
         "adopt",
-        "schedule",
+        "reschedule",
     }
 
 
@@ -76,6 +76,12 @@ def test_every_storm_has_an_outage_silent_copies_locks_and_deaf_consoles() -> No
         assert {rule["match"]["type"] for rule in silent} == set(COPIES)
         assert {rule["seconds"] for rule in silent} == {90}
         assert [one.kind for one in trials if one.kind == "deaf"] == ["deaf"]
+        ambushes = {(one.kind, one.target) for one in trials if one.kind.startswith("ambush")}
+        assert ambushes == {
+            ("ambush_kill", "delete_backup"),
+            ("ambush_kill", "test_backup"),
+            ("ambush_outage", "test_backup"),
+        }
         assert {one.target for one in trials if one.kind == "lock"} == set(LOCKS)
     outages = [one for seed in range(50) for one in choose_trials(seed, seconds=180) if one.kind == "outage"]
     assert {one.target for one in outages} == {"refused", "silent"}

@@ -1,0 +1,98 @@
+"""What came up of backup policies in a storm, so that one without them is visible as such."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+from tests.chaos.checks.policies import list_waits
+from tests.chaos.evidence import Evidence
+from tests.chaos.timeline import NEVER, list_made
+
+WHOLE_S = 180.0
+"""Seconds from which on a storm has to meet everything; a shorter one may end before the second run."""
+
+
+@dataclass(frozen=True)
+class PolicyCounts:
+    """Numbers of backups, restore tests and deaths.
+
+    Attributes:
+        looks: complete ones at due runs.
+        runs: begun by a slot; `copies` on a second storage.
+        made: runs and copies that gave a backup.
+        waited: runs that were due and waited for something, whether or not they were begun then.
+        pruned: removed by retention.
+        tests: restore tests that were begun; `passed` and `failed` as their outcome.
+        verified: backups that a Proxmox Backup Server has verified.
+        died_in_pruning, died_in_tests: workers that were killed in a removal by retention, and in a restore test.
+        lost_in_tests: restore tests during which Proxmox went away.
+    """
+
+    looks: int
+    runs: int
+    copies: int
+    made: int
+    waited: int
+    pruned: int
+    tests: int
+    passed: int
+    failed: int
+    verified: int
+    died_in_pruning: int
+    died_in_tests: int
+    lost_in_tests: int
+
+    def render(self) -> str:
+        """Render every number with its name."""
+        return ", ".join(f"{one.name.replace('_', ' ')} {getattr(self, one.name)}" for one in fields(self))
+
+
+def count_policies(evidence: Evidence) -> PolicyCounts:
+    """Count what came up."""
+    made = list_made(evidence)
+    scheduled = [one for one in made if one.origin is not None]
+    pruned = {one.removal for one in made if one.is_pruned}
+    tests = [one for one in evidence.backup_operations if one["kind"] == "test_backup"]
+    outcomes = Counter(
+        "failed" if one["state"].get("failed_step") else "passed"
+        for one in tests
+        if one["status"] == "succeeded"
+    )
+    struck = {kind: {one for what, one in evidence.deaths if what == kind} for kind in ("kill", "outage")}
+    of_tests = {str(one["id"]) for one in tests}
+    return PolicyCounts(
+        looks=len(evidence.looks),
+        runs=sum(not one.origin.is_copy for one in scheduled if one.origin),
+        copies=sum(one.origin.is_copy for one in scheduled if one.origin),
+        made=sum(one.done < NEVER for one in scheduled),
+        waited=len(list_waits(evidence.looks)),
+        pruned=len(pruned),
+        tests=len(tests),
+        passed=outcomes["passed"],
+        failed=outcomes["failed"],
+        verified=sum(bool(one.get("verification")) for one in evidence.backups),
+        died_in_pruning=len(struck["kill"] & pruned),
+        died_in_tests=len(struck["kill"] & of_tests),
+        lost_in_tests=len(struck["outage"] & of_tests),
+    )
+
+
+_WANTED = {
+    "runs": "no run of a policy came up",
+    "copies": "no backup on a second storage came up",
+    "pruned": "no removal by retention came up",
+    "passed": "no restore test passed",
+    "verified": "no verified backup came up",
+    "died_in_pruning": "no worker died in a removal by retention",
+    "died_in_tests": "no worker died in a restore test",
+    "lost_in_tests": "Proxmox went away in no restore test",
+}
+
+
+def list_missing(counts: PolicyCounts) -> Iterator[str]:
+    """Say what a whole storm has to meet and did not."""
+    for name, sentence in _WANTED.items():
+        if not getattr(counts, name):
+            yield f"{sentence}: this storm proves nothing about it"
