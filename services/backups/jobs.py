@@ -10,6 +10,7 @@ from proximity.auth.v1 import events_pb2 as auth_events_pb2
 
 from services.backups.domain.interfaces import BackupStore
 from services.backups.domain.policy_store import Policies
+from services.backups.usecases.check_backup import start_due_checks
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.external_archives import note_external_archives, sample_storages
 from services.backups.usecases.missing_archives import note_missing_archives
@@ -131,11 +132,13 @@ def plan_retention(dependencies: BackupDependencies) -> Periodic:
 
 
 def plan_restore_tests(dependencies: BackupDependencies) -> tuple[Periodic, ...]:
-    """Plan the restore tests that policies request, and the removal of what crashed tests left."""
+    """Plan the restore tests and checks of archives that policies request, and the removal of what crashed tests left."""
 
     async def start() -> None:
         if begun := await start_due_tests(dependencies, now=now()):
             log.info("restore_tests_begun", count=begun)
+        if checked := await start_due_checks(dependencies, now=now()):
+            log.info("archive_checks_begun", count=checked)
 
     async def remove() -> None:
         if removed := await remove_stale_tests(dependencies):

@@ -21,6 +21,7 @@ from services.backups.jobs import (
     plan_storage_reading,
 )
 from services.backups.store import (
+    SqlArchiveCheckStore,
     SqlBackupStore,
     SqlPolicyStore,
     SqlRestoreTestStore,
@@ -33,6 +34,7 @@ from services.backups.store.tables import metadata
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.list_overdue_backups import list_overdue_backups
 from services.backups.workflows import (
+    check_backup,
     create_backup,
     delete_backup,
     restore_backup,
@@ -77,6 +79,7 @@ def build_workflows(
         restore_backup.KIND: restore_backup.build_workflow(apps, containers),
         restore_beside.KIND: restore_beside.build_workflow(apps),
         delete_backup.KIND: delete_backup.build_workflow(containers),
+        check_backup.KIND: check_backup.build_workflow(containers),
     }
 
 
@@ -99,6 +102,7 @@ def build_parts(settings: BackupsSettings) -> BackupsParts:
             users=GrpcUsers(runtime.clients),
             tests=SqlRestoreTestStore(runtime.db, workflows, on_message=runtime.relay.wake),
             storages=SqlStorageStore(runtime.db),
+            checks=SqlArchiveCheckStore(runtime.db, workflows, on_message=runtime.relay.wake),
             test_options=options,
         ),
         workflows=workflows,

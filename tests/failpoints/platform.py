@@ -28,7 +28,13 @@ from services.apps.workflows import plan_with
 from services.apps.workflows.steps.tools import Tools
 from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.server import build_workflows as build_backup_workflows
-from services.backups.store import SqlBackupStore, SqlPolicyStore, SqlRestoreTestStore, SqlStorageStore
+from services.backups.store import (
+    SqlArchiveCheckStore,
+    SqlBackupStore,
+    SqlPolicyStore,
+    SqlRestoreTestStore,
+    SqlStorageStore,
+)
 from services.backups.store import tables as backup_tables
 from services.backups.store.changes import apply_change, write_line
 from services.backups.usecases.context import BackupDependencies
@@ -273,6 +279,7 @@ async def open_platform(
         policies=SqlPolicyStore(databases["backups"]),
         users=FakeUsers(OWNER.id),
         tests=SqlRestoreTestStore(databases["backups"], backup_workflows),
+        checks=SqlArchiveCheckStore(databases["backups"], backup_workflows),
     )
     clients.handlers["backups"] = [BackupsInternalHandlers(dependencies)]
     desks = {

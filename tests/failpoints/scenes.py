@@ -208,6 +208,10 @@ async def _test_backup(platform: Platform, made: tuple[str, int]) -> None:
     await platform.backups.test_backup(pb.TestBackupRequest(app_id=made[0], backup_id=made[1]), call())
 
 
+async def _check_backup(platform: Platform, made: tuple[str, int]) -> None:
+    await platform.backups.check_backup(pb.CheckBackupRequest(app_id=made[0], backup_id=made[1]), call())
+
+
 def _act(action: str) -> Callable[[Platform, str], Awaitable[None]]:
     return lambda platform, app_id: platform.act(app_id, action)
 
@@ -241,5 +245,6 @@ SCENES = (
     Scene("restore beside", "restore_beside", _prepare_backup, _restore_beside),
     Scene("restore of a removed app", "restore_beside", _prepare_backup_of_removed_app, _restore_beside),
     Scene("test backup", "test_backup", _prepare_backup, _test_backup, "backups", leaves=False),
+    Scene("check backup", "check_backup", _prepare_backup, _check_backup, "backups", leaves=False),
     Scene("delete backup", "delete_backup", _prepare_backup, _delete_backup, "backups", final=True),
 )

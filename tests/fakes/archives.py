@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from services.clients.inventory.archive_values import (
     Archive,
+    ArchiveCheckOutcome,
     ArchiveListing,
     BackupStorage,
     ContainerVolume,
@@ -64,6 +65,7 @@ class FakeArchives:
         seen_by: hosts that see the archives of the others.
         offline: nodes that are down.
         plans: restores as a new container that were planned.
+        check: outcome of checks of archives; those that were checked are in `checked`.
     """
 
     def __init__(self) -> None:
@@ -97,6 +99,8 @@ class FakeArchives:
         self.networks: dict[int, NewNetwork | None] = {}
         self.architecture = "amd64"
         self.seen_by: set[int] = set()
+        self.check = ArchiveCheckOutcome(status="intact", node="pve1")
+        self.checked: list[str] = []
         self.offline: set[str] = set()
         self.plans: list[RestoreOrder] = []
 
@@ -210,6 +214,13 @@ class FakeArchives:
             required=packed.container.disk,
             omitted=tuple(one.description for one in self.unarchived),
         )
+
+    async def check_archive(self, host_id: int, archive: str, *, limit_s: int) -> ArchiveCheckOutcome:
+        self.call("check_archive")
+        if archive not in self.archives:
+            raise NotFoundError(f"there is no archive {archive}")
+        self.checked.append(archive)
+        return self.check
 
     async def plan_restore(self, order: RestoreOrder) -> RestorePlacement:
         self.call("plan_restore")

@@ -8,7 +8,7 @@ from typing import Any
 from proximity.inventory.v1 import container_service_pb2 as cs
 
 from services.common.rpc.call import Call
-from services.inventory.domain.access import Access, ExecRoute
+from services.inventory.domain.access import Access, CommandOutput, ExecRoute
 from services.inventory.domain.containers import View
 from services.inventory.domain.entities import Host
 from services.inventory.domain.errors import ContainerLockedError
@@ -96,6 +96,8 @@ class InstantContainerAccess(SshOrConsoleAccess):
         self._proxmox = proxmox
         self.outputs: dict[str, str] = {"docker volume ls": "end\n"}  # nothing is in any of them
         self.files: dict[str, tuple[bytes, int]] = {}
+        self.of_nodes: dict[str, CommandOutput] = {}
+        self.on_nodes: list[tuple[str, str]] = []
 
     async def find_route(self, client: ProxmoxApi, node: str = "", *, again: bool = False) -> ExecRoute:
         """See `SshOrConsoleAccess.find_route`."""
@@ -112,6 +114,16 @@ class InstantContainerAccess(SshOrConsoleAccess):
     async def push(self, view: View, *, path: str, content: bytes, mode: int) -> None:
         """See `SshOrConsoleAccess.push`."""
         self.files[path] = (content, mode)
+
+    async def run_on_node(
+        self, client: ProxmoxApi, node: str, argv: Sequence[str], *, timeout_s: float
+    ) -> CommandOutput:
+        """See `SshOrConsoleAccess.run_on_node`."""
+        command = " ".join(argv)
+        self.on_nodes.append((node, command))
+        return next(
+            (done for word, done in self.of_nodes.items() if word in command), CommandOutput("/dump/file", 0)
+        )
 
     async def unlock(self, view: View) -> None:
         """See `SshOrConsoleAccess.unlock`."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from tests.pvesim.api.content import render_path
 from tests.pvesim.guest import Guest, World
 from tests.pvesim.guest.node import NodeContainer
 from tests.pvesim.model.configs import render_file
-from tests.pvesim.model.entities import Container
+from tests.pvesim.model.entities import Container, Volume
 from tests.pvesim.model.reading import get_name
 from tests.pvesim.simulation import Simulation, find_guest
 
@@ -22,6 +23,7 @@ class ClusterShell:
         self._sim = simulation
         self._node = node
         self._everywhere = everywhere
+        self.locks: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -51,6 +53,17 @@ class ClusterShell:
     def find_guest(self, vmid: int) -> Guest | None:
         container = self._sim.cluster.containers.get(vmid)
         return find_guest(container) if container and self._sees(container) else None
+
+    def find_volume_path(self, volid: str) -> str | None:
+        storage = self._sim.cluster.storages.get(volid.partition(":")[0])
+        return render_path(storage, volid.partition(":")[2]) if storage else None
+
+    def find_archive(self, path: str) -> Volume | None:
+        for one in self._sim.cluster.volumes.values():
+            storage = self._sim.cluster.storages.get(one.storage)
+            if storage is not None and one.content == "backup" and render_path(storage, one.name) == path:
+                return one
+        return None
 
     def _sees(self, container: Container) -> bool:
         return self._everywhere or container.node == self._node

@@ -65,6 +65,7 @@ RPCS = (
     Rpc("backups change", "backups.BackupsService.UpdateBackup", "Change the notes of a backup, or protect it."),
     Rpc("backups preview", "backups.BackupsService.PreviewRestore", "Show what a restore would overwrite."),
     Rpc("backups test", "backups.BackupsService.TestBackup", "Test whether a backup can be restored."),
+    Rpc("backups check", "backups.BackupsService.CheckBackup", "Check whether the archive of a backup is whole."),
     Rpc("backups delete", "backups.BackupsService.DeleteBackup", "Delete a backup with its archive.",
         asks="Delete backup {backup_id} of {app_id} with its archive?"),
     Rpc("policies list", "backups.BackupsService.ListBackupPolicies", "List the policies of backups.",

@@ -9,6 +9,7 @@ from typing import Any
 from proximity.backups.v1 import backup_pb2
 from proximity.backups.v1 import backups_service_pb2 as pb
 
+from services.backups.domain.archive_checks import ArchiveCheck
 from services.backups.domain.entities import (
     GIB,
     MIB,
@@ -41,6 +42,7 @@ def parse_key(
     | pb.RestoreBackupRequest
     | pb.PreviewRestoreRequest
     | pb.TestBackupRequest
+    | pb.CheckBackupRequest
     | pb.DeleteBackupRequest,
     call: Call,
 ) -> BackupKey:
@@ -121,6 +123,18 @@ def render_backup(backup: Backup) -> backup_pb2.Backup:
         restore_test=_render_test(backup.restore_test),
         verification=backup.verification or None,
         encrypted=backup.encrypted,
+        archive_check=_render_check(backup.archive_check),
+    )
+
+
+def _render_check(check: ArchiveCheck) -> backup_pb2.ArchiveCheck:
+    return backup_pb2.ArchiveCheck(
+        status=check.status.value,
+        message=check.message,
+        started_at=render_time(check.started_at),
+        ended_at=render_time(check.ended_at),
+        duration_s=check.duration_s,
+        node=check.node,
     )
 
 

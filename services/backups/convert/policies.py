@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from proximity.backups.v1 import backups_service_pb2 as service_pb
 from proximity.backups.v1 import policy_pb2 as pb
 
+from services.backups.domain.archive_checks import VerifyFrequency
 from services.backups.domain.entities import BackupOrder
 from services.backups.domain.policies import (
     AppliesTo,
@@ -51,6 +52,7 @@ def parse_settings(request: pb.CreateBackupPolicyRequest) -> PolicySettings:
         jitter_minutes=request.jitter_minutes,
         second_storage=request.second_storage,
         test_restore=RestoreTesting(request.test_restore or RestoreTesting.NEVER),
+        verify=VerifyFrequency(request.verify or VerifyFrequency.NEVER),
         retention=Retention(**{rule: getattr(request, f"keep_{rule}") for rule in _RULES}),
         scope=PolicyScope(
             applies_to=AppliesTo(request.applies_to or AppliesTo.APPS),
@@ -73,6 +75,8 @@ def parse_changes(request: pb.UpdateBackupPolicyRequest) -> PolicyChanges:
     scope |= {"applies_to": AppliesTo(given["applies_to"])} if "applies_to" in given else {}
     if "test_restore" in given:
         settings["test_restore"] = RestoreTesting(given["test_restore"])
+    if "verify" in given:
+        settings["verify"] = VerifyFrequency(given["verify"])
     return PolicyChanges(
         settings=settings,
         order={name: given[name] for name in _ORDER if name in given},
@@ -118,6 +122,7 @@ def render_policy(policy: BackupPolicy, limits: PolicyLimits, now: datetime) -> 
         jitter_minutes=settings.jitter_minutes,
         second_storage=settings.second_storage,
         test_restore=settings.test_restore.value,
+        verify=settings.verify.value,
         owner_id=policy.owner_id,
         paused_reason=paused or None,
         enabled=settings.enabled,

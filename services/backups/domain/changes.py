@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.backups.domain.archive_checks import ArchiveCheckStatus
 from services.backups.domain.restore_tests import RecordedApp, RestoreTestStatus
 
 
@@ -92,6 +93,16 @@ class AddBackup:
 
 
 @dataclass(frozen=True)
+class EndCheck:
+    """The archive was checked, or could not be."""
+
+    backup_id: int
+    status: ArchiveCheckStatus
+    message: str = ""
+    node: str = ""
+
+
+@dataclass(frozen=True)
 class FailBackup:
     """The backup could not be made."""
 
@@ -146,6 +157,7 @@ BackupChange = (
     | RecordApp
     | NoteTestLog
     | EndTest
+    | EndCheck
     | AddBackup
     | CompleteBackup
     | FailBackup

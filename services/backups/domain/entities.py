@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from services.backups.domain.archive_checks import ArchiveCheck
 from services.backups.domain.restore_tests import RecordedApp, RestoreTest
 
 MIB = 1 << 20  # bytes: sizes are shown in binary units, as Proxmox shows them
@@ -68,6 +69,7 @@ class Backup:
         recorded: the app as it was then; None: an earlier release made the backup.
         verification: of a Proxmox Backup Server: ok, failed, or empty when it has not verified the archive.
         encrypted: with a key that only the Proxmox host has.
+        archive_check: the newest one.
     """
 
     id: int
@@ -101,6 +103,7 @@ class Backup:
     recorded: RecordedApp | None = None
     verification: str = ""
     encrypted: bool = False
+    archive_check: ArchiveCheck = field(default_factory=ArchiveCheck)
 
     @property
     def is_good(self) -> bool:

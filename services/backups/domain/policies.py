@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
+from services.backups.domain.archive_checks import VerifyFrequency
 from services.backups.domain.entities import BackupOrder
 from services.backups.domain.errors import PolicyInvalidError, ScheduleInvalidError
 from services.backups.domain.retention import Retention
@@ -94,6 +95,7 @@ class PolicySettings:
     second_storage: str = ""
     retention: Retention
     test_restore: RestoreTesting = RestoreTesting.NEVER
+    verify: VerifyFrequency = VerifyFrequency.NEVER
     scope: PolicyScope = field(default_factory=PolicyScope)
     enabled: bool = True
 

@@ -72,6 +72,20 @@ def check_testable(backup: Backup) -> None:
         check_restorable(backup)
 
 
+def check_verifiable(backup: Backup) -> None:
+    """Refuse to check a backup without an archive, or one that is being checked or deleted.
+
+    Raises:
+        ArchiveGoneError: its archive is gone.
+        BackupNotCompletedError: it was never completed.
+        BackupInUseError: it is being checked or deleted.
+    """
+    if backup.archive_check.is_running:
+        raise BackupInUseError(f"the archive of backup {backup.id} is being checked")
+    if backup.status is not BackupStatus.RESTORING:  # several may read an archive at once
+        check_restorable(backup)
+
+
 def check_deletable(backup: Backup) -> None:
     """Refuse to delete a backup that is in use, being tested or protected.
 

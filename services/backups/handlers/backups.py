@@ -11,6 +11,7 @@ from services.backups.convert import backups as convert
 from services.backups.convert import restore_previews as convert_previews
 from services.backups.handlers.policies import PolicyHandlers
 from services.backups.usecases import backups, operations
+from services.backups.usecases.check_backup import check_backup
 from services.backups.usecases.context import BackupDependencies, BackupPage
 from services.backups.usecases.create_backup import create_backup
 from services.backups.usecases.preview_restore import preview_restore
@@ -141,6 +142,17 @@ class BackupsHandlers(PolicyHandlers):
             backup_id=backup.id,
             status="running",
             message=f"Backup {backup.id} is being restored into a test container on node {backup.restore_test.node}",
+        )
+
+    async def check_backup(self, request: pb.CheckBackupRequest, call: Call) -> pb.CheckBackupResponse:
+        backup = await check_backup(
+            self._dependencies, convert.parse_requester(call), key=convert.parse_key(request, call)
+        )
+        call.add_location(f"/api/apps/{request.app_id}/backups/{backup.id}")
+        return pb.CheckBackupResponse(
+            backup_id=backup.id,
+            status="running",
+            message=f"The archive of backup {backup.id} is read on its node",
         )
 
     async def delete_backup(self, request: pb.DeleteBackupRequest, call: Call) -> pb.DeleteBackupResponse:

@@ -13,6 +13,7 @@ from proximity.backups.v1 import events_pb2
 from services.backups.domain.changes import (
     AddBackup,
     CompleteBackup,
+    EndCheck,
     EndRestore,
     EndTest,
     FailBackup,
@@ -29,7 +30,7 @@ from services.backups.domain.changes import (
 from services.backups.domain.entities import BackupStatus
 from services.backups.domain.restore_tests import RestoreTestStatus
 from services.backups.store.announcements import announce_changes
-from services.backups.store.rows import backup_of_row, render_test
+from services.backups.store.rows import backup_of_row, render_check, render_test
 from services.backups.store.tables import backups, outbox, tables
 from services.common.core.clock import now
 from services.common.core.log import get_logger
@@ -55,6 +56,8 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
     match change:
         case NoteProgress() | NoteWaiting() | NoteLeftOut() | RecordApp() | NoteTestLog() | EndTest():
             values: dict[str, Any] = _render_note(connection, change)
+        case EndCheck():
+            values = _render_check_end(connection, change)
         case LoseArchive():
             values = {"status": BackupStatus.MISSING.value, "error": change.error}
         case CompleteBackup():
@@ -156,6 +159,21 @@ def _render_note(
             return {"recorded": change.app.to_json()}
         case NoteTestLog() | EndTest():
             return _render_test_change(connection, change)
+
+
+def _render_check_end(connection: sa.Connection, change: EndCheck) -> dict[str, Any]:
+    """Render the columns of a check that ended."""
+    row = connection.execute(sa.select(backups).where(backups.c.id == change.backup_id)).one_or_none()
+    if row is None:
+        return {}
+    ended = replace(
+        backup_of_row(row).archive_check,
+        status=change.status,
+        message=change.message,
+        node=change.node,
+        ended_at=now(),
+    )
+    return render_check(ended)
 
 
 def _render_test_change(connection: sa.Connection, change: NoteTestLog | EndTest) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.backups.domain.archive_checks import VerifyFrequency
 from services.backups.domain.entities import BackupOrder
 from services.backups.domain.errors import PolicyLimitError, PolicyNameTakenError, PolicyNotFoundError
 from services.backups.domain.policies import (
@@ -200,6 +201,7 @@ def _render_settings(settings: PolicySettings) -> dict[str, Any]:
         "second_storage": settings.second_storage,
         "retention": asdict(settings.retention),
         "test_restore": settings.test_restore.value,
+        "verify": settings.verify.value,
         "applies_to": scope.applies_to.value,
         "app_ids": list(scope.app_ids),
         "owner_ids": list(scope.owner_ids),
@@ -239,6 +241,7 @@ def _policy_of_row(row: sa.Row[Any]) -> BackupPolicy:
         second_storage=row.second_storage,
         retention=Retention(**row.retention),
         test_restore=RestoreTesting(row.test_restore),
+        verify=VerifyFrequency(row.verify),
         scope=scope,
         enabled=row.enabled,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.backups.domain.archive_checks import MAX_REASON, ArchiveCheck, ArchiveCheckStatus
 from services.backups.domain.entities import Backup, BackupCopy, BackupOrder, BackupStatus
 from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey, NewBackup
@@ -146,31 +147,55 @@ def backup_of_row(row: sa.Row[Any]) -> Backup:
         recorded=RecordedApp.from_json(row.recorded),
         verification=row.verification,
         encrypted=row.encrypted,
+        archive_check=_parse_check(row.check_status, row.archive_check or {}),
     )
+
+
+def render_check(check: ArchiveCheck) -> dict[str, Any]:
+    """Render the columns of a check of an archive."""
+    details = {"message": check.message[:MAX_REASON], "node": check.node, **_render_times(check)}
+    return {"check_status": check.status.value, "archive_check": details}
+
+
+def _parse_check(status: str, details: Mapping[str, Any]) -> ArchiveCheck:
+    return ArchiveCheck(
+        status=ArchiveCheckStatus(status),
+        message=str(details.get("message") or ""),
+        node=str(details.get("node") or ""),
+        **_parse_times(details),
+    )
+
+
+def _render_times(one: ArchiveCheck | RestoreTest) -> dict[str, str]:
+    times = {"started_at": one.started_at, "ended_at": one.ended_at}
+    return {name: time.isoformat() for name, time in times.items() if time is not None}
+
+
+def _parse_times(details: Mapping[str, Any]) -> dict[str, datetime]:
+    names = ("started_at", "ended_at")
+    return {name: datetime.fromisoformat(details[name]) for name in names if details.get(name)}
 
 
 def render_test(test: RestoreTest) -> dict[str, Any]:
     """Render the columns of a restore test."""
-    times = {name: getattr(test, name) for name in ("started_at", "ended_at")}
     details = {
         "failed_step": test.failed_step,
         "message": test.message,
         "node": test.node,
         "log": list(test.log),
-        **{name: time.isoformat() for name, time in times.items() if time is not None},
+        **_render_times(test),
     }
     return {"test_status": test.status.value, "test": details}
 
 
 def _parse_test(status: str, details: Mapping[str, Any]) -> RestoreTest:
-    times = {name: details[name] for name in ("started_at", "ended_at") if details.get(name)}
     return RestoreTest(
         status=RestoreTestStatus(status),
         failed_step=str(details.get("failed_step") or ""),
         message=str(details.get("message") or ""),
         node=str(details.get("node") or ""),
         log=tuple(details.get("log") or ()),
-        **{name: datetime.fromisoformat(text) for name, text in times.items()},
+        **_parse_times(details),
     )
 
 

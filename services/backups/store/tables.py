@@ -54,6 +54,8 @@ backups = sa.Table(
     sa.Column("test", sa.JSON),
     sa.Column("verification", sa.String(20), nullable=False, server_default=""),
     sa.Column("encrypted", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("check_status", sa.String(20), nullable=False, server_default="unchecked"),
+    sa.Column("archive_check", sa.JSON),
     sa.Index("backups_of_app", "app_id", "id"),
     sa.Index("backups_of_owner", "owner_id", "id"),
     sa.Index("backups_of_policy", "policy_id", "app_id", "id"),
@@ -85,6 +87,7 @@ policies = sa.Table(
     sa.Column("jitter_minutes", sa.Integer, nullable=False, server_default="0"),
     sa.Column("test_restore", sa.String(20), nullable=False, server_default="never"),
     sa.Column("second_storage", sa.String(100), nullable=False, server_default=""),
+    sa.Column("verify", sa.String(20), nullable=False, server_default="never"),
     sa.UniqueConstraint("owner_id", "name", name="policies_owner_id_name_key"),
     sqlite_autoincrement=True,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from services.backups.domain.archive_checks import ArchiveCheckStore
 from services.backups.domain.interfaces import BackupStore
 from services.backups.domain.policy_store import PolicyStore
 from services.backups.domain.restore_test_store import RestoreTestStore
@@ -26,6 +27,7 @@ class BackupDependencies:
     users: Users
     tests: RestoreTestStore
     storages: StorageStore
+    checks: ArchiveCheckStore
     test_options: RestoreTestOptions = field(default_factory=RestoreTestOptions)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.interfaces import BackupStore
 from services.backups.domain.preconditions import describe_missing
+from services.clients.inventory.archive_interface import Archives
 from services.clients.inventory.archive_values import ArchiveListing
-from services.clients.inventory.interface import Archives
 from services.clients.inventory.values import Ref
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger

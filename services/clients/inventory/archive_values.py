@@ -118,6 +118,15 @@ class PlannedRestore:
     omitted: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class ArchiveCheckOutcome:
+    """Outcome of reading an archive: intact, broken or not_checked; the reason of the last two, and the node."""
+
+    status: str
+    reason: str = ""
+    node: str = ""
+
+
 @dataclass(frozen=True)
 class RunningBackup:
     """A vzdump that runs on a node, also by others than the platform; `vmid` 0: a job over several guests."""

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from proximity.inventory.v1 import archive_check_pb2, restore_plan_pb2
 from proximity.inventory.v1 import archive_plan_pb2 as plan_pb
 from proximity.inventory.v1 import container_service_pb2 as pb
-from proximity.inventory.v1 import restore_plan_pb2
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
 
 from services.clients.inventory.archive_plans import parse_planned_restore, render_network
 from services.clients.inventory.archive_values import (
+    ArchiveCheckOutcome,
     ArchiveListing,
     BackupStorage,
     ContainerVolume,
@@ -34,12 +35,13 @@ from services.clients.inventory.convert import (
 )
 from services.clients.inventory.restore_plans import RestoreOrder, RestorePlacement
 from services.clients.inventory.values import ContainerTask, Ref, Task, TaskProgress
-from services.common.core.errors import NotFoundError
+from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.rpc.client import Clients
 
 # Proxmox answers a request for a task within seconds; a full cluster lock takes up to a minute.
 _WRITE_S = 60.0
 _NOTES_S = 20.0  # a person waits for it
+_CHECK_GRACE_S = 180.0  # beyond the time for reading: the search for the archive and its path
 _PLAN_S = 20.0  # a person waits for it
 _VOLUMES_S = 20.0  # a person waits for it
 _TASK_S = 24 * 3600.0  # the longest task: the largest archives take hours on slow storage
@@ -96,6 +98,17 @@ class GrpcArchives:
             host_id=host_id, archive=archive, node=node, storage=storage
         )
         return parse_planned_restore(await self._call("PlanArchiveRestore", request, timeout=_VOLUMES_S))
+
+    async def check_archive(self, host_id: int, archive: str, *, limit_s: int) -> ArchiveCheckOutcome:
+        """See `Archives.check_archive`."""
+        request = archive_check_pb2.CheckArchiveRequest(host_id=host_id, archive=archive, limit_s=limit_s)
+        stream = self._clients.stream(
+            "inventory", ContainerServiceStub, "CheckArchive", request, timeout=limit_s + _CHECK_GRACE_S
+        )
+        async for progress in stream:
+            if progress.done:
+                return ArchiveCheckOutcome(status=progress.status, reason=progress.reason, node=progress.node)
+        raise UnavailableError("the check of the archive ended without an outcome", retry_after=5)
 
     async def plan_restore(self, order: RestoreOrder) -> RestorePlacement:
         """See `Archives.plan_restore`."""

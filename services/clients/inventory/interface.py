@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
-from services.clients.inventory.archive_values import (
-    ArchiveListing,
-    BackupStorage,
-    ContainerVolume,
-    NewArchive,
-    NewNetwork,
-    PlannedRestore,
-    RunningBackup,
-    VolumeComparison,
-)
+from services.clients.inventory.archive_interface import Archives
 from services.clients.inventory.inspections import Inspected
 from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.migration import MigrationTargets
-from services.clients.inventory.restore_plans import RestoreOrder, RestorePlacement
 from services.clients.inventory.restore_tests import RestoreTests
 from services.clients.inventory.values import (
     Container,
@@ -37,92 +27,6 @@ from services.clients.inventory.values import (
 )
 
 OnText = Callable[[str], Awaitable[None]]
-
-
-class Archives(Protocol):
-    """Archives of containers and the volumes that they lack. Each method may raise UnavailableError."""
-
-    async def backup_container(self, ref: Ref, *, owner: str, new: NewArchive) -> Task:
-        """Begin an archive; a repeated call with the same backup id returns its task, or the archive as result."""
-
-    async def restore_container(
-        self,
-        ref: Ref,
-        *,
-        owner: str,
-        archive: str,
-        storage: str = "",
-        lose_volumes: Sequence[str] = (),
-        beside: bool = False,
-        hostname: str = "",
-        network: NewNetwork | None = None,
-    ) -> Task:
-        """Overwrite a stopped container with an archive, or make a new one of it (`beside`) with this `hostname`.
-
-        Args:
-            ref: the container.
-            owner: whose mark it carries.
-            archive: volume id.
-            storage: for the root disk where there is none to take the place of; empty: as in the archive.
-            lose_volumes: keys (mp0) of volumes that are not in the archive and may be destroyed.
-            beside: make a new container.
-            hostname: of the new container.
-            network: of the new container; None: the networks of the archive, with addresses of its own.
-
-        Raises:
-            PreconditionError: the container has volumes that are neither in the archive nor in `lose_volumes`.
-        """
-
-    async def plan_archive_restore(
-        self, host_id: int, archive: str, *, node: str = "", storage: str = ""
-    ) -> PlannedRestore:
-        """Find where any archive can be restored as a new container, and read what its configuration says.
-
-        Raises:
-            NotFoundError: there is no such host, or no storage has the archive.
-            InvalidError: `node` does not see it.
-            PreconditionError: it is none of a container, damaged, not restorable elsewhere, or there is no room.
-        """
-
-    async def plan_restore(self, order: RestoreOrder) -> RestorePlacement:
-        """Choose the node of a new container made of an archive, and say what stands in the way.
-
-        Raises NotFoundError: there is no such host.
-        """
-
-    async def list_unarchived_volumes(
-        self, ref: Ref, *, owner: str, archive: str = ""
-    ) -> Sequence[ContainerVolume]:
-        """List the volumes of a container that an archive lacks; without one, that an archive made now would lack.
-
-        Raises:
-            NotFoundError: there is no container, or no such archive.
-            PreconditionError: the archive cannot be restored over it with the host's credentials.
-        """
-
-    async def compare_volumes(self, ref: Ref, *, owner: str, archive: str) -> VolumeComparison:
-        """Compare the volumes of a container with those of an archive; raises as `list_unarchived_volumes`."""
-
-    async def list_archives(self, ref: Ref) -> ArchiveListing:
-        """List the archives of a container, or with the vmid 0 those of all containers of the host."""
-
-    async def list_backup_storages(self, host_id: int) -> Sequence[BackupStorage]:
-        """List the storages of a host by node, with those that do not take backups.
-
-        Raises:
-            NotFoundError: there is no such host.
-        """
-
-    async def list_running_backups(self, host_id: int, node: str) -> Sequence[RunningBackup]:
-        """List the backups (vzdump) that run on a node, those of others too."""
-
-    async def update_archive(
-        self, host_id: int, volume_id: str, *, protected: bool | None = None, notes: str | None = None
-    ) -> None:
-        """Change protection and notes of an archive where they are not None."""
-
-    async def delete_archive(self, host_id: int, volume_id: str) -> Task:
-        """Begin to delete an archive; an archive that is gone needs no task."""
 
 
 # Apart from `Containers`, so that what only follows tasks can be tested with a fake of three methods.

@@ -183,6 +183,10 @@ class ArchiveUnsuitableError(PreconditionError):
     """The archive is none of a container, or a container made of it would reach what its former node had."""
 
 
+class NodeCheckingError(WaitingError, BusyError):
+    """The node reads another archive; one is read at a time."""
+
+
 class NoRoomError(PreconditionError):
     """No storage, or not enough memory, is free for what is to be restored."""
 

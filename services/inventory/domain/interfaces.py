@@ -239,6 +239,11 @@ class ContainerAccess(Protocol):
     async def run(self, view: View, argv: Sequence[str], *, timeout_s: float) -> CommandOutput:
         """Run a command to its end."""
 
+    async def run_on_node(
+        self, client: ProxmoxApi, node: str, argv: Sequence[str], *, timeout_s: float
+    ) -> CommandOutput:
+        """Run a command on a node itself, which only SSH can."""
+
     async def push(self, view: View, *, path: str, content: bytes, mode: int) -> None:
         """Write a file, whole or not at all."""
 

@@ -3,32 +3,45 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from google.protobuf import empty_pb2
+from proximity.inventory.v1 import archive_check_pb2, restore_plan_pb2
 from proximity.inventory.v1 import archive_plan_pb2 as plan_pb
 from proximity.inventory.v1 import container_service_pb2 as cs
-from proximity.inventory.v1 import restore_plan_pb2
 
 from services.common.rpc.call import Call
+from services.inventory.convert import archive_checks as convert_checks
 from services.inventory.convert import containers as convert
 from services.inventory.convert import restore_plans as convert_plans
 from services.inventory.convert.archive_plans import parse_restored_network, render_archive_plan
 from services.inventory.convert.hosts import parse_changes
-from services.inventory.domain.interfaces import CandidateReader, ContainerScanner, HostStore, ProxmoxFleet
+from services.inventory.domain.interfaces import (
+    CandidateReader,
+    ContainerAccess,
+    ContainerScanner,
+    HostStore,
+    ProxmoxFleet,
+)
 from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.proxmox.networks import Networks
 from services.inventory.usecases import archives, tasks
 from services.inventory.usecases.backup_container import backup_container
+from services.inventory.usecases.check_archive import check_archive, repeat_until_done
 from services.inventory.usecases.list_unarchived_volumes import list_unarchived_volumes
 from services.inventory.usecases.plan_archive_restore import plan_archive_restore
 from services.inventory.usecases.plan_restore import plan_restore
 from services.inventory.usecases.restore_container import restore_container
 
+# Proxies and the caller take a stream without messages for broken: the longest silence that they allow is a minute.
+_SIGN_OF_LIFE_S = 10.0
+
 
 class ArchiveHandlers:
     """The part of ContainerService that makes, restores, lists and deletes archives."""
 
+    _access: ContainerAccess
     _candidates: CandidateReader
     _containers: ContainerLookup
     _fleet: ProxmoxFleet
@@ -65,6 +78,19 @@ class ArchiveHandlers:
             **_pick(request, "archive", "node", "storage"),
         )
         return render_archive_plan(plan)
+
+    async def check_archive(
+        self, request: archive_check_pb2.CheckArchiveRequest, _call: Call
+    ) -> AsyncIterator[archive_check_pb2.ArchiveCheckProgress]:
+        check = check_archive(
+            self._fleet,
+            self._access,
+            host_id=request.host_id,
+            archive=request.archive,
+            limit_s=request.limit_s,
+        )
+        async for verdict in repeat_until_done(check, every_s=_SIGN_OF_LIFE_S):
+            yield convert_checks.render_check(verdict)
 
     async def plan_restore(
         self, request: restore_plan_pb2.PlanRestoreRequest, _call: Call

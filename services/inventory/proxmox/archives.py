@@ -48,6 +48,11 @@ class ArchiveVolume:
     encrypted: bool = False
 
     @property
+    def is_on_backup_server(self) -> bool:
+        """Whether it is a snapshot on a Proxmox Backup Server, and no file."""
+        return ":backup/ct/" in self.volume_id
+
+    @property
     def path(self) -> str:
         """The archive's path in the API."""
         return f"/nodes/{self.node}/storage/{self.storage}/content/{self.volume_id}"

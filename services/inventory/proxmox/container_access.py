@@ -40,6 +40,17 @@ def describe_lock(view: View) -> str:
     return f"container {view.vmid} is locked ({view.lock}); run `{command}` on {view.node}, then it goes on by itself"
 
 
+async def _collect(pieces: AsyncIterator[str | int]) -> CommandOutput:
+    """Return the exit status of a command, and the first 256 Ki characters of its output."""
+    text, code = "", -1
+    async for piece in pieces:
+        if not isinstance(piece, str):
+            code = piece
+        elif len(text) < _MOST_OUTPUT:
+            text = (text + piece)[:_MOST_OUTPUT]
+    return CommandOutput(text, code)
+
+
 class SshOrConsoleAccess:
     """Commands and files in containers, by SSH or by the console."""
 
@@ -132,13 +143,15 @@ class SshOrConsoleAccess:
 
     async def run(self, view: View, argv: Sequence[str], *, timeout_s: float) -> CommandOutput:
         """Run a command to its end, and return at most 256 Ki characters of its output; raises as `stream`."""
-        text, code = "", -1
-        async for piece in self.stream(view, argv, stall_s=timeout_s, timeout_s=timeout_s):
-            if not isinstance(piece, str):
-                code = piece
-            elif len(text) < _MOST_OUTPUT:
-                text = (text + piece)[:_MOST_OUTPUT]
-        return CommandOutput(text, code)
+        return await _collect(self.stream(view, argv, stall_s=timeout_s, timeout_s=timeout_s))
+
+    async def run_on_node(
+        self, client: ProxmoxApi, node: str, argv: Sequence[str], *, timeout_s: float
+    ) -> CommandOutput:
+        """Run a command on a node itself; raises as `Shells.run`."""
+        # A stream ends the command with the request.
+        pieces = self.shells.stream(client, node, argv, stall_s=timeout_s, timeout_s=timeout_s)
+        return await _collect(pieces)
 
     async def push(self, view: View, *, path: str, content: bytes, mode: int) -> None:
         """Write a file, whole or not at all.

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as pb
 
+from services.clients.inventory.archive_interface import Archives
 from services.clients.inventory.archive_values import NewArchive, NewNetwork
 from services.clients.inventory.client import GrpcContainers
 from services.clients.inventory.errors import TaskLostError
-from services.clients.inventory.interface import Archives, Containers
+from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import find_container, has_container, is_running
 from services.clients.inventory.tasks import end_task, follow_task
 from services.clients.inventory.values import ContainerChanges, NewContainer, Ref, Task

@@ -102,16 +102,19 @@ def need_volume(call: Call) -> Volume:
     return volume
 
 
+def render_path(storage: Storage, name: str) -> str:
+    """The file of a volume."""
+    root = storage.path or f"/mnt/pve/{storage.name}"
+    kind, _, rest = name.partition("/")
+    folder = {"backup": "dump", "vztmpl": "template/cache", "iso": "template/iso"}.get(kind)
+    return f"{root}/{folder}/{rest}" if folder else f"{root}/images/{name}"
+
+
 @route("GET", CONTENT + "/{volume}")
 def get_volume(call: Call) -> dict[str, Any]:
     volume = need_volume(call)
-    storage = call.cluster.storages[volume.storage]
-    folder = {"backup": "dump", "vztmpl": "template/cache", "iso": "template/iso"}.get(
-        volume.content, "images"
-    )
-    name = volume.name.partition("/")[2] if folder != "images" else volume.name
     found: dict[str, Any] = {
-        "path": f"{storage.path}/{folder}/{name}",
+        "path": render_path(call.cluster.storages[volume.storage], volume.name),
         "size": volume.size,
         "used": volume.used or volume.size,
         "format": "raw",

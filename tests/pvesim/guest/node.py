@@ -10,6 +10,7 @@ from tests.pvesim.guest.commands.options import split_options
 from tests.pvesim.guest.filesystem import DIRECTORY, Entry, FileSystem, FsError, Generated
 from tests.pvesim.guest.guest import Guest
 from tests.pvesim.guest.machine import PATH, Machine, Process, command
+from tests.pvesim.guest.node_archives import ArchiveShell, read_archive
 from tests.pvesim.guest.streams import Sink, Source
 from tests.pvesim.guest.tty import Tty
 from tests.pvesim.guest.world import World
@@ -46,8 +47,8 @@ class NodeContainer:
     config: str = ""
 
 
-class NodeShell(Protocol):
-    """What a node's shell needs of the model: the containers that are on this node."""
+class NodeShell(ArchiveShell, Protocol):
+    """What a node's shell needs of the model: the containers that are on this node, and the archives that it sees."""
 
     @property
     def name(self) -> str: ...
@@ -124,6 +125,10 @@ class Node(Machine):
     async def spawn(self, process: Process) -> int | None:
         """Run a process and record it."""
         process.world.record(self.key, process.argv, raw=shlex.join(process.argv))
+        if process.name == "tar" and process.args:
+            archive = self.shell.find_archive(process.args[-1])
+            if archive is not None:
+                return await read_archive(process, archive)
         return await super().spawn(process)
 
     async def run_line(

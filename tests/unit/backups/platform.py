@@ -16,6 +16,7 @@ from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.jobs import BackupJobs
 from services.backups.server import build_workflows
 from services.backups.store import (
+    SqlArchiveCheckStore,
     SqlBackupStore,
     SqlPolicyStore,
     SqlRestoreTestStore,
@@ -197,6 +198,7 @@ def build_platform(db: Database) -> Platform:
         storages=SqlStorageStore(db),
         policies=SqlPolicyStore(db),
         tests=SqlRestoreTestStore(db, workflows),
+        checks=SqlArchiveCheckStore(db, workflows),
         users=FakeUsers(OWNER.id, STRANGER.id, ADMIN.id),
     )
     return Platform(

@@ -137,7 +137,14 @@ async def simulate(year: Year) -> tuple[FakePolicies, Removals]:
     store.policies[HOURLY] = make_policy(HOURLY, "hourly", schedule="hourly", app_ids=hourly)
     fake = cast("Any", store)
     dependencies = BackupDependencies(
-        fake, year.apps, FakeContainers(), policies=fake, users=FakeUsers(), tests=fake, storages=fake
+        fake,
+        year.apps,
+        FakeContainers(),
+        policies=fake,
+        users=FakeUsers(),
+        tests=fake,
+        storages=fake,
+        checks=fake,
     )
     store.clock = BEGIN - TICK
     await start_due_backups(dependencies, now=store.clock)

@@ -21,6 +21,7 @@ class OneNode:
     name: str = "pve1"
     version: str = "9.2.11"
     unlocked: list[int] = field(default_factory=list)
+    locks: set[str] = field(default_factory=set)
 
     def list_containers(self) -> Sequence[NodeContainer]:
         return [
@@ -36,6 +37,12 @@ class OneNode:
 
     def find_guest(self, vmid: int) -> Guest | None:
         return self.guests.get(vmid)
+
+    def find_volume_path(self, volid: str) -> str | None:
+        return None
+
+    def find_archive(self, path: str) -> None:
+        return None
 
 
 KEY = asyncssh.generate_private_key("ssh-ed25519")

@@ -111,11 +111,15 @@ def parse_seconds(text: str) -> float:
     return float(text[:-1]) * unit if unit else float(text)
 
 
+_VALUED = {"nice": {"-n"}, "ionice": {"-c", "-n"}, "stdbuf": {"-i", "-o", "-e"}, "sudo": {"-u"}}
+
+
 @command("nohup", "setsid", "nice", "ionice", "stdbuf", "unbuffer", "sudo")
 async def run_plainly(process: Process) -> int:
     args = list(process.args)
     while args and args[0].startswith("-"):
-        args.pop(0)
+        if args.pop(0) in _VALUED.get(process.name, ()):
+            args.pop(0)
     return await _run_argv(process, args) if args else 0
 
 

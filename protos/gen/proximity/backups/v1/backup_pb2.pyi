@@ -57,6 +57,7 @@ class Backup(_message.Message):
     ENCRYPTED_FIELD_NUMBER: _builtins.int
     COPY_OF_FIELD_NUMBER: _builtins.int
     COPIES_FIELD_NUMBER: _builtins.int
+    ARCHIVE_CHECK_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     application_id: _builtins.str
     file_name: _builtins.str
@@ -123,6 +124,10 @@ class Backup(_message.Message):
     def copies(self) -> _containers.RepeatedCompositeFieldContainer[Global___BackupCopy]:
         """Where copies of it are: backups that were made on the second storage of its policy."""
 
+    @_builtins.property
+    def archive_check(self) -> Global___ArchiveCheck:
+        """The newest check of its archive, which reads all of it on the node."""
+
     def __init__(
         self,
         *,
@@ -158,10 +163,11 @@ class Backup(_message.Message):
         encrypted: _builtins.bool = ...,
         copy_of: _builtins.int | None = ...,
         copies: _abc.Iterable[Global___BackupCopy] | None = ...,
+        archive_check: Global___ArchiveCheck | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_copy_of", b"_copy_of", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_verification", b"_verification", "_waiting_for", b"_waiting_for", "app_removed_at", b"app_removed_at", "completed_at", b"completed_at", "copy_of", b"copy_of", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "policy_id", b"policy_id", "progress", b"progress", "restore_test", b"restore_test", "updated_at", b"updated_at", "verification", b"verification", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_copy_of", b"_copy_of", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_verification", b"_verification", "_waiting_for", b"_waiting_for", "app_removed_at", b"app_removed_at", "archive_check", b"archive_check", "completed_at", b"completed_at", "copy_of", b"copy_of", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "error_message", b"error_message", "expected_s", b"expected_s", "policy_id", b"policy_id", "progress", b"progress", "restore_test", b"restore_test", "updated_at", b"updated_at", "verification", b"verification", "waiting_for", b"waiting_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_copy_of", b"_copy_of", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_verification", b"_verification", "_waiting_for", b"_waiting_for", "app_name", b"app_name", "app_removed_at", b"app_removed_at", "application_id", b"application_id", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "copies", b"copies", "copy_of", b"copy_of", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "encrypted", b"encrypted", "error_message", b"error_message", "expected_s", b"expected_s", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "left_out", b"left_out", "notes", b"notes", "policy_id", b"policy_id", "progress", b"progress", "protected", b"protected", "restore_test", b"restore_test", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at", "verification", b"verification", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at", "_completed_at", b"_completed_at", "_copy_of", b"_copy_of", "_determinate", b"_determinate", "_elapsed_s", b"_elapsed_s", "_error_message", b"_error_message", "_expected_s", b"_expected_s", "_policy_id", b"_policy_id", "_progress", b"_progress", "_verification", b"_verification", "_waiting_for", b"_waiting_for", "app_name", b"app_name", "app_removed_at", b"app_removed_at", "application_id", b"application_id", "archive_check", b"archive_check", "backup_type", b"backup_type", "completed_at", b"completed_at", "compression", b"compression", "copies", b"copies", "copy_of", b"copy_of", "created_at", b"created_at", "determinate", b"determinate", "elapsed_s", b"elapsed_s", "encrypted", b"encrypted", "error_message", b"error_message", "expected_s", b"expected_s", "file_name", b"file_name", "id", b"id", "is_completed", b"is_completed", "is_in_progress", b"is_in_progress", "left_out", b"left_out", "notes", b"notes", "policy_id", b"policy_id", "progress", b"progress", "protected", b"protected", "restore_test", b"restore_test", "size", b"size", "size_gb", b"size_gb", "size_mb", b"size_mb", "status", b"status", "storage_name", b"storage_name", "updated_at", b"updated_at", "verification", b"verification", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__app_removed_at: _TypeAlias = _typing.Literal["app_removed_at"]  # noqa: Y015
     _WhichOneofArgType__app_removed_at: _TypeAlias = _typing.Literal["_app_removed_at", b"_app_removed_at"]  # noqa: Y015
@@ -209,6 +215,59 @@ class Backup(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__waiting_for) -> _WhichOneofReturnType__waiting_for | None: ...
 
 Global___Backup: _TypeAlias = Backup  # noqa: Y015
+
+@_typing.final
+class ArchiveCheck(_message.Message):
+    """A check of an archive: it is read and decompressed on a node, and its checksums are compared. Nothing is restored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    DURATION_S_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """unchecked; running; intact; broken; not_checked: the last check could not be carried out, and message has the reason."""
+    message: _builtins.str
+    """What is wrong with the archive, or why it was not checked."""
+    duration_s: _builtins.int
+    """Seconds."""
+    node: _builtins.str
+    """Node that read it."""
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        status: _builtins.str = ...,
+        message: _builtins.str = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        duration_s: _builtins.int | None = ...,
+        node: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_s", b"_duration_s", "_ended_at", b"_ended_at", "_started_at", b"_started_at", "duration_s", b"duration_s", "ended_at", b"ended_at", "started_at", b"started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_s", b"_duration_s", "_ended_at", b"_ended_at", "_started_at", b"_started_at", "duration_s", b"duration_s", "ended_at", b"ended_at", "message", b"message", "node", b"node", "started_at", b"started_at", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__duration_s: _TypeAlias = _typing.Literal["duration_s"]  # noqa: Y015
+    _WhichOneofArgType__duration_s: _TypeAlias = _typing.Literal["_duration_s", b"_duration_s"]  # noqa: Y015
+    _WhichOneofReturnType__ended_at: _TypeAlias = _typing.Literal["ended_at"]  # noqa: Y015
+    _WhichOneofArgType__ended_at: _TypeAlias = _typing.Literal["_ended_at", b"_ended_at"]  # noqa: Y015
+    _WhichOneofReturnType__started_at: _TypeAlias = _typing.Literal["started_at"]  # noqa: Y015
+    _WhichOneofArgType__started_at: _TypeAlias = _typing.Literal["_started_at", b"_started_at"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_s) -> _WhichOneofReturnType__duration_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ended_at) -> _WhichOneofReturnType__ended_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__started_at) -> _WhichOneofReturnType__started_at | None: ...
+
+Global___ArchiveCheck: _TypeAlias = ArchiveCheck  # noqa: Y015
 
 @_typing.final
 class BackupCopy(_message.Message):

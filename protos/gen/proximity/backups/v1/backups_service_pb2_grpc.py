@@ -90,6 +90,11 @@ class BackupsServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupResponse.FromString,
                 _registered_method=True)
+        self.CheckBackup = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/CheckBackup',
+                request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CheckBackupRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CheckBackupResponse.FromString,
+                _registered_method=True)
         self.DeleteBackup = channel.unary_unary(
                 '/proximity.backups.v1.BackupsService/DeleteBackup',
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.DeleteBackupRequest.SerializeToString,
@@ -226,6 +231,14 @@ class BackupsServiceServicer:
     def TestBackup(self, request, context):
         """Test whether a backup can be restored: into a new container without network, which is started, checked and destroyed.
         The app is not touched. `restore_test` of the backup has the outcome. One test runs on a node at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckBackup(self, request, context):
+        """Check whether the archive of a backup is whole: it is read and decompressed on a node, with low priority, by SSH.
+        `archive_check` of the backup has the outcome. Nothing is restored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -372,6 +385,11 @@ def add_BackupsServiceServicer_to_server(servicer, server):
                     servicer.TestBackup,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupResponse.SerializeToString,
+            ),
+            'CheckBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckBackup,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CheckBackupRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CheckBackupResponse.SerializeToString,
             ),
             'DeleteBackup': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteBackup,
@@ -706,6 +724,33 @@ class BackupsService:
             '/proximity.backups.v1.BackupsService/TestBackup',
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupRequest.SerializeToString,
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.TestBackupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/CheckBackup',
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.CheckBackupRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.CheckBackupResponse.FromString,
             options,
             channel_credentials,
             insecure,

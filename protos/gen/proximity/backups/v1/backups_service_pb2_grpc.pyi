@@ -66,6 +66,10 @@ class BackupsServiceStub:
     """Test whether a backup can be restored: into a new container without network, which is started, checked and destroyed.
     The app is not touched. `restore_test` of the backup has the outcome. One test runs on a node at a time.
     """
+    CheckBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.CheckBackupRequest, _backups_service_pb2.CheckBackupResponse]
+    """Check whether the archive of a backup is whole: it is read and decompressed on a node, with low priority, by SSH.
+    `archive_check` of the backup has the outcome. Nothing is restored.
+    """
     DeleteBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.DeleteBackupRequest, _backups_service_pb2.DeleteBackupResponse]
     """Delete a backup and its archive."""
     ListBackupDeadLetters: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.ListBackupDeadLettersRequest, _backups_service_pb2.ListBackupDeadLettersResponse]
@@ -132,6 +136,10 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     TestBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.TestBackupRequest, _backups_service_pb2.TestBackupResponse]  # type: ignore[assignment]
     """Test whether a backup can be restored: into a new container without network, which is started, checked and destroyed.
     The app is not touched. `restore_test` of the backup has the outcome. One test runs on a node at a time.
+    """
+    CheckBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.CheckBackupRequest, _backups_service_pb2.CheckBackupResponse]  # type: ignore[assignment]
+    """Check whether the archive of a backup is whole: it is read and decompressed on a node, with low priority, by SSH.
+    `archive_check` of the backup has the outcome. Nothing is restored.
     """
     DeleteBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.DeleteBackupRequest, _backups_service_pb2.DeleteBackupResponse]  # type: ignore[assignment]
     """Delete a backup and its archive."""
@@ -256,6 +264,16 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_backups_service_pb2.TestBackupResponse, _abc.Awaitable[_backups_service_pb2.TestBackupResponse]]:
         """Test whether a backup can be restored: into a new container without network, which is started, checked and destroyed.
         The app is not touched. `restore_test` of the backup has the outcome. One test runs on a node at a time.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckBackup(
+        self,
+        request: _backups_service_pb2.CheckBackupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.CheckBackupResponse, _abc.Awaitable[_backups_service_pb2.CheckBackupResponse]]:
+        """Check whether the archive of a backup is whole: it is read and decompressed on a node, with low priority, by SSH.
+        `archive_check` of the backup has the outcome. Nothing is restored.
         """
 
     @_abc_1.abstractmethod

@@ -53,6 +53,7 @@ class BackupPolicy(_message.Message):
     OWNER_ID_FIELD_NUMBER: _builtins.int
     SECOND_STORAGE_FIELD_NUMBER: _builtins.int
     PAUSED_REASON_FIELD_NUMBER: _builtins.int
+    VERIFY_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     name: _builtins.str
     schedule: _builtins.str
@@ -88,6 +89,8 @@ class BackupPolicy(_message.Message):
     """A second storage on which another archive is made after each backup; empty: none."""
     paused_reason: _builtins.str
     """Why it does nothing although it is enabled; absent: it works."""
+    verify: _builtins.str
+    """Which of the policy's archives are read and compared with their checksums: never, weekly (one a week) or each."""
     @_builtins.property
     def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """With applies_to apps: the apps."""
@@ -139,10 +142,11 @@ class BackupPolicy(_message.Message):
         owner_id: _builtins.int | None = ...,
         second_storage: _builtins.str = ...,
         paused_reason: _builtins.str | None = ...,
+        verify: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_next_run_at", b"_next_run_at", "_owner_id", b"_owner_id", "_paused_reason", b"_paused_reason", "created_at", b"created_at", "next_run_at", b"next_run_at", "owner_id", b"owner_id", "paused_reason", b"paused_reason", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_next_run_at", b"_next_run_at", "_owner_id", b"_owner_id", "_paused_reason", b"_paused_reason", "app_ids", b"app_ids", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "created_at", b"created_at", "enabled", b"enabled", "excluded_app_ids", b"excluded_app_ids", "id", b"id", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "next_run_at", b"next_run_at", "owner_id", b"owner_id", "owner_ids", b"owner_ids", "paused_reason", b"paused_reason", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "updated_at", b"updated_at", "window_minutes", b"window_minutes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_next_run_at", b"_next_run_at", "_owner_id", b"_owner_id", "_paused_reason", b"_paused_reason", "app_ids", b"app_ids", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "created_at", b"created_at", "enabled", b"enabled", "excluded_app_ids", b"excluded_app_ids", "id", b"id", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "next_run_at", b"next_run_at", "owner_id", b"owner_id", "owner_ids", b"owner_ids", "paused_reason", b"paused_reason", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "updated_at", b"updated_at", "verify", b"verify", "window_minutes", b"window_minutes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__next_run_at: _TypeAlias = _typing.Literal["next_run_at"]  # noqa: Y015
     _WhichOneofArgType__next_run_at: _TypeAlias = _typing.Literal["_next_run_at", b"_next_run_at"]  # noqa: Y015
@@ -261,6 +265,7 @@ class CreateBackupPolicyRequest(_message.Message):
     EXCLUDED_APP_IDS_FIELD_NUMBER: _builtins.int
     NEW_APPS_FIELD_NUMBER: _builtins.int
     SECOND_STORAGE_FIELD_NUMBER: _builtins.int
+    VERIFY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     schedule: _builtins.str
     """Five-field cron (minute, hour, day of the month, month, weekday), or hourly, daily or weekly."""
@@ -298,6 +303,10 @@ class CreateBackupPolicyRequest(_message.Message):
     """It applies also to every app that is created from now on."""
     second_storage: _builtins.str
     """A second storage on which another archive is made after each backup; default none."""
+    verify: _builtins.str
+    """Which of the policy's archives are read on their node and compared with their checksums; default never. Hosts need SSH
+    for it. A Proxmox Backup Server verifies its archives itself.
+    """
     @_builtins.property
     def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """With applies_to apps: the apps that are backed up; at least one, unless new_apps is set."""
@@ -335,10 +344,11 @@ class CreateBackupPolicyRequest(_message.Message):
         excluded_app_ids: _abc.Iterable[_builtins.str] | None = ...,
         new_apps: _builtins.bool = ...,
         second_storage: _builtins.str = ...,
+        verify: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_window_minutes", b"_window_minutes", "enabled", b"enabled", "window_minutes", b"window_minutes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_window_minutes", b"_window_minutes", "app_ids", b"app_ids", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "enabled", b"enabled", "excluded_app_ids", b"excluded_app_ids", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "owner_ids", b"owner_ids", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "window_minutes", b"window_minutes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_window_minutes", b"_window_minutes", "app_ids", b"app_ids", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "enabled", b"enabled", "excluded_app_ids", b"excluded_app_ids", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "owner_ids", b"owner_ids", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "verify", b"verify", "window_minutes", b"window_minutes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
     _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
@@ -378,6 +388,7 @@ class UpdateBackupPolicyRequest(_message.Message):
     EXCLUDED_APP_IDS_FIELD_NUMBER: _builtins.int
     NEW_APPS_FIELD_NUMBER: _builtins.int
     SECOND_STORAGE_FIELD_NUMBER: _builtins.int
+    VERIFY_FIELD_NUMBER: _builtins.int
     policy_id: _builtins.int
     name: _builtins.str
     """null is refused, as of every field."""
@@ -419,6 +430,8 @@ class UpdateBackupPolicyRequest(_message.Message):
     """null is refused."""
     second_storage: _builtins.str
     """null or empty: none."""
+    verify: _builtins.str
+    """null is refused."""
     @_builtins.property
     def app_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """All apps of the policy; left out or empty: they stay; null is refused."""
@@ -457,10 +470,11 @@ class UpdateBackupPolicyRequest(_message.Message):
         excluded_app_ids: _abc.Iterable[_builtins.str] | None = ...,
         new_apps: _builtins.bool | None = ...,
         second_storage: _builtins.str | None = ...,
+        verify: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_applies_to", b"_applies_to", "_backup_type", b"_backup_type", "_compression", b"_compression", "_enabled", b"_enabled", "_jitter_minutes", b"_jitter_minutes", "_keep_daily", b"_keep_daily", "_keep_hourly", b"_keep_hourly", "_keep_last", b"_keep_last", "_keep_monthly", b"_keep_monthly", "_keep_weekly", b"_keep_weekly", "_keep_yearly", b"_keep_yearly", "_name", b"_name", "_new_apps", b"_new_apps", "_schedule", b"_schedule", "_second_storage", b"_second_storage", "_storage", b"_storage", "_test_restore", b"_test_restore", "_time_zone", b"_time_zone", "_window_minutes", b"_window_minutes", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "enabled", b"enabled", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "window_minutes", b"window_minutes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_applies_to", b"_applies_to", "_backup_type", b"_backup_type", "_compression", b"_compression", "_enabled", b"_enabled", "_jitter_minutes", b"_jitter_minutes", "_keep_daily", b"_keep_daily", "_keep_hourly", b"_keep_hourly", "_keep_last", b"_keep_last", "_keep_monthly", b"_keep_monthly", "_keep_weekly", b"_keep_weekly", "_keep_yearly", b"_keep_yearly", "_name", b"_name", "_new_apps", b"_new_apps", "_schedule", b"_schedule", "_second_storage", b"_second_storage", "_storage", b"_storage", "_test_restore", b"_test_restore", "_time_zone", b"_time_zone", "_verify", b"_verify", "_window_minutes", b"_window_minutes", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "enabled", b"enabled", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "verify", b"verify", "window_minutes", b"window_minutes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_applies_to", b"_applies_to", "_backup_type", b"_backup_type", "_compression", b"_compression", "_enabled", b"_enabled", "_jitter_minutes", b"_jitter_minutes", "_keep_daily", b"_keep_daily", "_keep_hourly", b"_keep_hourly", "_keep_last", b"_keep_last", "_keep_monthly", b"_keep_monthly", "_keep_weekly", b"_keep_weekly", "_keep_yearly", b"_keep_yearly", "_name", b"_name", "_new_apps", b"_new_apps", "_schedule", b"_schedule", "_second_storage", b"_second_storage", "_storage", b"_storage", "_test_restore", b"_test_restore", "_time_zone", b"_time_zone", "_window_minutes", b"_window_minutes", "app_ids", b"app_ids", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "enabled", b"enabled", "excluded_app_ids", b"excluded_app_ids", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "owner_ids", b"owner_ids", "policy_id", b"policy_id", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "window_minutes", b"window_minutes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_applies_to", b"_applies_to", "_backup_type", b"_backup_type", "_compression", b"_compression", "_enabled", b"_enabled", "_jitter_minutes", b"_jitter_minutes", "_keep_daily", b"_keep_daily", "_keep_hourly", b"_keep_hourly", "_keep_last", b"_keep_last", "_keep_monthly", b"_keep_monthly", "_keep_weekly", b"_keep_weekly", "_keep_yearly", b"_keep_yearly", "_name", b"_name", "_new_apps", b"_new_apps", "_schedule", b"_schedule", "_second_storage", b"_second_storage", "_storage", b"_storage", "_test_restore", b"_test_restore", "_time_zone", b"_time_zone", "_verify", b"_verify", "_window_minutes", b"_window_minutes", "app_ids", b"app_ids", "applies_to", b"applies_to", "backup_type", b"backup_type", "compression", b"compression", "enabled", b"enabled", "excluded_app_ids", b"excluded_app_ids", "jitter_minutes", b"jitter_minutes", "keep_daily", b"keep_daily", "keep_hourly", b"keep_hourly", "keep_last", b"keep_last", "keep_monthly", b"keep_monthly", "keep_weekly", b"keep_weekly", "keep_yearly", b"keep_yearly", "name", b"name", "new_apps", b"new_apps", "owner_ids", b"owner_ids", "policy_id", b"policy_id", "schedule", b"schedule", "second_storage", b"second_storage", "storage", b"storage", "test_restore", b"test_restore", "time_zone", b"time_zone", "verify", b"verify", "window_minutes", b"window_minutes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__applies_to: _TypeAlias = _typing.Literal["applies_to"]  # noqa: Y015
     _WhichOneofArgType__applies_to: _TypeAlias = _typing.Literal["_applies_to", b"_applies_to"]  # noqa: Y015
@@ -498,6 +512,8 @@ class UpdateBackupPolicyRequest(_message.Message):
     _WhichOneofArgType__test_restore: _TypeAlias = _typing.Literal["_test_restore", b"_test_restore"]  # noqa: Y015
     _WhichOneofReturnType__time_zone: _TypeAlias = _typing.Literal["time_zone"]  # noqa: Y015
     _WhichOneofArgType__time_zone: _TypeAlias = _typing.Literal["_time_zone", b"_time_zone"]  # noqa: Y015
+    _WhichOneofReturnType__verify: _TypeAlias = _typing.Literal["verify"]  # noqa: Y015
+    _WhichOneofArgType__verify: _TypeAlias = _typing.Literal["_verify", b"_verify"]  # noqa: Y015
     _WhichOneofReturnType__window_minutes: _TypeAlias = _typing.Literal["window_minutes"]  # noqa: Y015
     _WhichOneofArgType__window_minutes: _TypeAlias = _typing.Literal["_window_minutes", b"_window_minutes"]  # noqa: Y015
     @_typing.overload
@@ -536,6 +552,8 @@ class UpdateBackupPolicyRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__test_restore) -> _WhichOneofReturnType__test_restore | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__time_zone) -> _WhichOneofReturnType__time_zone | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__verify) -> _WhichOneofReturnType__verify | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__window_minutes) -> _WhichOneofReturnType__window_minutes | None: ...
 

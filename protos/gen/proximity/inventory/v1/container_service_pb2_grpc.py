@@ -5,6 +5,7 @@ import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from proximity.common.v1 import metrics_pb2 as proximity_dot_common_dot_v1_dot_metrics__pb2
+from proximity.inventory.v1 import archive_check_pb2 as proximity_dot_inventory_dot_v1_dot_archive__check__pb2
 from proximity.inventory.v1 import archive_plan_pb2 as proximity_dot_inventory_dot_v1_dot_archive__plan__pb2
 from proximity.inventory.v1 import container_service_pb2 as proximity_dot_inventory_dot_v1_dot_container__service__pb2
 from proximity.inventory.v1 import restore_plan_pb2 as proximity_dot_inventory_dot_v1_dot_restore__plan__pb2
@@ -163,6 +164,11 @@ class ContainerServiceStub:
                 '/proximity.inventory.v1.ContainerService/PlanRestore',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.PlanRestoreRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.RestorePlan.FromString,
+                _registered_method=True)
+        self.CheckArchive = channel.unary_stream(
+                '/proximity.inventory.v1.ContainerService/CheckArchive',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_archive__check__pb2.CheckArchiveRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_archive__check__pb2.ArchiveCheckProgress.FromString,
                 _registered_method=True)
         self.PlanRestoreTest = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/PlanRestoreTest',
@@ -472,6 +478,14 @@ class ContainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckArchive(self, request, context):
+        """Read an archive on a node that sees it, by SSH and with low priority, and tell whether it is whole. One is read on a node
+        at a time: another one is refused with NODE_CHECKING, and tried again later.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PlanRestoreTest(self, request, context):
         """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
         Refused with RESTORE_TEST_UNSUPPORTED for an archive whose container could not be isolated, and with NO_ROOM.
@@ -773,6 +787,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.PlanRestore,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.PlanRestoreRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.RestorePlan.SerializeToString,
+            ),
+            'CheckArchive': grpc.unary_stream_rpc_method_handler(
+                    servicer.CheckArchive,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_archive__check__pb2.CheckArchiveRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_archive__check__pb2.ArchiveCheckProgress.SerializeToString,
             ),
             'PlanRestoreTest': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanRestoreTest,
@@ -1553,6 +1572,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/PlanRestore',
             proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.PlanRestoreRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_restore__plan__pb2.RestorePlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckArchive(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/CheckArchive',
+            proximity_dot_inventory_dot_v1_dot_archive__check__pb2.CheckArchiveRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_archive__check__pb2.ArchiveCheckProgress.FromString,
             options,
             channel_credentials,
             insecure,

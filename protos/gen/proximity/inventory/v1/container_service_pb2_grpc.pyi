@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from proximity.common.v1 import metrics_pb2 as _metrics_pb2
+from proximity.inventory.v1 import archive_check_pb2 as _archive_check_pb2
 from proximity.inventory.v1 import archive_plan_pb2 as _archive_plan_pb2
 from proximity.inventory.v1 import container_service_pb2 as _container_service_pb2
 from proximity.inventory.v1 import restore_plan_pb2 as _restore_plan_pb2
@@ -102,6 +103,10 @@ class ContainerServiceStub:
     PlanRestore: _grpc.UnaryUnaryMultiCallable[_restore_plan_pb2.PlanRestoreRequest, _restore_plan_pb2.RestorePlan]
     """Where an archive can become a new container: its volume id there, the node, the storages, and what stands in the way.
     Nothing is changed.
+    """
+    CheckArchive: _grpc.UnaryStreamMultiCallable[_archive_check_pb2.CheckArchiveRequest, _archive_check_pb2.ArchiveCheckProgress]
+    """Read an archive on a node that sees it, by SSH and with low priority, and tell whether it is whole. One is read on a node
+    at a time: another one is refused with NODE_CHECKING, and tried again later.
     """
     PlanRestoreTest: _grpc.UnaryUnaryMultiCallable[_restore_test_pb2.PlanRestoreTestRequest, _restore_test_pb2.RestoreTestPlan]
     """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
@@ -233,6 +238,10 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     PlanRestore: _aio.UnaryUnaryMultiCallable[_restore_plan_pb2.PlanRestoreRequest, _restore_plan_pb2.RestorePlan]  # type: ignore[assignment]
     """Where an archive can become a new container: its volume id there, the node, the storages, and what stands in the way.
     Nothing is changed.
+    """
+    CheckArchive: _aio.UnaryStreamMultiCallable[_archive_check_pb2.CheckArchiveRequest, _archive_check_pb2.ArchiveCheckProgress]  # type: ignore[assignment]
+    """Read an archive on a node that sees it, by SSH and with low priority, and tell whether it is whole. One is read on a node
+    at a time: another one is refused with NODE_CHECKING, and tried again later.
     """
     PlanRestoreTest: _aio.UnaryUnaryMultiCallable[_restore_test_pb2.PlanRestoreTestRequest, _restore_test_pb2.RestoreTestPlan]  # type: ignore[assignment]
     """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
@@ -505,6 +514,16 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_restore_plan_pb2.RestorePlan, _abc.Awaitable[_restore_plan_pb2.RestorePlan]]:
         """Where an archive can become a new container: its volume id there, the node, the storages, and what stands in the way.
         Nothing is changed.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckArchive(
+        self,
+        request: _archive_check_pb2.CheckArchiveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_archive_check_pb2.ArchiveCheckProgress], _abc.AsyncIterator[_archive_check_pb2.ArchiveCheckProgress]]:
+        """Read an archive on a node that sees it, by SSH and with low priority, and tell whether it is whole. One is read on a node
+        at a time: another one is refused with NODE_CHECKING, and tried again later.
         """
 
     @_abc_1.abstractmethod
