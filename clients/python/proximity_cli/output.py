@@ -75,11 +75,6 @@ def with_output(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def is_for_people() -> bool:
-    """Whether tables and sentences are printed, and no documents."""
-    return _output.get() is Output.TABLE
-
-
 def present(answer: Message | Sequence[Message], show: Callable[[], object]) -> None:
     """Print an answer in the chosen form; `show` prints it for people."""
     output = _output.get()

@@ -20,6 +20,7 @@ def parse_registration(request: pb.RegisterUserRequest) -> Registration:
     return Registration(
         username=request.username,
         email=request.email,
+        # Forms that have the password entered twice send it under two other names.
         password=request.password or request.password1,
         password_field="password" if request.password or not request.password1 else "password1",
         repeated=request.password2,
@@ -53,6 +54,7 @@ def parse_redemption(request: pb.ResetPasswordRequest) -> Registration:
 
 def parse_profile(request: pb.UpdateCurrentUserRequest) -> dict[str, Any]:
     """Parse the fields that were sent."""
+    # Fields with presence: one that was sent empty is in the list and empties the profile's.
     return {field.name: value for field, value in request.ListFields()}
 
 

@@ -26,6 +26,7 @@ async def change_password(
         TooManyAttemptsError: too many wrong old passwords before.
     """
     account = await deps.accounts.get_account(user_id)
+    # A stolen session must be no way to guess the password without the limits of sign-ins.
     limited = list_limits(deps, account.username, address=address)
     if await check_password(deps, account, password=old, limited=limited) is None:
         violation = Violation("old_password", "is wrong")
@@ -35,6 +36,7 @@ async def change_password(
             "; ".join(f"new_password {fault}" for fault in faults),
             violations=[Violation("new_password", fault) for fault in faults],
         )
+    # A hash takes 64 MiB: the slots bound how much memory requests take together.
     async with deps.hasher.slot():
         password_hash = await deps.hasher.hash(new)
     revocations = await deps.accounts.change_password(

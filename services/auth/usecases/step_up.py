@@ -25,6 +25,7 @@ async def step_up(
         raise SignInFailedError("Wrong password")
     await forget_failures(deps, known.username)
     authentication = Authentication(deps.clock())
+    # With the hash that was checked: a password that was changed meanwhile has ended the session.
     account = await deps.sessions.step_up(
         session, authentication, user_id=known.id, password_hash=known.password_hash
     )

@@ -55,6 +55,3 @@ class RestoreTestStore(Protocol):
 
     async def find_unfinished(self, operation_ids: Collection[str]) -> Collection[str]:
         """Return those of some operations that are not finished."""
-
-    async def list_testing_nodes(self) -> Collection[str]:
-        """List the nodes (`host/node`) on which a test runs."""

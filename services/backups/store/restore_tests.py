@@ -105,12 +105,6 @@ class SqlRestoreTestStore:
         query = sa.select(operations.c.id).where(*where)
         return await self._db.read(lambda connection: set(connection.execute(query).scalars()))
 
-    async def list_testing_nodes(self) -> set[str]:
-        """See `RestoreTestStore.list_testing_nodes`."""
-        unfinished = (operations.c.kind == test_backup.KIND, operations.c.finished_at.is_(None))
-        query = sa.select(operations.c.node).where(*unfinished)
-        return await self._db.read(lambda connection: set(connection.execute(query).scalars()))
-
     def _render_operation(self, backup: Backup, new: NewRestoreTest) -> NewOperation:
         state = dump_state(
             TestBackupState(

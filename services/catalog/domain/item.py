@@ -31,6 +31,7 @@ Record = Mapping[str, Any]
 
 def name_revision(document: Record) -> str:
     """Return the revision of a document: equal content, equal name."""
+    # Collections reorder keys and reformat their files: neither is a new revision, of which people would be notified.
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -98,6 +99,7 @@ def _list_runtimes(document: Record, inputs: Sequence[Input]) -> tuple[str, ...]
 def _list_images(definition: Record, inputs: Sequence[Input]) -> tuple[str, ...]:
     """Return the images with the defaults of variables in them; a tag without default is left out."""
     images = compose.list_images(definition)
+    # Most items have none, and a catalog has thousands of items.
     if not any("$" in image for image in images):
         return images
     return tuple(dict.fromkeys(resolve_image(image, inputs) for image in images))
@@ -139,6 +141,7 @@ def build_input(record: Record) -> Input:
         type=kind,
         help=record.get("help", ""),
         required=record.get("required", False),
+        # A form hides what is typed as a password: it is not shown afterwards either.
         secret=record.get("secret", kind is InputType.PASSWORD),
         default=render_scalar(record["default"]) if "default" in record else None,
         pattern=record.get("pattern"),

@@ -90,6 +90,7 @@ class RestoreBesideOrder:
     source_app_id: str
     archive: str
     new_hostname: str
+    # Apps are updated: an archive of an earlier version needs the definition and values of that version.
     made_by: str = ""
     host_id: int = 0
     vmid: int = 0

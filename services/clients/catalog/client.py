@@ -57,6 +57,7 @@ class GrpcCatalog:
             project=project,
             from_revision=from_revision,
             secret=secret or {},
+            # The address is known after the rendering, when the container runs; `.env` gets it then.
             refer_to_host=True,
         )
         answer = await self._clients.call(
@@ -107,6 +108,7 @@ def _parse_rendering(answer: catalog_pb.Rendering) -> Rendering:
         probe=ItemProbe(scheme=probe.scheme, port=probe.port, path=probe.path, grace_s=probe.grace_s)
         if answer.HasField("probe")
         else None,
+        # 0: nobody chose a size yet. Images declare paths alone.
         mounts=tuple((volume.path, 0) for volume in answer.volumes),
         image=answer.image,
         entrypoint=answer.entrypoint,
@@ -146,6 +148,7 @@ def _parse_input(one: item_pb2.ItemInput) -> ItemInput:
         label=one.label,
         type=one.type,
         required=one.required,
+        # An empty default is a value; without one, a required input has to be given.
         default=one.default if one.HasField("default") else None,
         pattern=one.pattern,
         help=one.help,

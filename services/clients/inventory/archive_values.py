@@ -41,7 +41,8 @@ class Archive:
     vmid: int = 0
     created_at: datetime | None = None
 
-    # The file name carries no id of ours: Proxmox chooses it from vmid and time.
+    # The file name carries no id of ours: Proxmox chooses it from vmid and time. The line is the first of the notes, since
+    # listings of file storages have no other.
     def has_backup_id(self, backup_id: str) -> bool:
         """Whether a line of its notes names the backup with this id."""
         return f"proximity-backup: {backup_id}" in self.notes.splitlines()
@@ -57,6 +58,7 @@ class ArchiveListing:
     """Archives of a container; an archive that is missing may still exist unless every storage answered (`complete`)."""
 
     archives: tuple[Archive, ...]
+    # A storage that is away takes its archives out of the list: who deleted records then would lose backups.
     complete: bool
 
 
@@ -75,6 +77,7 @@ class BackupStorage:
     available: bool = True
     total: float = 0
     used: float = 0
+    # From `prune-backups` of the storage: vzdump that may not prune (remove=0) fails at the limit.
     max_archives: int = 0
 
 

@@ -171,8 +171,10 @@ class GrpcContainers(GrpcReads):
                 await on_text(output.text)
             if output.HasField("exit_code"):
                 return int(output.exit_code)
+        # The exit status comes last: a stream without one was cut off, and the command may still run.
         raise UnavailableError(f"the command {argv[0]} was not followed to its end")
 
+    # Without a retry and a timeout: a second shell is another one, and people leave terminals open.
     async def attach_terminal(
         self, ref: Ref, *, owner: str, size: TerminalSize, is_busy: bool, keys: AsyncIterator[TerminalKeys]
     ) -> AsyncGenerator[TerminalPiece, None]:

@@ -74,6 +74,7 @@ class Containers(Archives, Tasks, RestoreTests, Protocol):
     async def stop_container(self, ref: Ref, *, owner: str) -> Task:
         """Shut a container down, by force when it does not end in time."""
 
+    # Its effect leaves no mark by which a repetition could find it done.
     async def reboot_container(self, ref: Ref, *, owner: str) -> Task:
         """Reboot a container. Not idempotent: never repeated by the client."""
 
@@ -138,6 +139,7 @@ class Containers(Archives, Tasks, RestoreTests, Protocol):
             ForbiddenError: it does not carry the owner's mark.
         """
 
+    # A database that was restored from a backup lacks the newest reservations; the marks on the containers do not.
     async def find_owned_containers(
         self, owner: str, *, host_id: int, hostname: str, timeout: float = 60.0
     ) -> Sequence[Container]:
@@ -161,6 +163,7 @@ class Containers(Archives, Tasks, RestoreTests, Protocol):
     async def list_address_conflicts(self, ref: Ref) -> list[str]:
         """Return a sentence for each static address of a container that somebody else on its host has too."""
 
+    # For adopted containers, of which nobody has said which port shows the application.
     async def inspect_container(self, ref: Ref) -> int | None:
         """Return the port inside that serves the application's page, or None."""
 

@@ -63,6 +63,7 @@ class RestorePlacement:
         Raises:
             RestoreTargetUnfitError: naming every obstacle.
         """
+        # All at once: who frees room and is refused again for a missing bridge has lost the time of both.
         if self.obstacles:
             where = self.host_name or f"host {self.host_id}"
             raise RestoreTargetUnfitError(

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from services.clients.inventory.values import Ref, Task
 
+# Ids of apps have no colon: a test container is never taken for one of an app, which a person could open or adopt.
 TEST_PREFIX = "restore-test:"
 """Begins the owner of a test container; the id of the operation follows."""
 

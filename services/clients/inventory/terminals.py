@@ -21,6 +21,7 @@ class TerminalSize:
 class TerminalKeys:
     """Input of a terminal: what was typed, and its new size."""
 
+    # Hidden in `repr`, which ends in logs: people type passwords.
     data: bytes = field(default=b"", repr=False)
     size: TerminalSize = TerminalSize()
 
@@ -34,6 +35,7 @@ class TerminalPiece:
         exit_status: of the shell; in the last piece.
     """
 
+    # Hidden as well: programs print keys and tokens.
     data: bytes = field(default=b"", repr=False)
     mode: str = ""
     exit_status: int | None = None

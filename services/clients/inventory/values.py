@@ -14,6 +14,7 @@ class Ref:
 
     host_id: int
     vmid: int
+    # Administrators and the HA manager move containers: a node that was stored may be out of date at any time.
     node: str = ""
 
 
@@ -41,6 +42,7 @@ class TaskProgress:
         held_up: it failed because of a lock or a missing quorum.
     """
 
+    # Only some of Proxmox's tasks write percentages into their logs, and none has a field for them.
     percent: int | None = None
     lines: tuple[str, ...] = ()
     done: bool = False
@@ -206,6 +208,7 @@ class Container:
     owner: str = ""
     lock: str = ""
     template: bool = False
+    # From the configuration, which a list of all containers lacks: Proxmox has one call per container for it.
     mounts: tuple[str, ...] = ()
     bare: bool = False
     named_owner: str = ""

@@ -144,6 +144,7 @@ def render_container(one: ScannedContainer) -> cs.Container:
         template=one.template,
         named_owner=one.named_owner,
     )
+    # A Struct and no message of ours: each release of Proxmox adds options, which callers only look up.
     if one.config:
         message.config.CopyFrom(json_format.ParseDict(one.config, struct_pb2.Struct()))
     return message

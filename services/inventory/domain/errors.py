@@ -55,10 +55,12 @@ class LockTimeoutError(WaitingError, UnavailableError):
     """Proxmox could not get a lock in time."""
 
 
+# /etc/pve is read-only on every node then; the same request is carried out once a majority of nodes is back.
 class QuorumMissingError(WaitingError, UnavailableError):
     """The cluster has too few of its nodes to allow changes."""
 
 
+# Requests of Proxmox have no ids of their own: after a lost answer only the state of the container says what was done.
 class WriteUncertainError(WaitingError, UnavailableError):
     """No answer came to a request that may have been carried out; look before trying again."""
 

@@ -131,6 +131,7 @@ def _take_suitable(online: Sequence[Candidate], request: PlacementRequest) -> li
     obstacles = [_describe_unfitness(one, request) for one in online]
     suitable = [one for one, obstacle in zip(online, obstacles, strict=True) if not obstacle]
     if not suitable:
+        # Three: clusters have up to dozens of nodes, most of them with the same reason.
         reasons = "; ".join(list(dict.fromkeys(obstacles))[:3])
         violations = [Violation("node", reasons)] if request.node else []
         raise NodeUnsuitableError(f"node: {reasons}", violations=violations)
@@ -164,6 +165,7 @@ def describe_oci_obstacle(one: Candidate) -> str:
 
 def parse_version(text: str) -> tuple[int, ...]:
     """Return the numbers of a version: (9, 2, 11)."""
+    # Behind a dash is the number of a package build: `7.4-3` is no 7.4.3.
     return tuple(int(part) for part in re.findall(r"\d+", text.split("-", maxsplit=1)[0])[:3])
 
 

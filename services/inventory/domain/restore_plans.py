@@ -140,6 +140,7 @@ def plan_on_node(
     needed: dict[str, float] = {}
     for disk in disks:
         needed[disk.storage] = needed.get(disk.storage, 0.0) + disk.size
+    # The restore fails where room runs out first, which need not be the storage with most to take.
     tightest = min(needed, key=lambda each: rooms[each] - needed[each])
     obstacle = ""
     if rooms[tightest] < needed[tightest]:

@@ -34,6 +34,7 @@ def render_test_marks(owner: str) -> dict[str, str]:
 
 def split_tags(text: str) -> list[str]:
     """Split the tags of a container."""
+    # Proxmox writes `;` between tags, and accepts commas and blanks from its users as well.
     return [tag for tag in re.split(r"[;, ]+", text or "") if tag]
 
 

@@ -126,6 +126,7 @@ class AddressScanner:
             [_limit(slots, _read_guest(client, one)) for one in listed.values()], deadline=deadline
         )
         fresh = {one.vmid: one for one in read if one is not None}
+        # Their addresses may be given away: nothing is known of them, and the log is where an administrator finds that.
         if missing := sorted(listed.keys() - fresh.keys() - known.keys()):
             log.warning("guest_addresses_not_read", host_id=client.access.host_id, vmids=missing[:20])
         # Guests that were not read in time count as they were read last: their addresses are still theirs.

@@ -41,6 +41,7 @@ _HIDDEN = frozenset({*SECRETS, "request_id"})
 
 def check_name(connection: sa.Connection, name: str, *, host_id: int = 0) -> None:
     """Refuse a name that another host has."""
+    # The constraint of the table refuses it as well, in words of the driver that no user understands.
     taken = connection.execute(
         sa.select(hosts.c.id).where(hosts.c.name == name, hosts.c.id != host_id)
     ).first()
@@ -69,6 +70,7 @@ def forget_pin(connection: sa.Connection, host_id: int) -> None:
 def make_default(connection: sa.Connection, host_id: int, moment: datetime) -> None:
     """Make one host the default, and the others not."""
     wanted = hosts.c.id == host_id
+    # Only rows that differ: clients of the other hosts would be opened anew for a later `updated_at`.
     change = hosts.update().where(hosts.c.is_default != wanted)
     connection.execute(change.values(is_default=wanted, updated_at=moment))
 

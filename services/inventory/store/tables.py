@@ -27,6 +27,7 @@ hosts = sa.Table(
     sa.Column("user", sa.String(128), nullable=False),
     sa.Column("ssh_port", sa.Integer, nullable=False),
     sa.Column("verify_ssl", sa.Boolean, nullable=False),
+    # 95 characters: SHA-256 in hexadecimal digits, with colons as Proxmox shows it.
     sa.Column("fingerprint", sa.String(95), nullable=False, server_default=""),
     sa.Column("token_id", sa.String(256), nullable=False, server_default=""),
     sa.Column("password", sa.Text, nullable=False, server_default=""),
@@ -68,14 +69,17 @@ vmids = sa.Table(
     sa.Column("owner", sa.String(100), nullable=False),
     sa.Column("reserved_at", UtcDateTime, nullable=False),
     sa.Column("is_copy", sa.Boolean, nullable=False, server_default=sa.false()),
+    # One container of an owner on a host: a repeated reservation finds the first, whatever replica answers.
     sa.UniqueConstraint("host_id", "owner"),
 )
 addresses = sa.Table(
     "addresses",
     metadata,
     sa.Column("host_id", sa.Integer, sa.ForeignKey("hosts.id"), primary_key=True),
+    # 15 characters: the longest name of a network interface in Linux (IFNAMSIZ).
     sa.Column("bridge", sa.String(15), primary_key=True, server_default=""),
     sa.Column("vlan", sa.Integer, primary_key=True, autoincrement=False, server_default="0"),
+    # 45 characters: the longest text of an IPv6 address, with an IPv4 address in it.
     sa.Column("address", sa.String(45), primary_key=True),
     sa.Column("owner", sa.String(100), nullable=False, index=True),
     sa.Column("reserved_at", UtcDateTime, nullable=False),

@@ -57,6 +57,7 @@ async def _read(terminal: Terminal, typing: asyncio.Task[None]) -> bytes:
     try:
         if not typing.done():
             await asyncio.wait((reading, typing), return_when=asyncio.FIRST_COMPLETED)
+        # Only a failure ends the shell: input that has just ended may be a script, whose output still comes.
         if typing.done() and not reading.done():
             typing.result()
         return await reading

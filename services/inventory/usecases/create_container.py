@@ -100,6 +100,7 @@ async def _is_unknown_system(containers: ContainerLookup, ref: ContainerRef, *, 
 
 async def _failed_unknown(client: ProxmoxApi, ref: ContainerRef) -> bool:
     """Whether the last creation under this id failed for that reason, when no caller followed it to its end."""
+    # The caller may have been restarted in between, and a second attempt would fail in the same way minutes later.
     found = await client.get(f"/nodes/{ref.node}/tasks", vmid=ref.vmid, typefilter="vzcreate", limit=1)
     return any(_UNKNOWN_SYSTEM.search(str(one.get("status") or "")) for one in found)
 
@@ -153,6 +154,7 @@ async def _start_creation(
     except ProxmoxRefusedError as error:
         if "already exists" not in error.message:
             raise
+        # Another request of ours, repeated while the first was under way, or somebody else's with the same id.
         raced = await containers.find(ref)
         if raced is None:
             raise VmidTakenError(f"the container id {ref.vmid} is taken") from error

@@ -88,6 +88,7 @@ async def _check_host_addresses(hosts: HostStore, cidr: str) -> None:
     """Refuse the address of a Proxmox host or node."""
     if cidr in (*DHCP, STATIC):
         return
+    # Two machines with one address take turns in answering: nobody would reach the host, nor would the platform.
     address = str(ip_interface(cidr).ip)
     names = {host.host for host in await hosts.list_hosts()}
     if address in names | {node.ip_address for node in await hosts.list_nodes()}:
@@ -106,6 +107,7 @@ async def _choose_with_bridge(fleet: ProxmoxFleet, ranked: Sequence[Candidate], 
         except HostUnreachableError as error:
             silent = error
             continue
+        # A missing right is no missing bridge: where it is one too, Proxmox says so at the creation.
         except DomainError:
             return one
         if bridge in {str(entry.get("iface")) for entry in found}:
@@ -131,6 +133,7 @@ async def reserve_vmid(vmids: VmidStore, fleet: ProxmoxFleet, *, host_id: int, o
     client = await fleet.get_client(host_id)
     taken = {int(one["vmid"]) for one in await client.get("/cluster/resources", type="vm")}
     for _ in range(_MOST_TAKEN_IDS):
+        # Reserved before it is checked: Proxmox would call the same id free for two creations at once.
         vmid = await vmids.reserve_vmid(host_id, owner, taken=taken)
         try:
             await client.get("/cluster/nextid", vmid=vmid)

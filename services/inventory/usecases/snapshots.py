@@ -96,6 +96,7 @@ async def drop_snapshots(
 
 async def can_snapshot(view: View) -> bool:
     """Whether Proxmox can take a snapshot of a container as it is."""
+    # Proxmox decides by the storage of every volume; a mount of a directory of the node prevents snapshots as well.
     feature = await view.client.get(f"{view.path}/feature", feature="snapshot")
     return bool(int(feature.get("hasFeature") or 0))
 
@@ -127,6 +128,7 @@ async def _follow(view: View, upid: str) -> None:
         if not progress.done or progress.succeeded:
             continue
         sentence = f"{view.client.access.name}: {progress.reason}"
+        # The task began before it found the lock: the same request succeeds once the backup that has it ends.
         if names_lock(progress.reason):
             raise ContainerLockedError(sentence, retry_after=2)
         raise ProxmoxRefusedError(sentence)

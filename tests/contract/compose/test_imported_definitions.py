@@ -20,17 +20,7 @@ from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
 from tests.contract.compose.differences import list_differences
 from tests.contract.compose.judge import find_program, read_project
-from tests.unit.catalog import collections_compose, collections_json, collections_templates
-
-BUILDS = {
-    SourceFormat.PORTAINER: collections_json.build_portainer,
-    SourceFormat.CASAOS: collections_compose.build_casaos,
-    SourceFormat.RUNTIPI: collections_json.build_runtipi,
-    SourceFormat.UMBREL: collections_compose.build_umbrel,
-    SourceFormat.COOLIFY: collections_templates.build_coolify,
-    SourceFormat.DOKPLOY: collections_templates.build_dokploy,
-    SourceFormat.COMPOSE: collections_compose.build_compose,
-}
+from tests.unit.catalog.collection_builders import BUILDS
 
 
 @pytest.fixture(scope="module")

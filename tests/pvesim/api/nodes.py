@@ -54,16 +54,21 @@ def _render_node(call: Call, node: Node) -> dict[str, Any]:
     if node.fingerprint:
         entry["ssl_fingerprint"] = node.fingerprint
     if node.online and may(call.cluster, call.user, f"/nodes/{node.name}", "Sys.Audit"):
-        entry.update(
-            cpu=count_load(node),
-            maxcpu=node.cpus,
-            mem=count_memory(call.cluster, node),
-            maxmem=node.memory,
-            disk=node.disk // 8,
-            maxdisk=node.disk,
-            uptime=count_uptime(call.cluster, node),
-        )
+        entry.update(measure_node(call.cluster, node))
     return entry
+
+
+def measure_node(cluster: Cluster, node: Node) -> dict[str, Any]:
+    """Measure what a node has and uses, as lists of nodes show it."""
+    return {
+        "cpu": count_load(node),
+        "maxcpu": node.cpus,
+        "mem": count_memory(cluster, node),
+        "maxmem": node.memory,
+        "disk": node.disk // 8,
+        "maxdisk": node.disk,
+        "uptime": count_uptime(cluster, node),
+    }
 
 
 @route("GET", "/nodes/{node}/status")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.pvesim.api.machines import render_machine
-from tests.pvesim.api.nodes import count_load, count_memory, count_uptime
+from tests.pvesim.api.nodes import measure_node
 from tests.pvesim.api.storages import may_see
 from tests.pvesim.model.entities import Node, Storage
 from tests.pvesim.model.permissions import may
@@ -55,15 +55,7 @@ def _render_node(call: Call, node: Node) -> dict[str, Any]:
     entry["status"] = "online" if node.online else "offline"
     entry["cgroup-mode"] = call.cluster.cgroup_mode
     if node.online and may(call.cluster, call.user, f"/nodes/{node.name}", "Sys.Audit"):
-        entry.update(
-            cpu=count_load(node),
-            maxcpu=node.cpus,
-            mem=count_memory(call.cluster, node),
-            maxmem=node.memory,
-            disk=node.disk // 8,
-            maxdisk=node.disk,
-            uptime=count_uptime(call.cluster, node),
-        )
+        entry.update(measure_node(call.cluster, node))
     return entry
 
 

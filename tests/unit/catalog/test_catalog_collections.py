@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 import yaml
 from proximity.catalog.v1 import catalog_service_pb2
@@ -14,18 +12,7 @@ from services.catalog.domain.item_files.loader import LoadedItem
 from services.catalog.domain.renderer.rendered_definition import render_item
 from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
-from tests.unit.catalog import collections_compose, collections_json, collections_templates
-
-Build = Callable[[], Iterator[tuple[str, dict[str, str], str]]]
-BUILDS: dict[SourceFormat, Build] = {
-    SourceFormat.PORTAINER: collections_json.build_portainer,
-    SourceFormat.CASAOS: collections_compose.build_casaos,
-    SourceFormat.RUNTIPI: collections_json.build_runtipi,
-    SourceFormat.UMBREL: collections_compose.build_umbrel,
-    SourceFormat.COOLIFY: collections_templates.build_coolify,
-    SourceFormat.DOKPLOY: collections_templates.build_dokploy,
-    SourceFormat.COMPOSE: collections_compose.build_compose,
-}
+from tests.unit.catalog.collection_builders import BUILDS
 
 
 def test_every_format_is_accepted_read_and_tried_here() -> None:

@@ -4,29 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services.inventory.domain.containers import ContainerRef
 from services.inventory.domain.errors import HostNotFoundError, HostUnreachableError
 from services.inventory.usecases.archives import list_archives
-from services.inventory.usecases.backup_container import backup_container
 from tests.fakes.inventory import InstantInventory, SilentHosts
-
-
-async def back_up(
-    inventory: InstantInventory, owner: str = "shop", backup_id: str = "7"
-) -> tuple[ContainerRef, str]:
-    ref = await inventory.create(owner)
-    task = await backup_container(
-        inventory.lookup,
-        ref,
-        owner=owner,
-        mode="snapshot",
-        compression="zstd",
-        storage="backup",
-        notes="weekly",
-        protected=False,
-        backup_id=backup_id,
-    )
-    return ref, (await inventory.finish(task)).result
+from tests.unit.inventory.backed_up import back_up
 
 
 async def test_archives_are_listed_by_container_and_storage(inventory: InstantInventory) -> None:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from services.catalog.domain.errors import InvalidItemError
 from services.catalog.domain.faults import Rejection
 from services.catalog.domain.importers.document_builder import build_document
-from services.catalog.domain.importers.draft import Draft, RefusedEntryError
+from services.catalog.domain.importers.draft import Draft, Entry, RefusedEntryError
 from services.catalog.domain.importers.formats import (
     casaos,
     compose_files,
@@ -24,8 +24,6 @@ from services.catalog.domain.item_files.document import Document, UnreadableDocu
 from services.catalog.domain.item_files.loader import LoadedItem, load_items
 from services.catalog.domain.item_files.parser import parse_item
 from services.catalog.domain.sources import SourceFormat
-
-Entry = tuple[str, Callable[[], Draft | None]]
 
 READERS: Mapping[SourceFormat, Callable[[Mapping[str, bytes]], Iterator[Entry]]] = {
     SourceFormat.PORTAINER: portainer.list_entries,

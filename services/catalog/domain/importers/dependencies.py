@@ -13,6 +13,7 @@ from services.catalog.domain.renderer.compose import is_on
 def clean_dependencies(service: dict[str, Any], services: Mapping[str, Any]) -> None:
     """Remove the dependencies on services that the definition does not start."""
     depends = service.pop("depends_on", None)
+    # Both forms of Compose: a mapping with conditions, and a list of names.
     if isinstance(depends, dict):
         left: Any = {name: value for name, value in depends.items() if name in services}
     else:
@@ -58,6 +59,7 @@ def _find_cycle(services: Mapping[str, Any]) -> list[str]:
 
 
 def _list_dependencies(service: Mapping[str, Any], services: Mapping[str, Any]) -> list[str]:
+    # Compose starts a service after the one whose network it shares, as if it depended on it.
     names = list(service.get("depends_on") or ())
     shared = str(service.get("network_mode", "")).removeprefix("service:")
     return [str(name) for name in [*names, shared] if name in services]

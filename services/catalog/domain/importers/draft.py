@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +85,10 @@ class Draft:
         """Add a reason why the entry cannot be published; the search for others goes on."""
         if reason not in self.reasons:
             self.reasons.append(reason)
+
+
+# An entry of a collection: its place, and what reads it; None where it is none of an app.
+Entry = tuple[str, Callable[[], Draft | None]]
 
 
 def make_id(text: str) -> str:

@@ -33,6 +33,7 @@ class _Base:
 
     def move(self, path: Any) -> Any:
         text = str(path)
+        # What a variable stands for is known when the app is rendered; the checks of mounts see it then.
         if text.startswith(("/", "~", "$")):
             return path
         return f"./{posixpath.normpath(posixpath.join(self.folder, text))}"
@@ -65,5 +66,6 @@ class _Base:
     def _move_mount(self, entry: Any) -> Any:
         if isinstance(entry, dict):
             return self.move_key(entry, "source") if entry.get("type") == "bind" else entry
+        # `data:/data` names a volume and no folder: only a source with a dot is a path.
         source, *rest = split_mount(str(entry))
         return ":".join([self.move(source), *rest]) if rest and source.startswith(".") else entry

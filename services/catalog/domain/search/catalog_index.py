@@ -29,6 +29,7 @@ class ItemFilter:
     def accepts(self, item: Item) -> bool:
         """Return whether an item fits."""
         return (
+            # An item that names no architectures is not known to lack one: it stays in the list.
             (not self.architecture or not item.architectures or self.architecture in item.architectures)
             and (not self.memory or item.resources.memory.minimum <= self.memory)
             and (not self.runtime or self.runtime in item.runtimes)
@@ -99,6 +100,7 @@ class CatalogIndex:
 
     def list_items(self, wanted: ItemFilter) -> Sequence[Item]:
         """Return the entries that fit, by name; of a single source, all of its items."""
+        # The first page of every visitor: no search through all groups for it.
         if wanted == _EVERYTHING:
             return self.entries
         return [item for group in self._groups for item in _choose(group, wanted)]

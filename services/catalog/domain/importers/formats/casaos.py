@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from services.catalog.domain.importers.draft import (
     Draft,
+    Entry,
     RefusedEntryError,
     make_id,
     take_list,
@@ -18,8 +19,6 @@ from services.catalog.domain.importers.draft import (
 )
 from services.catalog.domain.importers.formats.folders import DEFINITIONS, Folder, list_folders
 from services.catalog.domain.item_files.document import parse_document
-
-Entry = tuple[str, Callable[[], Draft | None]]
 
 # CasaOS writes ports as `${WEBUI_PORT:-8080}`; only the default is known here.
 _VARIABLE = re.compile(r"\$\{[A-Za-z0-9_]+:?-([0-9]+)\}")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from services.catalog.domain.importers.default_values import read_default_values
-from services.catalog.domain.importers.draft import Draft, make_id, take_mapping, take_port, take_text
+from services.catalog.domain.importers.draft import Draft, Entry, make_id, take_mapping, take_port, take_text
 from services.catalog.domain.importers.formats.folders import DEFINITIONS, list_folders
 from services.catalog.domain.item_files.document import parse_document
 from services.catalog.domain.renderer.compose import read_pairs
 
-Entry = tuple[str, Callable[[], Draft | None]]
-
+# Labels, because Compose refuses unknown keys and hands labels on to Docker unread.
 _PREFIX = "proximity."
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from services.catalog.domain.importers.draft import (
     Draft,
+    Entry,
     RefusedEntryError,
     make_id,
     take_list,
@@ -19,8 +20,6 @@ from services.catalog.domain.importers.draft import (
 )
 from services.catalog.domain.item_files.document import parse_document
 from services.catalog.domain.renderer.compose import read_pairs
-
-Entry = tuple[str, Callable[[], Draft | None]]
 
 _HOME = "templates/compose"
 # Comments such as `# slogan: …` at the top of a template: Coolify reads its facts from them.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from services.catalog.domain.importers.draft import (
     Draft,
+    Entry,
     RefusedEntryError,
     make_id,
     take_list,
@@ -23,8 +24,6 @@ from services.catalog.domain.importers.formats.folders import DEFINITIONS, Folde
 from services.catalog.domain.importers.variables import add_default, make_variable
 from services.catalog.domain.item_files.document import parse_document
 from services.catalog.domain.renderer.interpolation import map_texts
-
-Entry = tuple[str, Callable[[], Draft | None]]
 
 _TEMPLATE = "template.toml"
 # `${password:32}`: a helper of Dokploy with its argument, or a variable of the template.

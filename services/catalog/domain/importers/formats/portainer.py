@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from services.catalog.domain.importers.draft import (
     Draft,
+    Entry,
     RefusedEntryError,
     make_id,
     take_list,
@@ -20,8 +21,6 @@ from services.catalog.domain.importers.draft import (
 from services.catalog.domain.importers.formats.stacks import FAILURE, STACKS, name_stack_folder
 from services.catalog.domain.importers.variables import add_default, make_variable
 from services.catalog.domain.item_files.document import Value, parse_document
-
-Entry = tuple[str, Callable[[], Draft | None]]
 
 # Portainer replaces these before it reads the YAML, so they are replaced in the bytes as well.
 _MUSTACHE = re.compile(rb"\{\{[ ]{0,3}([A-Za-z_]\w{0,99})[ ]{0,3}\}\}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from services.catalog.domain.importers.draft import (
     Draft,
+    Entry,
     RefusedEntryError,
     make_id,
     take_list,
@@ -20,8 +21,6 @@ from services.catalog.domain.importers.draft import (
 from services.catalog.domain.importers.formats.folders import DEFINITIONS, Folder, list_folders
 from services.catalog.domain.importers.variables import add_default, make_variable
 from services.catalog.domain.item_files.document import parse_document
-
-Entry = tuple[str, Callable[[], Draft | None]]
 
 _TYPES = {
     "text": "text",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
 from services.catalog.domain.importers.draft import (
     Draft,
+    Entry,
     RefusedEntryError,
     make_id,
     take_list,
@@ -22,8 +23,6 @@ from services.catalog.domain.importers.hosts import name_addresses
 from services.catalog.domain.importers.variables import make_variable, substitute_variables
 from services.catalog.domain.item_files.document import parse_document
 from services.catalog.domain.renderer.interpolation import map_texts
-
-Entry = tuple[str, Callable[[], Draft | None]]
 
 _PROXY = "app_proxy"
 _GALLERY = "https://getumbrel.github.io/umbrel-apps-gallery"  # Umbrel's pictures of its apps, which are not in the collection

@@ -147,11 +147,6 @@ class _Hidden:
     def __init__(
         self, references: Mapping[tuple[str, bool], str], secrets: list[Secret], *, plain: Collection[str]
     ) -> None:
-        self._exact = {
-            (service, key): references[one.value, one.is_login]
-            for one in secrets
-            for service, key in one.keys
-        }
         self._names = {name: references[one.value, one.is_login] for one in secrets for name in one.names}
         ordered = sorted(references.items(), key=lambda entry: (-len(entry[0][0]), entry[0][1]))
         self._inside: dict[str, str] = {}
