@@ -23,7 +23,7 @@ from services.backups.domain.entities import (
 )
 from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.restore_tests import RestoreTest
-from services.backups.usecases.context import BackupPage, BackupRequester
+from services.backups.usecases.context import BackupPage, BackupRequester, DeadLetterPage
 from services.common.core.errors import check_page
 from services.common.rpc.call import Call
 from services.common.rpc.responses.rendered import render_time
@@ -61,16 +61,25 @@ def parse_filter(request: pb.ListAllBackupsRequest, call: Call) -> BackupFilter:
 
 
 def parse_page(
-    request: pb.ListBackupsRequest | pb.ListAllBackupsRequest | pb.ListBackupDeadLettersRequest,
+    request: pb.ListBackupsRequest | pb.ListAllBackupsRequest,
 ) -> BackupPage:
-    """Parse the page that a request names.
+    """Parse the page of backups that a request names.
 
     Raises:
         InvalidError: it names a page and a backup to begin behind.
     """
-    after = 0 if isinstance(request, pb.ListBackupDeadLettersRequest) else request.after
-    check_page(has_number=request.HasField("page"), after=after)
-    return BackupPage(request.page or 1, request.per_page or PER_PAGE, after)
+    check_page(has_number=request.HasField("page"), after=request.after)
+    return BackupPage(request.page or 1, request.per_page or PER_PAGE, request.after)
+
+
+def parse_operation_page(request: pb.ListBackupDeadLettersRequest) -> DeadLetterPage:
+    """Parse the page of operations that a request names.
+
+    Raises:
+        InvalidError: it names a page and an operation to begin behind.
+    """
+    check_page(has_number=request.HasField("page"), after=request.after)
+    return DeadLetterPage(request.page or 1, request.per_page or PER_PAGE, request.after)
 
 
 def parse_order(request: pb.CreateBackupRequest) -> BackupOrder:

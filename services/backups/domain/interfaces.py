@@ -164,8 +164,14 @@ class BackupStore(Protocol):
     async def withdraw_operation(self, operation_id: str) -> None:
         """Remove an operation that no worker has taken, with the backup or status that came with it."""
 
-    async def list_dead_letters(self, *, offset: int, limit: int) -> tuple[int, list[Operation]]:
-        """Return the total of the operations that were given up, and a page of them, newest first."""
+    async def list_dead_letters(
+        self, *, offset: int, limit: int, after: str = ""
+    ) -> tuple[int, list[Operation]]:
+        """Return the total of the operations that were given up, and a page of them, newest first.
+
+        Raises:
+            InvalidError: there is no operation `after` that the page begins behind.
+        """
 
     async def replay_operation(self, operation_id: str) -> Operation:
         """Resume an operation that was given up.

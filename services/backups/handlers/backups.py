@@ -167,9 +167,16 @@ class BackupsHandlers(PolicyHandlers):
     async def list_backup_dead_letters(
         self, request: pb.ListBackupDeadLettersRequest, call: Call
     ) -> pb.ListBackupDeadLettersResponse:
-        page = convert.parse_page(request)
+        page = convert.parse_operation_page(request)
         total, found = await operations.list_backup_dead_letters(self._store, page=page)
-        call.add_page_links(page=page.number, per_page=page.size, total=total)
+        call.add_list_links(
+            page=page.number,
+            per_page=page.size,
+            total=total,
+            after=page.after,
+            last=found[-1].id if found else "",
+            count=len(found),
+        )
         return pb.ListBackupDeadLettersResponse(
             operations=[render_operation(one) for one in found],
             total=total,

@@ -113,9 +113,16 @@ class BackupReads:
             raise BackupNotFoundError(f"the operation {operation_id} has no backup")
         return backup_of_row(row)
 
-    async def list_dead_letters(self, *, offset: int, limit: int) -> tuple[int, list[Operation]]:
+    async def list_dead_letters(
+        self, *, offset: int, limit: int, after: str = ""
+    ) -> tuple[int, list[Operation]]:
         """See `BackupStore.list_dead_letters`."""
-        found, total = await self._operations.list_operations({"status": "dead"}, limit=limit, offset=offset)
+        wanted = {"status": "dead"}
+        found, total = await (
+            self._operations.list_operations_after(wanted, after=after, limit=limit)
+            if after
+            else self._operations.list_operations(wanted, limit=limit, offset=offset)
+        )
         return total, found
 
     async def list_app_ids(self, *, after: str, limit: int) -> list[str]:

@@ -41,14 +41,27 @@ class BackupRequester:
 
 
 @dataclass(frozen=True)
-class BackupPage:
-    """A page of a list: its number from 1, and its size; or, with `after`, what comes behind the backup of that id."""
+class NumberedPage:
+    """A page of a list: its number from 1, and its size."""
 
     number: int
     size: int
-    after: int = 0
 
     @property
     def offset(self) -> int:
         """Number of entries before the page."""
         return (self.number - 1) * self.size
+
+
+@dataclass(frozen=True)
+class BackupPage(NumberedPage):
+    """A page of backups; with `after`, what comes behind the backup of that id instead of a number."""
+
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class DeadLetterPage(NumberedPage):
+    """A page of operations; with `after`, what comes behind the operation of that id instead of a number."""
+
+    after: str = ""

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from services.backups.domain.entities import OperationStanding
 from services.backups.domain.interfaces import BackupStore
-from services.backups.usecases.context import BackupPage
+from services.backups.usecases.context import DeadLetterPage
 from services.common.operations.model import Operation
 
 
-async def list_backup_dead_letters(store: BackupStore, *, page: BackupPage) -> tuple[int, list[Operation]]:
-    """Return the total of the operations that were given up, and a page of them, newest first."""
-    return await store.list_dead_letters(offset=page.offset, limit=page.size)
+async def list_backup_dead_letters(
+    store: BackupStore, *, page: DeadLetterPage
+) -> tuple[int, list[Operation]]:
+    """Return the total of the operations that were given up, and a page of them, newest first.
+
+    Raises:
+        InvalidError: there is no operation that the page begins behind.
+    """
+    return await store.list_dead_letters(offset=page.offset, limit=page.size, after=page.after)
 
 
 async def replay_backup_operation(store: BackupStore, operation_id: str) -> Operation:

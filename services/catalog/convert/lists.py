@@ -8,6 +8,7 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.catalog.domain.search.catalog_index import ItemFilter, ItemPage
 from services.catalog.usecases.items import CatalogStats
+from services.common.core.errors import check_page
 
 
 def parse_filter(
@@ -18,10 +19,16 @@ def parse_filter(
 
 
 def parse_page(request: pb.ListItemsRequest) -> ItemPage:
-    """Return the requested page."""
+    """Return the requested page.
+
+    Raises:
+        InvalidError: it names a page and an item to begin behind.
+    """
+    check_page(has_number=request.HasField("page"), after=request.after)
     return ItemPage(
         request.page if request.HasField("page") else None,
         request.per_page if request.HasField("per_page") else None,
+        request.after,
     )
 
 

@@ -35,6 +35,7 @@ from services.catalog.handlers.rendered_items import RenderedItems, answer_unles
 from services.catalog.usecases import items, sources
 from services.catalog.usecases.get_item_icon import get_item_icon
 from services.catalog.usecases.get_item_screenshot import get_item_screenshot
+from services.catalog.usecases.items import ItemList
 from services.catalog.usecases.preview_item import preview_item
 from services.catalog.usecases.reload_catalog import reload_catalog
 from services.clients.apps.interface import Deployments
@@ -89,7 +90,7 @@ class CatalogHandlers:
     async def list_items(self, request: pb.ListItemsRequest, call: Call) -> Rendered[pb.ListItemsResponse]:
         index, page = self._catalog.index, parse_page(request)
         found = items.list_items(index, parse_filter(request), page=page)
-        _add_links(call, page, total=found.total)
+        _add_links(call, page, found)
         return self._rendered.answer_list(request, call, state=index.etag, find=lambda: found)
 
     async def get_item(self, request: pb.GetItemRequest, call: Call) -> Rendered[item_pb2.Item]:
@@ -186,11 +187,14 @@ class CatalogHandlers:
         return empty_pb2.Empty()
 
 
-def _add_links(call: Call, page: ItemPage, *, total: int) -> None:
+def _add_links(call: Call, page: ItemPage, found: ItemList) -> None:
     """Name the other pages of a list, where the request is for one page."""
     if not page.is_whole:
         number, size = page.resolve()
-        call.add_page_links(page=number, per_page=size, total=total)
+        last = found.items[-1].id if found.items else ""
+        call.add_list_links(
+            page=number, per_page=size, total=found.total, after=page.after, last=last, count=len(found.items)
+        )
 
 
 def _answer_picture(picture: Picture, call: Call) -> httpbody_pb2.HttpBody:

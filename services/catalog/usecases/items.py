@@ -30,9 +30,14 @@ class CatalogStats:
 
 
 def list_items(catalog: CatalogIndex, wanted: ItemFilter, *, page: ItemPage) -> ItemList:
-    """Return the items that pass the filter and are on the page."""
+    """Return the items that pass the filter and are on the page.
+
+    Raises:
+        InvalidError: nothing is published of the id that the page begins behind.
+    """
     items = catalog.list_items(wanted)
-    return ItemList(page.cut(items), len(items))
+    behind = catalog.select_behind(items, page.after) if page.after else items
+    return ItemList(page.cut(behind), len(items))
 
 
 async def get_item(catalog: PublishedCatalog, item_id: str) -> Item:

@@ -17,9 +17,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.common.core.config import ServiceSettings, setting
+from services.common.core.errors import refuse_after
 from services.common.core.parsing import parse_int
 from services.common.db.database import Database, UtcDateTime
-from services.common.db.queries import Query, RowParser
+from services.common.db.queries import Query, RowParser, comes_after
 from services.common.operations.model import NOT_COLUMNS, Operation, OperationStep
 from services.common.operations.tables import OperationTables
 
@@ -59,6 +60,31 @@ class OperationLookups:
             total = (await self._db.fetch(queries.count, dict(wanted)))[0][0]
         parsed = [queries.parser.parse(row[1:]) for row in rows]
         return [Operation(**fields, steps=tuple(found.get(fields["id"], ()))) for fields in parsed], total
+
+    async def list_operations_after(
+        self, wanted: Mapping[str, str], *, after: str, limit: int
+    ) -> tuple[list[Operation], int]:
+        """Those whose columns have the wanted values behind an operation, newest first, and how many there are in all.
+
+        The operation itself may have other values by now: it has its place in the order all the same.
+
+        Raises:
+            InvalidError: there is no such operation.
+        """
+        ops = self._tables.operations
+        where = [ops.c[name] == value for name, value in wanted.items()]
+        count = sa.select(sa.func.count()).select_from(ops).where(*where)
+        query = sa.select(ops).where(*where).order_by(ops.c.created_at.desc(), ops.c.id).limit(limit)
+
+        def read(connection: sa.Connection) -> tuple[list[Operation], int]:
+            created = connection.execute(sa.select(ops.c.created_at).where(ops.c.id == after)).scalar()
+            if created is None:
+                raise refuse_after(after, kind="operation")
+            behind = comes_after([(ops.c.created_at, True, created), (ops.c.id, False, after)])
+            found = read_operations(connection, self._tables, query.where(behind))
+            return found, int(connection.execute(count).scalar_one())
+
+        return await self._db.read(read)
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,17 @@ def test_path_and_query_have_every_field_of_a_read() -> None:
             assert in_path == set(re.findall(r"{(\w+)}", binding.path))
 
 
+def test_every_list_by_pages_can_begin_behind_an_entry() -> None:
+    """Page numbers skip and repeat entries while others come and go."""
+    paged = [m for m in SURFACE.routed if "per_page" in SURFACE.get_message(m.input).fields_by_name]
+    assert len(paged) >= 10
+    without = [m.name for m in paged if "after" not in SURFACE.get_message(m.input).fields_by_name]
+    assert without == []
+    assert [
+        m.name for m in paged if SURFACE.get_message(m.input).fields_by_name["page"].has_presence is False
+    ] == []
+
+
 def test_errors_have_one_schema() -> None:
     for path, verb, operation in list_operations():
         for status, response in operation["responses"].items():

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 
 from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import CategoryNotFoundError, ItemNotFoundError
 from services.catalog.domain.search.app_groups import Group, group_items
 from services.catalog.domain.search.search_index import SearchIndex
+from services.common.core.errors import refuse_after
 
 DEFAULT_PER_PAGE = 20  # items, where only the number of a page is given; the same in all services
 
@@ -42,10 +43,11 @@ _EVERYTHING = ItemFilter()
 
 @dataclass(frozen=True, slots=True)
 class ItemPage:
-    """A part of a list. Without a number and size it is the whole."""
+    """A part of a list: by number, or behind the item of an id. Without a number, size and item it is the whole."""
 
     number: int | None = None
     size: int | None = None
+    after: str = ""
 
     def cut(self, items: Sequence[Item]) -> Sequence[Item]:
         """Return the items that are on the page."""
@@ -57,7 +59,7 @@ class ItemPage:
     @property
     def is_whole(self) -> bool:
         """Whether the whole list is requested."""
-        return self.number is None and self.size is None
+        return self.number is None and self.size is None and not self.after
 
     def resolve(self) -> tuple[int, int]:
         """Return number and size, what was not given by default."""
@@ -104,6 +106,17 @@ class CatalogIndex:
         if wanted == _EVERYTHING:
             return self.entries
         return [item for group in self._groups for item in _choose(group, wanted)]
+
+    def select_behind(self, items: Sequence[Item], item_id: str) -> Sequence[Item]:
+        """Return those of the items that come behind another one, which need not be among them.
+
+        Raises:
+            InvalidError: nothing of that id is published.
+        """
+        if item_id not in self._by_id:
+            raise refuse_after(repr(item_id[:100]), kind="item")
+        before = set(takewhile(item_id.__ne__, self._by_id))
+        return [item for item in items if item.id not in before and item.id != item_id]
 
     def list_category(self, category: str, wanted: ItemFilter) -> list[Item]:
         """Return the entries of a category that fit, whatever the case of its name.

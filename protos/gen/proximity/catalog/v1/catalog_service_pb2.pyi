@@ -32,6 +32,7 @@ class ListItemsRequest(_message.Message):
     RUNTIME_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     page: _builtins.int
     per_page: _builtins.int
     architecture: _builtins.str
@@ -41,6 +42,8 @@ class ListItemsRequest(_message.Message):
     source: _builtins.str
     view: _builtins.str
     """full (default), or summary: without compose definition, inputs, environment, volumes and notes."""
+    after: _builtins.str
+    """Instead of page: only items behind the one with this id, the last one of the page before."""
     def __init__(
         self,
         *,
@@ -51,10 +54,11 @@ class ListItemsRequest(_message.Message):
         runtime: _builtins.str | None = ...,
         source: _builtins.str | None = ...,
         view: _builtins.str | None = ...,
+        after: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_page", b"_page", "_per_page", b"_per_page", "_runtime", b"_runtime", "_source", b"_source", "_view", b"_view", "architecture", b"architecture", "memory", b"memory", "page", b"page", "per_page", b"per_page", "runtime", b"runtime", "source", b"source", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_page", b"_page", "_per_page", b"_per_page", "_runtime", b"_runtime", "_source", b"_source", "_view", b"_view", "architecture", b"architecture", "memory", b"memory", "page", b"page", "per_page", b"per_page", "runtime", b"runtime", "source", b"source", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_architecture", b"_architecture", "_memory", b"_memory", "_page", b"_page", "_per_page", b"_per_page", "_runtime", b"_runtime", "_source", b"_source", "_view", b"_view", "after", b"after", "architecture", b"architecture", "memory", b"memory", "page", b"page", "per_page", b"per_page", "runtime", b"runtime", "source", b"source", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__architecture: _TypeAlias = _typing.Literal["architecture"]  # noqa: Y015
     _WhichOneofArgType__architecture: _TypeAlias = _typing.Literal["_architecture", b"_architecture"]  # noqa: Y015
