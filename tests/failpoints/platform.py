@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import shutil
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,50 +14,24 @@ from proximity.backups.v1 import backups_service_pb2 as backups_pb
 from services.apps.domain.config import parse_config
 from services.apps.domain.deployment import NewApp
 from services.apps.domain.entities import App
-from services.apps.handlers import AppsInternalHandlers
 from services.apps.store import SqlAppStore
-from services.apps.store import tables as app_tables
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.deploy_app import deploy_app
 from services.apps.usecases.perform_app_action import perform_app_action
-from services.apps.workflows import build_workflows as build_app_workflows
-from services.apps.workflows import plan_with
-from services.apps.workflows.steps.tools import Tools
-from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
-from services.backups.server import build_workflows as build_backup_workflows
-from services.backups.store import (
-    SqlArchiveCheckStore,
-    SqlBackupStore,
-    SqlPolicyStore,
-    SqlRestoreTestStore,
-    SqlStorageStore,
-)
-from services.backups.store import tables as backup_tables
-from services.backups.store.changes import apply_change, write_line
+from services.backups.handlers import BackupsHandlers
 from services.backups.usecases.context import BackupDependencies
-from services.backups.workflows import test_backup
-from services.clients.apps.client import GrpcApps
-from services.clients.backups.client import GrpcBackups
-from services.clients.inventory.client import GrpcContainers
-from services.common.db.database import Database, create_engine
+from services.common.db.database import Database
 from services.common.db.migrations import upgrade
-from services.common.identity.keys import Sealer
 from services.common.identity.tokens import Caller, User
-from services.common.messaging.bus import Bus
-from services.common.messaging.outbox import Relay
 from services.common.operations.engine import Engine
 from services.common.operations.model import Workflow
 from services.common.operations.tables import OperationTables
 from services.common.rpc.call import Call
-from services.inventory.domain.entities import NewHost, Secrets
 from services.inventory.jobs.abandoned_reservations import AbandonedReservations
 from tests.failpoints.crashing import CrashingStore
 from tests.failpoints.wire import LocalClients
-from tests.fakes.auth import FakeUsers
 from tests.fakes.catalog import FakeCatalog
-from tests.fakes.inline import InlineDatabase
-from tests.fakes.instant_proxmox import InstantContainerAccess, InstantContainerHandlers, InstantFleet
-from tests.fakes.inventory import build_parts
+from tests.fakes.instant_proxmox import InstantContainerAccess, InstantFleet
 from tests.pvesim.instant import InstantProxmox
 
 SERVICES = ("apps", "backups", "inventory")
@@ -226,89 +197,3 @@ def copy_proxmox(original: InstantProxmox) -> InstantProxmox:
     proxmox.cluster = copy.deepcopy(original.cluster)
     proxmox.cluster.clock = lambda: proxmox.time
     return proxmox
-
-
-@asynccontextmanager
-async def open_platform(
-    saved: Path,
-    folder: Path,
-    proxmox: InstantProxmox,
-    *,
-    access: type[InstantContainerAccess] = InstantContainerAccess,
-    catalog: FakeCatalog | None = None,
-) -> AsyncIterator[Platform]:
-    """A platform in `folder` with copies of the databases in `saved`."""
-    databases = {service: _open_database(saved, folder, service) for service in SERVICES}
-    clients, sealer = LocalClients(), Sealer("k" * 40)
-    parts = build_parts(
-        databases["inventory"],
-        lambda hosts: InstantFleet(hosts, proxmox),
-        lambda hosts: access(hosts, proxmox),
-    )
-    if not await parts.hosts.list_hosts():
-        await parts.hosts.add_host(NewHost(name="pve", host="127.0.0.1", secrets=Secrets(password="x")))
-    clients.handlers["inventory"] = [parts.build_container_handlers(InstantContainerHandlers)]
-    apps = SqlAppStore(databases["apps"], sealer)
-    containers = GrpcContainers(clients)
-    app_workflows = build_app_workflows(Tools(containers, apps), GrpcBackups(clients), apps)
-    catalog = catalog or FakeCatalog()
-    world = AppDependencies(
-        store=apps,
-        containers=containers,
-        catalog=catalog,
-        backups=GrpcBackups(clients),
-        users=FakeUsers(OWNER.id),
-        plan=plan_with(app_workflows),
-    )
-    bus = Bus("nats://127.0.0.1:1", name="test")
-    clients.handlers["apps"] = [
-        AppsInternalHandlers(
-            dependencies=world, relay=Relay(databases["apps"], bus, outbox=app_tables.outbox)
-        )
-    ]
-    remote_apps = GrpcApps(clients)
-    backup_workflows = build_backup_workflows(
-        remote_apps, containers, test_pace=test_backup.RestoreTestPace(poll_s=0, grace_s=0, boot_s=0)
-    )
-    backups = SqlBackupStore(databases["backups"], backup_workflows)
-    dependencies = BackupDependencies(
-        backups,
-        remote_apps,
-        containers,
-        storages=SqlStorageStore(databases["backups"]),
-        policies=SqlPolicyStore(databases["backups"]),
-        users=FakeUsers(OWNER.id),
-        tests=SqlRestoreTestStore(databases["backups"], backup_workflows),
-        checks=SqlArchiveCheckStore(databases["backups"], backup_workflows),
-    )
-    clients.handlers["backups"] = [BackupsInternalHandlers(dependencies)]
-    desks = {
-        "apps": Desk(databases["apps"], app_tables.operation_tables, app_workflows, apps.apply, apps.log),
-        "backups": Desk(
-            databases["backups"], backup_tables.tables, backup_workflows, apply_change, write_line
-        ),
-    }
-    try:
-        yield Platform(
-            proxmox,
-            clients,
-            apps,
-            world,
-            catalog,
-            BackupsHandlers(dependencies),
-            dependencies,
-            desks,
-            databases,
-            AbandonedReservations(clients, parts.vmids, addresses=parts.addresses),
-            parts.access,
-            parts.fleet,
-        )
-    finally:
-        parts.fleet.close()
-        for database in databases.values():
-            await database.close()
-
-
-def _open_database(migrated: Path, folder: Path, service: str) -> Database:
-    shutil.copy(migrated / f"p-{service}.sqlite3", folder / f"p-{service}.sqlite3")
-    return InlineDatabase(create_engine(f"sqlite:///{folder}/p.sqlite3", service=service))

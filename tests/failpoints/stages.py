@@ -14,8 +14,9 @@ import pytest
 from services.common.core.errors import PreconditionError
 from services.common.operations.model import Context, Step
 from tests.failpoints.invariants import describe_strangers
-from tests.failpoints.platform import Desk, Platform, copy_proxmox, make_proxmox, migrate, open_platform
+from tests.failpoints.platform import Desk, Platform, copy_proxmox, make_proxmox, migrate
 from tests.failpoints.scenes import Scene
+from tests.failpoints.wiring import open_platform
 from tests.pvesim.instant import InstantProxmox
 
 

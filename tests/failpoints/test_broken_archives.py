@@ -12,8 +12,9 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 
 from tests.failpoints.insides import GuestAccess, ShopCatalog, make_insides
 from tests.failpoints.invariants import check_invariants, describe_strangers
-from tests.failpoints.platform import Platform, call, open_platform
+from tests.failpoints.platform import Platform, call
 from tests.failpoints.stages import migrated
+from tests.failpoints.wiring import open_platform
 from tests.pvesim.guest import Guest
 from tests.pvesim.model.entities import Volume
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.failpoints.platform import Desk, make_proxmox, open_platform
+from tests.failpoints.platform import Desk, make_proxmox
 from tests.failpoints.scenes import SCENES
 from tests.failpoints.stages import migrated
+from tests.failpoints.wiring import open_platform
 
 __all__ = ["migrated"]
 

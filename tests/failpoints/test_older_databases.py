@@ -12,9 +12,10 @@ import pytest
 
 from services.inventory.proxmox.marks import find_owner
 from tests.failpoints.invariants import check_operations, describe_strangers
-from tests.failpoints.platform import SERVICES, Platform, copy_proxmox, open_platform
+from tests.failpoints.platform import SERVICES, Platform, copy_proxmox
 from tests.failpoints.scenes import SCENES, Scene
 from tests.failpoints.stages import Stage, migrated, stage  # noqa: F401 - fixtures
+from tests.failpoints.wiring import open_platform
 from tests.pvesim.model.entities import Container
 
 _NAMES = {

@@ -1,9 +1,9 @@
-"""Archives, snapshots and tasks of containers in memory: the state that `FakeContainers` adds its RPCs to."""
+"""Archives and snapshots of containers in memory: the state that `FakeContainers` adds its RPCs to."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.clients.inventory.archive_values import (
@@ -19,15 +19,12 @@ from services.clients.inventory.archive_values import (
     VolumeComparison,
 )
 from services.clients.inventory.restore_plans import RestoreOrder, RestorePlacement
-from services.clients.inventory.values import Container, ContainerTask, Ref, Task, TaskProgress
+from services.clients.inventory.values import Container, Ref, Task
 from services.common.core.clock import now
 from services.common.core.errors import (
-    BusyError,
-    DomainError,
-    ForbiddenError,
     NotFoundError,
-    UnavailableError,
 )
+from tests.fakes.tasks import FakeTasks, busy, not_ours
 
 
 @dataclass(frozen=True)
@@ -42,19 +39,12 @@ class Packed:
     listing: Archive | None = None
 
 
-class FakeArchives:
+class FakeArchives(FakeTasks):
     """One host with two nodes.
 
     Attributes:
-        broken: RPCs that are unavailable, with how often still, by name (`start_container`).
-        failure: RPCs that are refused, by name.
-        failing: kinds of tasks (vzdump) that end with an error, for `reason`.
-        lost: kinds of tasks whose answer is lost once; `watch_task`, which is unavailable once; `task`, which Proxmox
-            forgets once.
-        started: kinds of the tasks that were begun.
         wrecks: ids of what creations left that were broken off.
         unarchived: volumes that archives lack.
-        is_named: whether a running task's log names its archive.
         is_fragile: whether a restore that fails leaves no container.
         complete: whether hosts and storages answer.
         archive_size: bytes of the archives that are made.
@@ -69,6 +59,7 @@ class FakeArchives:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.containers: dict[int, Container] = {}
         self.files: dict[tuple[int, str], str] = {}
         self.docker: set[int] = set()
@@ -80,14 +71,6 @@ class FakeArchives:
         self.snapshots: dict[tuple[int, str], Packed] = {}
         self.wrecks: set[int] = set()
         self.unarchived: list[ContainerVolume] = []
-        self.broken: dict[str, int] = {}
-        self.failure: dict[str, DomainError] = {}
-        self.failing: set[str] = set()
-        self.lost: set[str] = set()
-        self.reason = ""
-        self.started: list[str] = []
-        self.outcomes: dict[str, TaskProgress] = {}
-        self.is_named = True
         self.is_fragile = False
         self.complete = True
         self.archive_size = 3 << 20
@@ -103,49 +86,6 @@ class FakeArchives:
         self.checked: list[str] = []
         self.offline: set[str] = set()
         self.plans: list[RestoreOrder] = []
-
-    def call(self, name: str) -> None:
-        """Fail as the test wants the RPC `name` to."""
-        if self.broken.get(name, 0) > 0:
-            self.broken[name] -= 1
-            raise UnavailableError(f"{name} did not work")
-        if name in self.failure:
-            raise self.failure[name]
-
-    def lose(self, name: str) -> None:
-        """Lose the answer of a task that was begun, once, if the test wants that."""
-        if name in self.lost:
-            self.lost.remove(name)
-            raise UnavailableError(f"the answer of {name} was lost")
-
-    def begin(self, kind: str, ref: Ref, *, result: str = "", failure: str = "") -> Task:
-        """Begin a task; it fails for `failure`, or as the test wants all of its kind to."""
-        self.started.append(kind)
-        upid = f"UPID:{ref.node}:{len(self.outcomes):08X}:00000000:00000000:{kind}:{ref.vmid}:root@pam:"
-        failure = failure or (f"{kind} broke" if kind in self.failing else "")
-        self.outcomes[upid] = TaskProgress(
-            done=True,
-            succeeded=not failure,
-            exit_status=failure or "OK",
-            reason=self.reason if failure else "",
-            result=result,
-        )
-        return Task(ref.host_id, ref.node, upid, result)
-
-    async def watch_task(self, task: Task) -> AsyncIterator[TaskProgress]:
-        self.lose("watch_task")
-        outcome = self.outcomes.get(task.upid)
-        if outcome is None or "task" in self.lost:
-            self.lost.discard("task")
-            raise NotFoundError(f"{task.node} knows no task {task.upid}")
-        yield TaskProgress(result=outcome.result if self.is_named else "")
-        yield outcome
-
-    async def list_container_tasks(self, ref: Ref) -> Sequence[ContainerTask]:
-        return ()
-
-    async def stop_task(self, task: Task) -> None:
-        return None
 
     async def backup_container(self, ref: Ref, *, owner: str, new: NewArchive) -> Task:
         self.call("backup_container")
@@ -335,15 +275,3 @@ class FakeArchives:
         self.files |= {(ref.vmid, path): text for path, text in packed.files.items()}
         self.images[ref.vmid], self.volumes[ref.vmid] = packed.image, dict(packed.volumes)
         (self.docker.add if packed.has_docker else self.docker.discard)(ref.vmid)
-
-
-def busy(reason: str, message: str) -> BusyError:
-    error = BusyError(message)
-    error.reason = reason  # type: ignore[misc]  # as the wire brings it
-    return error
-
-
-def not_ours(ref: Ref, owner: str) -> ForbiddenError:
-    error = ForbiddenError(f"container {ref.vmid} is not of {owner}")
-    error.reason = "NOT_OURS"  # type: ignore[misc]  # as the wire brings it
-    return error

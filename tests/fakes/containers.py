@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import dataclasses
 from collections.abc import Sequence
 
-from services.clients.inventory.inspections import Inspected
-from services.clients.inventory.interface import OnText
 from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.migration import MigrationTargets, TargetNode
 from services.clients.inventory.values import (
@@ -18,54 +15,39 @@ from services.clients.inventory.values import (
     NewContainer,
     NodeCapacity,
     Placement,
-    Probe,
     Ref,
     Scan,
     Task,
     Wanted,
 )
 from services.common.core.errors import BusyError, DomainError, NotFoundError, PreconditionError
-from tests.fakes.archives import busy, not_ours
-from tests.fakes.restore_tests import FakeRestoreTests
+from tests.fakes.container_insides import FakeInsides
+from tests.fakes.tasks import busy, not_ours
 
 GIGABYTE = float(1024**3)
 
 
-class FakeContainers(FakeRestoreTests):
+class FakeContainers(FakeInsides):
     """Inventory's ContainerService.
 
     Attributes:
         reserved: container ids by owner.
-        commands: what was run inside.
-        answers: whether ports answer; what runs of a definition with one of the `silent` words does not.
-        can_snapshot: whether the storage has snapshots.
         unpullable: why images are not to be had.
         strangers: ids of containers of others.
-        conflicts: sentences about addresses that others have too, by container id.
         nodes: what `list_capacity` answers.
         history: what `get_container_metrics` answers.
-        inspected: what `read_inspection` answers, unless it fails with `inspection_fault`.
         targets: what `list_migration_targets` answers.
-        output: what a command prints that reads the output of an app.
         hangs: RPC that never answers; `hung` is set then.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.commands: list[tuple[str, ...]] = []
-        self.answers = True
-        self.can_snapshot = True
         self.unpullable: DomainError | None = None
         self.strangers: set[int] = set()
-        self.conflicts: dict[int, list[str]] = {}
         self.hung = asyncio.Event()
         self.hangs = ""
-        self.silent: set[str] = set()
         self.nodes: list[NodeCapacity] = []
-        self.inspected = Inspected(ports=())
-        self.inspection_fault = ""
         self.targets: tuple[TargetNode, ...] = ()
-        self.output: str | None = None
         self.history = MetricHistory("hour", 0, ())
 
     def add_container(self, ref: Ref, *, owner: str = "", name: str = "web", status: str = "stopped") -> None:
@@ -192,36 +174,6 @@ class FakeContainers(FakeRestoreTests):
         self.containers[ref.vmid] = dataclasses.replace(container, memory=memory)
         return self.begin("vzset", ref)
 
-    async def snapshot_container(self, ref: Ref, *, owner: str, name: str) -> Task:
-        self.own(ref, owner)
-        self.call("snapshot_container")
-        if not self.can_snapshot:
-            raise PreconditionError(f"container {ref.vmid} lies on a storage without snapshots")
-        self.snapshots.setdefault((ref.vmid, name), self.pack(ref.vmid))
-        return self.begin("vzsnapshot", ref)
-
-    async def rollback_container(self, ref: Ref, *, owner: str, name: str) -> Task:
-        self.own(ref, owner)
-        self.call("rollback_container")
-        if (ref.vmid, name) not in self.snapshots:
-            return self.begin("vzrollback", ref, failure=f"snapshot '{name}' does not exist")
-        self.put_back(ref, self.snapshots[ref.vmid, name])
-        return self.begin("vzrollback", ref)
-
-    async def delete_snapshot(self, ref: Ref, *, owner: str, name: str) -> Task:
-        self.own(ref, owner)
-        self.call("delete_snapshot")
-        self.snapshots.pop((ref.vmid, name), None)
-        return self.begin("vzdelsnapshot", ref)
-
-    async def drop_snapshots(self, ref: Ref, *, owner: str, min_age_s: int) -> Sequence[str]:
-        self.own(ref, owner)
-        self.call("drop_snapshots")
-        left = [name for vmid, name in self.snapshots if vmid == ref.vmid and name.startswith("proximity-")]
-        for name in left:
-            del self.snapshots[ref.vmid, name]
-        return left
-
     async def migrate_container(self, ref: Ref, *, owner: str, target_node: str) -> Task:
         if any(vmid == ref.vmid for vmid, _ in self.snapshots):
             return self.begin("vzmigrate", ref, failure="can't migrate CT - check log")
@@ -293,72 +245,6 @@ class FakeContainers(FakeRestoreTests):
         if not self.complete:
             return Scan((), frozenset(), (1,))
         return Scan(tuple(self.containers.values()), frozenset({1}))
-
-    async def list_address_conflicts(self, ref: Ref) -> list[str]:
-        return self.conflicts.get(ref.vmid, [])
-
-    async def read_inspection(self, ref: Ref) -> Inspected:
-        self.call("read_inspection")
-        if self.containers[ref.vmid].status != "running":
-            raise PreconditionError(f"container {ref.vmid} does not run")
-        if self.inspection_fault:
-            raise PreconditionError(self.inspection_fault)
-        return self.inspected
-
-    async def inspect_container(self, ref: Ref) -> int | None:
-        return 80
-
-    async def exec(
-        self,
-        ref: Ref,
-        *,
-        owner: str,
-        argv: Sequence[str],
-        on_text: OnText,
-        stdin: bytes = b"",
-        stall_s: int = 600,
-    ) -> int:
-        container = self.own(ref, owner)
-        if container.status != "running":
-            raise PreconditionError(f"container {ref.vmid} does not run")
-        self.commands.append(tuple(argv))
-        if self.output is not None and "tail -c" in argv[-1]:
-            await on_text(self.output)
-        text = " ".join(argv)
-        if stdin:
-            self.call("exec")
-            compose, values = (base64.b64decode(line).decode() for line in stdin.splitlines())
-            folder = text.partition("mkdir -p ")[2].split()[0]
-            self.files[ref.vmid, f"{folder}/compose.yaml"] = compose
-            self.files[ref.vmid, f"{folder}/.env"] = values
-        if "docker.io" in text:
-            self.docker.add(ref.vmid)
-        if "docker" in text and "install" not in text and ref.vmid not in self.docker:
-            return 127
-        return 0
-
-    async def push_file(self, ref: Ref, *, owner: str, path: str, content: str, mode: int) -> None:
-        self.own(ref, owner)
-        self.call("push_file")
-        self.files[ref.vmid, path] = content
-
-    async def probe_port(
-        self,
-        ref: Ref,
-        *,
-        owner: str,
-        port: int,
-        scheme: str,
-        path: str,
-        thorough: bool = True,
-        wait_s: float = 0,
-        inside: bool = False,
-    ) -> Probe:
-        container = self.own(ref, owner)
-        definition = self.files.get((ref.vmid, "/opt/proximity/compose.yaml"), "")
-        definition += self.images.get(ref.vmid, "")
-        answers = self.answers and not any(word in definition for word in self.silent)
-        return Probe(answers, container.address, "" if answers else "refused")
 
 
 def _stopped(ref: Ref, owner: str, name: str) -> Container:

@@ -13,7 +13,8 @@ from services.clients.inventory.restore_tests import (
 )
 from services.clients.inventory.values import Ref, Task
 from services.common.core.errors import NotFoundError, PreconditionError
-from tests.fakes.archives import FakeArchives, busy
+from tests.fakes.archives import FakeArchives
+from tests.fakes.tasks import busy
 
 
 class FakeRestoreTests(FakeArchives):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tests.pvesim.api.content import render_path
 from tests.pvesim.guest import Guest, World
-from tests.pvesim.guest.node import NodeContainer
+from tests.pvesim.guest.node_containers import NodeContainer
 from tests.pvesim.model.configs import render_file
 from tests.pvesim.model.entities import Container, Volume
 from tests.pvesim.model.reading import get_name

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import math
-import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
-import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.apps.domain.config import AppConfig, parse_config
 from services.apps.domain.entities import App
 from services.apps.usecases.events import parse_event_id
-from services.catalog.config import DATA
-from services.catalog.convert.items import render_icon
-from services.catalog.domain.images import find_image, find_tag_fault
-from services.catalog.domain.importers.collection import import_collection
-from services.catalog.domain.item_files.document import UnreadableDocumentError, parse_document
-from services.catalog.domain.item_files.loader import load_items
-from services.catalog.domain.renderer import compose
-from services.catalog.domain.renderer.host_needs import list_host_needs
-from services.catalog.domain.renderer.interpolation import (
-    InterpolationError,
-    interpolate_text,
-    list_variables,
-)
-from services.catalog.domain.sources import SourceFormat
-from services.catalog.sources.own_files import OwnFiles
 from services.clients.inventory.tasks import parse_upid
 from services.clients.inventory.values import TaskKind
 from services.common.core.errors import DomainError, InvalidError
@@ -45,67 +26,7 @@ from services.inventory.proxmox.creation_options import render_network
 from services.inventory.proxmox.marks import add_marks, drop_marks, find_owner, split_tags
 from services.inventory.proxmox.task_log import explain_failure, find_failed_growth, parse_backup_job
 from services.inventory.proxmox.tasks import _find_percent
-
-FUZZ = settings(
-    max_examples=150,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-LIMIT_S = 300.0
-TEXT = st.text(max_size=200)
-PUNCTUATED = st.text(alphabet="abzAZ019:/.,=-_$@{}[]()|'\"\\ \t\n*&!%#?<>~+äß漢\u202e", max_size=120)
-TREES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | PUNCTUATED,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(PUNCTUATED, inner, max_size=4),
-    max_leaves=20,
-)
-WORDS = st.sampled_from(
-    [
-        *(
-            "services",
-            "image",
-            "ports",
-            "volumes",
-            "environment",
-            "x-casaos",
-            "templates",
-            "type",
-            "title",
-            "name",
-        ),
-        *(
-            "id",
-            "form_fields",
-            "version",
-            "command",
-            "privileged",
-            "network_mode",
-            "devices",
-            "docker-compose.yml",
-        ),
-        *(
-            "schemaVersion",
-            "internalPort",
-            "isMain",
-            "app_proxy",
-            "main",
-            "port_map",
-            "categories",
-            "repository",
-        ),
-    ]
-)
-LIKELY = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 99_999) | PUNCTUATED | WORDS | st.just("nginx:1.27"),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS | PUNCTUATED, inner, max_size=5),
-    max_leaves=25,
-)
-
-
-def check_reason(refusal: Exception) -> None:
-    """A refusal says why."""
-    assert len(str(refusal)) > 3
+from tests.security.strategies import FUZZ, PUNCTUATED, TEXT, TREES, check_reason
 
 
 @FUZZ
@@ -173,119 +94,9 @@ def test_volumes_and_snapshots_are_no_labels_of_metrics(name: str) -> None:
 
 
 @FUZZ
-@given(
-    PUNCTUATED | st.builds("icons/{}{}".format, st.sampled_from(["../", "%2e%2e/", "//", "\\"]), PUNCTUATED)
-)
-def test_an_icon_is_a_file_of_the_icons_or_none(icon: str) -> None:
-    found = OwnFiles(DATA).find_icon(icon.replace("\0", ""))
-    assert found is None or (DATA / icon).resolve().is_relative_to(DATA / "icons")
-
-
-@pytest.mark.parametrize(
-    "icon",
-    ["../items/nginx.yaml", "icons/../nginx.yaml", "/etc/passwd", "icons/../../../__init__.py", "icons", ""],
-)
-def test_no_icon_leads_out_of_its_folder(icon: str) -> None:
-    assert OwnFiles(DATA).find_icon(icon) is None
-
-
-@pytest.mark.parametrize(
-    "icon",
-    [
-        "http://169.254.169.254/latest",
-        "javascript:alert(1)",
-        "data:text/html,x",
-        "//evil.example/i",
-        "file:///etc",
-    ],
-)
-def test_an_icon_elsewhere_is_named_by_https_and_never_fetched_here(icon: str) -> None:
-    item = next(iter(load_items(OwnFiles(DATA).read_item_files(), source="https://items.example").items)).item
-    assert render_icon(replace(item, icon=icon)) == ""
-    assert render_icon(replace(item, icon="https://cdn.example/i.svg")) == f"/api/catalog/{item.id}/icon"
-
-
-@FUZZ
 @given(PUNCTUATED | TEXT)
 def test_lists_of_listening_ports(text: str) -> None:
     assert all(isinstance(port, int) and port >= 0 for port, _ in parse_listeners(text))
-
-
-@FUZZ
-@given(PUNCTUATED | st.builds("{}/{}:{}@sha256:{}".format, PUNCTUATED, TEXT, TEXT, TEXT))
-def test_image_references(text: str) -> None:
-    fault = find_tag_fault(text, pinned=True)
-    assert fault is None or isinstance(fault, str)
-    assert find_image(text) is not None or fault
-
-
-@FUZZ
-@given(st.binary(max_size=300) | PUNCTUATED.map(str.encode) | TREES.map(yaml.safe_dump).map(str.encode))
-def test_documents(data: bytes) -> None:
-    try:
-        document = parse_document(data, "x.yaml")
-    except UnreadableDocumentError as error:
-        check_reason(error)
-        return
-    json.dumps(document.value)
-
-
-@FUZZ
-@given(st.lists(PUNCTUATED | LIKELY, max_size=4))
-def test_ports_and_mounts_of_compose(entries: list[Any]) -> None:
-    for parse in (compose.parse_ports, compose.parse_mounts):
-        try:
-            parse([entry for entry in entries if isinstance(entry, str | dict)])
-        except compose.InvalidComposeError as error:
-            check_reason(error)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            # The schema of compose comes first; what it does not let pass is not ours to parse.
-            assert any(isinstance(entry, dict) for entry in entries)
-
-
-@FUZZ
-@given(PUNCTUATED | st.text(alphabet="${}:-?+_AB\\", max_size=60))
-def test_variables_in_compose(text: str) -> None:
-    try:
-        list_variables(text)
-        assert isinstance(interpolate_text(text, {"A": "$(id)", "B": "${A}"}), str)
-    except InterpolationError as error:
-        check_reason(error)
-
-
-FILES = st.sampled_from(
-    [
-        *(
-            "templates.json",
-            "a/docker-compose.yml",
-            "a/config.json",
-            "Apps/a/docker-compose.yml",
-            "a/umbrel-app.yml",
-        ),
-        *(
-            "apps/a/config.json",
-            "apps/a/docker-compose.yml",
-            "apps/a/docker-compose.json",
-            "compose.yaml",
-            "a.yaml",
-        ),
-    ]
-)
-CONTENTS = (
-    st.binary(max_size=100)
-    | LIKELY.map(lambda tree: json.dumps(tree).encode())
-    | LIKELY.map(lambda tree: yaml.safe_dump(tree, allow_unicode=True).encode())
-)
-
-
-@pytest.mark.parametrize("kind", list(SourceFormat))
-@settings(FUZZ, max_examples=60)
-@given(files=st.dictionaries(FILES, CONTENTS, max_size=4))
-def test_collections_give_items_or_reasons(kind: SourceFormat, files: dict[str, bytes]) -> None:
-    imported = import_collection(files, source="fuzz", kind=kind)
-    assert all(one.error for one in imported.rejections)
-    for item in imported.items:
-        assert not list_host_needs(item.document["compose"]) or item.document.get("allows")
 
 
 @FUZZ
@@ -322,33 +133,6 @@ def test_only_addresses_of_the_gateway_s_networks_are_gateways(
     networks = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]
     inside = any(address in network for network in networks if network.version == address.version)
     assert Peers(gateways=("10.0.0.0/8", "fd00::/8")).is_gateway("", shown) == inside
-
-
-BOMBS = {
-    "aliases in aliases": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
-    + b"".join(b"%c: &%c [%s]\n" % (98 + n, 98 + n, b",".join([b"*%c" % (97 + n)] * 9)) for n in range(12)),
-    "an alias of itself": b"a: &a [*a, *a]\n",
-    "depth": b"[" * 100_000,
-    "depth of mappings": b"".join(b" " * n + b"a:\n" for n in range(1500)),
-    "merge keys": b"a: &a {b: c}\n" + b"\n".join(b"x%d: {<<: [*a, *a, *a, *a]}" % n for n in range(5000)),
-    "a long scalar": b'a: "' + b"x" * (2 << 20) + b'"',
-    "a long number": b"a: " + b"9" * 400_000,
-    "exponents": b"a: 1e" + b"9" * 1000,
-    "many documents": b"---\na: 1\n" * 50_000,
-    "tags": b"!!python/object/apply:os.system ['id']",
-    "a huge key": b"? " + b"[" * 5000,
-}
-
-
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
-def test_bombs_in_yaml_are_refused_at_once(bomb: bytes) -> None:
-    began = time.process_time()
-    try:
-        size = len(json.dumps(parse_document(bomb, "bomb.yaml").value))
-    except UnreadableDocumentError:
-        size = 0
-    assert time.process_time() - began < LIMIT_S
-    assert size < 2_000_000
 
 
 def test_a_float_that_is_no_number_does_not_pass_for_a_size() -> None:

@@ -31,6 +31,10 @@ def define_tables(metadata: sa.MetaData) -> OperationTables:
 
     Every change of an operation or one of its steps sets `updated_at`, by which answers about it are cached.
     """
+    return OperationTables(_define_operations(metadata), _define_steps(metadata))
+
+
+def _define_operations(metadata: sa.MetaData) -> sa.Table:
     # New columns have a server default: the release before writes rows without them during an upgrade.
     operations = sa.Table(
         "operations",
@@ -78,7 +82,11 @@ def define_tables(metadata: sa.MetaData) -> OperationTables:
     )
     sa.Index("operations_of_subject", operations.c.subject, operations.c.created_at)
     sa.Index("operations_by_age", operations.c.created_at)
-    steps = sa.Table(
+    return operations
+
+
+def _define_steps(metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
         "operation_steps",
         metadata,
         sa.Column("operation_id", sa.String(64), primary_key=True),
@@ -92,7 +100,6 @@ def define_tables(metadata: sa.MetaData) -> OperationTables:
         sa.Column("message", sa.Text, nullable=False),
         sa.Column("upids", sa.JSON, nullable=False),
     )
-    return OperationTables(operations, steps)
 
 
 def add_operation(connection: sa.Connection, tables: OperationTables, new: NewOperation) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 
 from gateway.surface import Binding
+from tests.contract.api.callers import Json
 from tests.contract.api.documented import Documented
 from tests.contract.api.table import Case, Request
-from tests.contract.api.world import Json, World
+from tests.contract.api.world import World
 
 CALLERS = {"public": "anonymous", "user": "alice", "owner": "alice", "admin": "admin"}
 

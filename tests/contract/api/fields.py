@@ -9,8 +9,9 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from gateway.surface import Binding, load_surface
 from tests.contract.api.answers import CALLERS, fill_path, list_violations
+from tests.contract.api.callers import Json
 from tests.contract.api.table import Case, load_cases
-from tests.contract.api.world import Json, World
+from tests.contract.api.world import World
 
 SURFACE = load_surface()
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.api.world import World, read_object
+from tests.contract.api.callers import read_object
+from tests.contract.api.world import World
 from tests.e2e.stack import RunningStack
 
 HERE = Path(__file__).parent

@@ -14,7 +14,8 @@ from grpc_status import rpc_status
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.apps.v1.apps_service_pb2_grpc import AppsServiceStub
 
-from tests.contract.api.world import World, read
+from tests.contract.api.callers import read
+from tests.contract.api.world import World
 
 LINK = re.compile(r'<([^>]*)>; rel="(\w+)"')
 

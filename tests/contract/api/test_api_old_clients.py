@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.api.callers import PHRASE
 from tests.contract.api.old_clients import (
     BearerClient,
     CookieClient,
@@ -13,7 +14,7 @@ from tests.contract.api.old_clients import (
     wait_for,
     wait_until_gone,
 )
-from tests.contract.api.world import PHRASE, World
+from tests.contract.api.world import World
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
 
 # The endpoints of the quick reference, as it writes them.

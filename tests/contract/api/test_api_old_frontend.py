@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.contract.api.callers import PHRASE
 from tests.contract.api.old_clients import CookieClient, Json, make_name, wait_for, wait_until_gone
-from tests.contract.api.world import PHRASE, World
+from tests.contract.api.world import World
 from tests.e2e.stack import PASSWORD, USERNAME, RunningStack
 
 ORDER = {"backup_type": "snapshot", "compression": "zstd"}

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from tests.contract.api.answers import wait_for_status
-from tests.contract.api.world import PHRASE, World, read_object
+from tests.contract.api.callers import PHRASE, read_object
+from tests.contract.api.world import World
 from tests.e2e.stack import RunningStack
 
 Json = dict[str, Any]

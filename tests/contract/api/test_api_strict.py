@@ -8,9 +8,10 @@ import pytest
 
 from gateway.schemas import get_rules
 from gateway.surface import Binding
+from tests.contract.api.callers import Json
 from tests.contract.api.fields import ALL, Asker, check_named, describe, list_fields, name_request
 from tests.contract.api.table import Case
-from tests.contract.api.world import Json, World
+from tests.contract.api.world import World
 
 
 @pytest.mark.parametrize(("case", "binding"), ALL, ids=name_request)

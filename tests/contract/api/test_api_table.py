@@ -21,9 +21,10 @@ from tests.contract.api.answers import (  # noqa: F401 - fixtures
     list_violations,
     send_request,
 )
+from tests.contract.api.callers import Json
 from tests.contract.api.documented import Documented
 from tests.contract.api.table import Case, Request, load_cases
-from tests.contract.api.world import Json, World
+from tests.contract.api.world import World
 
 CASES = [case for case in load_cases().values() if case.requests]
 

@@ -16,9 +16,10 @@ import pytest
 
 from gateway.surface import Method
 from tests.contract.api.answers import fill_path, send_request
+from tests.contract.api.callers import LIMIT_S, Json, read_object
 from tests.contract.api.documented import Documented
 from tests.contract.api.table import Case, load_cases
-from tests.contract.api.world import LIMIT_S, Json, World, read_object
+from tests.contract.api.world import World
 
 # Fields that name something of this platform: the example shows their form.
 IDENTIFIERS = {"vmid", "node_name", "host_id", "app_id", "target_node", "names"}

@@ -19,7 +19,8 @@ from tests.pvesim.guest.console import Console
 from tests.pvesim.guest.guest import Guest
 from tests.pvesim.guest.http import Request, Response
 from tests.pvesim.guest.listeners import Listener
-from tests.pvesim.guest.node import Node, NodeContainer, NodeShell
+from tests.pvesim.guest.node import Node
+from tests.pvesim.guest.node_containers import NodeContainer, NodeShell
 from tests.pvesim.guest.place import Entrypoint, Place, Service
 from tests.pvesim.guest.servers import GuestServers
 from tests.pvesim.guest.ssh import SshServer, serve_ssh

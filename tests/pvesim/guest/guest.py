@@ -11,8 +11,9 @@ from tests.pvesim.guest.docker.images import UNKNOWN, find_image
 from tests.pvesim.guest.docker.state import DockerState
 from tests.pvesim.guest.filesystem import FileSystem, Generated
 from tests.pvesim.guest.flavours import Flavour, get_flavour, recognise_template
-from tests.pvesim.guest.http import App, Request, Response
+from tests.pvesim.guest.http import Request, Response
 from tests.pvesim.guest.listeners import Listener, render_proc_net
+from tests.pvesim.guest.listening import describe_app, list_image_ports, list_service_ports
 from tests.pvesim.guest.machine import NOT_KNOWN, PATH, Machine, Process
 from tests.pvesim.guest.place import Entrypoint, Place, Service
 from tests.pvesim.guest.proc import make_generated
@@ -191,26 +192,10 @@ class Guest(Machine):
         """Every open port; none when the guest is not running."""
         if not self.running:
             return []
-        found = self._list_service_ports() + self._list_image_ports()
+        found = list_service_ports(self) + list_image_ports(self)
         for container in self.docker.containers.values():
             found += list_container_ports(container)
         return found
-
-    def _list_service_ports(self) -> list[Listener]:
-        return [
-            Listener(
-                port,
-                "tcp",
-                ip,
-                kind,
-                service=name,
-                program=SERVICES[name].program,
-                bound=SERVICES[name].bound,
-            )
-            for name, service in self.services.items()
-            if service.running and name in SERVICES
-            for port, ip, kind in SERVICES[name].ports
-        ]
 
     @property
     def entrypoint_failed(self) -> bool:
@@ -219,43 +204,12 @@ class Guest(Machine):
         image = find_image(entry.image) if entry else None
         return bool(entry and image and image.needs and not any(entry.env.get(name) for name in image.needs))
 
-    def _list_image_ports(self) -> list[Listener]:
-        entry = self.entrypoint
-        if entry is None or entry.silent or self.entrypoint_failed:
-            return []
-        image = find_image(entry.image) or UNKNOWN
-        kinds = [(p, "http") for p in image.http_ports(entry.env)] + [(p, "tcp") for p in image.tcp]
-        found = [Listener(p, "tcp", "0.0.0.0", k, image=entry.image, program="app") for p, k in kinds]
-        return found + [
-            Listener(p, "udp", "0.0.0.0", "udp", image=entry.image, program="app") for p in image.udp
-        ]
-
     def respond(self, key: tuple[int, str], request: Request, *, now: float) -> Response | None:
         """What a port answers to an HTTP request; None: it resets the connection."""
         listener = next((one for one in self.listening() if one.key() == key), None)
         if listener is None or listener.kind_at(now) != "http":
             return None
-        return self._describe_app(listener).answer(request, self.fs)
-
-    def _describe_app(self, listener: Listener) -> App:
-        container = self.docker.containers.get(listener.container)
-        if container:
-            names = (container.image, container.project, container.service)
-            return App(
-                f"{container.service or container.name} ({container.image})",
-                *names,
-                hostname=self.hostname,
-                data_dir=container.data_dir(),
-                variables=tuple(container.environment),
-            )
-        if self.entrypoint:
-            image = find_image(self.entrypoint.image) or UNKNOWN
-            data_dir = image.volumes[0] if image.volumes else "/data"
-            title, variables = self.entrypoint.image, tuple(self.entrypoint.env)
-            return App(title, title, "", "", hostname=self.hostname, data_dir=data_dir, variables=variables)
-        kind = SERVICES[listener.service]
-        title = f"Welcome to {listener.service}!"
-        return App(title, "", "", listener.service, hostname=self.hostname, data_dir=kind.root)
+        return describe_app(self, listener).answer(request, self.fs)
 
     def login_env(self) -> dict[str, str]:
         """What `pct exec` gives a command."""

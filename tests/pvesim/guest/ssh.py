@@ -7,7 +7,8 @@ from pathlib import Path
 
 import asyncssh
 
-from tests.pvesim.guest.node import Node, NodeShell
+from tests.pvesim.guest.node import Node
+from tests.pvesim.guest.node_containers import NodeShell
 from tests.pvesim.guest.sftp import NodeSftp
 from tests.pvesim.guest.streams import CallSink, Source
 from tests.pvesim.guest.tty import Tty

@@ -15,40 +15,19 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from gateway.__main__ import main
 from gateway.openapi import ACCESS, render_openapi
 from gateway.schemas import get_rules
-from gateway.surface import HTTP_BODY, load_surface, parse_surface
+from gateway.surface import HTTP_BODY, parse_surface
 from protos import VERSION
 from services.apps.domain.config import KEYS, parse_config
 from services.common.core.errors import InvalidError
-
-SURFACE = load_surface()
-DOCUMENT = render_openapi(SURFACE)
-
-
-def list_operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, methods in DOCUMENT["paths"].items():
-        for verb, operation in methods.items():
-            yield path, verb.upper(), operation
-
-
-def find_operation(verb: str, path: str) -> dict[str, Any]:
-    operation: dict[str, Any] = DOCUMENT["paths"][path][verb.lower()]
-    return operation
-
-
-def find_body(verb: str, path: str) -> dict[str, Any]:
-    schema = find_operation(verb, path)["requestBody"]["content"]["application/json"]["schema"]
-    return resolve(schema)
-
-
-def find_answer(verb: str, path: str, status: str = "200") -> dict[str, Any]:
-    return resolve(find_operation(verb, path)["responses"][status]["content"]["application/json"]["schema"])
-
-
-def resolve(schema: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = (
-        DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
-    )
-    return found
+from tests.unit.gateway.openapi_document import (
+    DOCUMENT,
+    SURFACE,
+    find_answer,
+    find_body,
+    find_operation,
+    list_operations,
+    resolve,
+)
 
 
 def test_it_is_valid() -> None:

@@ -1,37 +1,30 @@
 """Runs parsed scripts on a machine."""
 
-import asyncio
-import fnmatch
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.pvesim.guest.filesystem import FsError
 from tests.pvesim.guest.machine import NOT_KNOWN, Process
+from tests.pvesim.guest.shell.control_flow import ControlFlow
 from tests.pvesim.guest.shell.expansion import Expander
 from tests.pvesim.guest.shell.parser import Parser
 from tests.pvesim.guest.shell.redirects import Streams, open_redirects
 from tests.pvesim.guest.shell.state import ExpansionError, LeaveError, LoopError, ReturnError, State
 from tests.pvesim.guest.shell.syntax import (
-    AndOr,
     Block,
-    Case,
-    For,
     Function,
-    If,
     Node,
     Pipeline,
     Redirected,
     Sequence,
     ShellSyntaxError,
     Simple,
-    While,
 )
 from tests.pvesim.guest.streams import BytesSink, BytesSource
 
-MAX_TURNS = 100_000
 SPECIAL_BUILTINS = frozenset(
-    (
+    [
         ":",
         ".",
         "break",
@@ -46,7 +39,7 @@ SPECIAL_BUILTINS = frozenset(
         "shift",
         "trap",
         "unset",
-    )
+    ]
 )
 """Builtins after which assignments in front of them stay, as POSIX says."""
 MAX_DEPTH = 60
@@ -54,7 +47,7 @@ SYNTAX_STATUS = 2
 
 
 @dataclass(slots=True)
-class Shell:
+class Shell(ControlFlow):
     """A shell: its state, its streams, and the process that it is."""
 
     process: Process
@@ -144,23 +137,6 @@ class Shell:
         except ExpansionError as error:
             return self.complain(str(error), status=SYNTAX_STATUS)
 
-    async def _run_andor(self, node: AndOr, streams: Streams) -> int:
-        parts = [("", node.first), *node.rest]
-        status = 0
-        for index, (operator, part) in enumerate(parts):
-            if (operator == "&&" and status) or (operator == "||" and not status):
-                continue
-            last = index == len(parts) - 1
-            status = await (self.run_node(part, streams) if last else self._run_guarded(part, streams))
-        return status
-
-    async def _run_guarded(self, node: Node, streams: Streams) -> int:
-        self.state.guarded += 1
-        try:
-            return await self.run_node(node, streams)
-        finally:
-            self.state.guarded -= 1
-
     async def _run_pipeline(self, node: Pipeline, streams: Streams) -> int:
         if node.negated:
             self.state.guarded += 1
@@ -193,51 +169,6 @@ class Shell:
         if status and "e" in self.state.options and not self.state.guarded and not guarded:
             raise LeaveError(status)
         return status
-
-    async def _run_if(self, node: If, streams: Streams) -> int:
-        for condition, body in node.branches:
-            if await self._run_guarded(condition, streams) == 0:
-                return await self.run_node(body, streams)
-        return await self.run_node(node.otherwise, streams) if node.otherwise else 0
-
-    async def _run_for(self, node: For, streams: Streams) -> int:
-        words = self.state.arguments
-        if node.words is not None:
-            words = [f for word in node.words for f in await self.expander.expand_fields(word)]
-        status = 0
-        for value in list(words):
-            self.state.variables[node.name] = value
-            status, leave = await self._run_turn(node.body, streams)
-            if leave:
-                break
-        return status
-
-    async def _run_turn(self, body: Node, streams: Streams) -> tuple[int, bool]:
-        try:
-            return await self.run_node(body, streams), False
-        except LoopError as loop:
-            if loop.levels > 1:
-                raise LoopError(loop.levels - 1, again=loop.again) from loop
-            return 0, not loop.again
-
-    async def _run_while(self, node: While, streams: Streams) -> int:
-        status = 0
-        for _ in range(MAX_TURNS):
-            if (await self._run_guarded(node.condition, streams) == 0) == node.until:
-                return status
-            status, leave = await self._run_turn(node.body, streams)
-            if leave:
-                return status
-            await asyncio.sleep(0)
-        return self.complain(f"loop did not end within {MAX_TURNS} turns")
-
-    async def _run_case(self, node: Case, streams: Streams) -> int:
-        subject = await self.expander.expand_text(node.subject)
-        for patterns, body in node.branches:
-            for pattern in patterns:
-                if fnmatch.fnmatchcase(subject, await self.expander.expand_pattern(pattern)):
-                    return await self.run_node(body, streams)
-        return 0
 
     async def _run_block(self, node: Block, streams: Streams) -> int:
         if node.subshell:
