@@ -107,15 +107,7 @@ def build_parts(settings: AuthSettings, *, hasher: Argon2Hasher | None = None) -
         revocations=publisher,
         limits=settings.sign_in_limits,
     )
-    links = LinkDependencies(
-        links=stores.links,
-        accounts=stores.accounts,
-        attempts=stores.attempts,
-        hasher=hasher,
-        revocations=publisher,
-        limits=settings.sign_in_limits,
-        public_url=settings.public_url,
-    )
+    links = _build_links(settings, stores, hasher=hasher, publisher=publisher)
     handlers = AuthHandlers(
         sign_in=sign_in,
         registration=settings.registration_policy,
@@ -137,6 +129,20 @@ def build_parts(settings: AuthSettings, *, hasher: Argon2Hasher | None = None) -
         publisher=publisher,
         handlers=handlers,
         internal=internal,
+    )
+
+
+def _build_links(
+    settings: AuthSettings, stores: AuthStores, *, hasher: Argon2Hasher, publisher: RevocationPublisher
+) -> LinkDependencies:
+    return LinkDependencies(
+        links=stores.links,
+        accounts=stores.accounts,
+        attempts=stores.attempts,
+        hasher=hasher,
+        revocations=publisher,
+        limits=settings.sign_in_limits,
+        public_url=settings.public_url,
     )
 
 

@@ -63,25 +63,32 @@ async def preview_restore(
         check_restorable(backup)
     except DomainError as error:
         obstacles.append(error.message)
-    if new_hostname is not None:
-        target = None
-        if backup.volume_id:
-            target = await plan_beside(dependencies, requester, backup, node=node, host_id=host_id)
-            obstacles += target.obstacles
-        return RestorePreview(
-            backup=backup,
-            obstacles=tuple(obstacles),
-            has_archive=bool(target and target.archive),
-            target=target,
-        )
+    if new_hostname is None:
+        return await _preview_over(dependencies, requester, backup, obstacles=obstacles)
+    target = None
+    if backup.volume_id:
+        target = await plan_beside(dependencies, requester, backup, node=node, host_id=host_id)
+        obstacles += target.obstacles
+    return RestorePreview(
+        backup=backup,
+        obstacles=tuple(obstacles),
+        has_archive=bool(target and target.archive),
+        target=target,
+    )
+
+
+async def _preview_over(
+    dependencies: BackupDependencies, requester: BackupRequester, backup: Backup, *, obstacles: list[str]
+) -> RestorePreview:
+    """Compare a backup with its app as it is now."""
     has_archive = await _has_archive(dependencies, backup)
     if has_archive is False and not obstacles:
         obstacles.append(f"backup {backup.id} cannot be restored: {describe_missing(backup.volume_id)}")
     try:
-        app = await dependencies.apps.get_app_hold(key.app_id, user_id=requester.owner_id)
+        app = await dependencies.apps.get_app_hold(backup.app_id, user_id=requester.owner_id)
     except NotFoundError:
         obstacles.append(
-            f"the app {key.app_id} was deleted; restore the backup as a new app by naming a new_hostname"
+            f"the app {backup.app_id} was deleted; restore the backup as a new app by naming a new_hostname"
         )
         return RestorePreview(backup=backup, obstacles=tuple(obstacles), has_archive=has_archive)
     if app.operation_id:

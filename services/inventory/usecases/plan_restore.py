@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.archive_plans import check_portable
@@ -94,19 +95,27 @@ async def plan_restore(
     made_by = await _find_version(hosts, request.source.host_id)
     # A local storage has the archive on some of its nodes only.
     seen = {one.node for one in found.archives}
-    options: list[tuple[Candidate, NodePlan]] = []
-    for target in targets:
-        made = plan_on_node(
-            saved,
-            _hide_archive(target, plan.archive, seen=seen),
-            archive=plan.archive,
-            archive_size=found.archives[0].size,
-            made_by=made_by,
-            storage=request.storage,
-        )
-        options.append((target.candidate, made))
-    one, made = min(options, key=lambda each: _rank(*each, preferred=request.preferred))
-    is_full_root = client.access.is_full_root
+    plan_on = partial(
+        plan_on_node,
+        saved,
+        archive=plan.archive,
+        archive_size=found.archives[0].size,
+        made_by=made_by,
+        storage=request.storage,
+    )
+    options = [(one.candidate, plan_on(_hide_archive(one, plan.archive, seen=seen))) for one in targets]
+    is_elsewhere, is_full_root = host.id != request.source.host_id, client.access.is_full_root
+    differences = describe_differences(saved, is_elsewhere=is_elsewhere, is_full_root=is_full_root)
+    plan = replace(plan, networks=describe_networks(saved), warnings=tuple(differences))
+    return _choose_node(plan, options, preferred=request.preferred)
+
+
+def _choose_node(
+    plan: RestorePlan, options: Sequence[tuple[Candidate, NodePlan]], *, preferred: str
+) -> RestorePlan:
+    """Choose the node that fits best; where none fits, the plan says what each lacks."""
+    one, made = min(options, key=lambda each: _rank(*each, preferred=preferred))
+    obstacles = tuple(f"node {each.node}: {its.obstacle}" for each, its in options)
     return replace(
         plan,
         node=one.node,
@@ -114,15 +123,7 @@ async def plan_restore(
         required=made.required,
         free=made.free,
         disks=made.disks,
-        networks=describe_networks(saved),
-        warnings=tuple(
-            describe_differences(
-                saved, is_elsewhere=host.id != request.source.host_id, is_full_root=is_full_root
-            )
-        ),
-        obstacles=tuple(f"node {each.node}: {its.obstacle}" for each, its in options)
-        if made.obstacle
-        else (),
+        obstacles=obstacles if made.obstacle else (),
     )
 
 
