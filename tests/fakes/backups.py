@@ -5,7 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from services.clients.backups.values import AppBackupCount, HeldBackup, OverdueRun
+from services.clients.backups.values import (
+    AppBackupCount,
+    AppBackups,
+    ExportableArchive,
+    HeldBackup,
+    OverdueRun,
+)
+from services.common.core.clock import now
 from services.common.core.errors import NotFoundError, UnavailableError
 from tests.fakes.containers import FakeContainers
 
@@ -21,6 +28,7 @@ class FakeBackups:
         self.down = False
         self.overdue: list[OverdueRun] = []
         self.unfinished: set[str] = set()
+        self.policies: dict[str, tuple[str, ...]] = {}
 
     async def create_held_backup(
         self, app_id: str, operation_id: str, *, notes: str, requested_by: int
@@ -54,6 +62,41 @@ class FakeBackups:
             for app_id in app_ids
             if app_id in self.counts
         }
+
+    async def find_exportable_backup(self, app_id: str, *, backup_id: int | None = None) -> AppBackups:
+        if self.down:
+            raise UnavailableError("backups does not answer")
+        policies = self.policies.get(app_id, ())
+        found = [
+            (one, self.containers.archives[one.archive])
+            for one in self.made.values()
+            if one.status == "completed" and one.archive in self.containers.archives
+        ]
+        own = [
+            (one, packed)
+            for one, packed in found
+            if packed.container.owner == app_id and backup_id in (None, one.id)
+        ]
+        if not own and backup_id is not None:
+            raise NotFoundError(f"{app_id} has no backup {backup_id}")
+        if not own:
+            return AppBackups(None, policies)
+        one, packed = own[-1]
+        listing = packed.listing
+        assert listing is not None
+        archive = ExportableArchive(
+            id=one.id,
+            host_id=packed.container.host_id,
+            vmid=packed.container.vmid,
+            storage=listing.storage,
+            volume_id=listing.volume_id,
+            file_name=listing.file_name,
+            size=listing.size,
+            completed_at=listing.created_at or now(),
+            left_out=tuple(each.description for each in self.containers.unarchived),
+            restore_test="untested",
+        )
+        return AppBackups(archive, policies)
 
     async def list_overdue_backups(self) -> Sequence[OverdueRun]:
         if self.down:

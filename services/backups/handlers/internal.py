@@ -7,9 +7,11 @@ from google.protobuf import empty_pb2
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.convert import backups as convert
+from services.backups.convert.exports import render_exportable
 from services.backups.convert.policies import render_overdue
 from services.backups.usecases import backups, create_backup, operations
 from services.backups.usecases.context import BackupDependencies
+from services.backups.usecases.find_exportable_backup import find_exportable_backup
 from services.backups.usecases.list_overdue_backups import list_overdue_backups
 from services.common.core.clock import now
 from services.common.rpc.call import Call
@@ -53,6 +55,16 @@ class BackupsInternalHandlers:
 
     async def list_overdue_backups(self, _: empty_pb2.Empty, __: Call) -> pb.ListOverdueBackupsResponse:
         return render_overdue(await list_overdue_backups(self._dependencies.policies, now=now()))
+
+    async def find_exportable_backup(
+        self, request: pb.FindExportableBackupRequest, _: Call
+    ) -> pb.FindExportableBackupResponse:
+        found = await find_exportable_backup(
+            self._dependencies,
+            request.app_id,
+            backup_id=request.backup_id if request.HasField("backup_id") else None,
+        )
+        return render_exportable(found)
 
     async def count_backups(self, request: pb.CountBackupsRequest, _: Call) -> pb.CountBackupsResponse:
         return convert.render_counts(

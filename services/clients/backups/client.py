@@ -11,11 +11,19 @@ from google.protobuf.message import Message
 from proximity.backups.v1 import backups_service_pb2 as pb
 from proximity.backups.v1.backups_service_pb2_grpc import BackupsInternalServiceStub
 
-from services.clients.backups.values import AppBackupCount, HeldBackup, LastBackup, OverdueRun
+from services.clients.backups.values import (
+    AppBackupCount,
+    AppBackups,
+    ExportableArchive,
+    HeldBackup,
+    LastBackup,
+    OverdueRun,
+)
 from services.common.rpc.client import Clients
 
 _BACKUP_S = 10.0  # backups calls apps before it answers
 _COUNT_S = 3.0  # a list of apps is shown without counts rather than late
+_ARCHIVES_S = 20.0  # a person waits for it
 _STANDING_S = 5.0  # a read of one row
 
 
@@ -46,6 +54,14 @@ class GrpcBackups:
         request = pb.CountBackupsRequest(app_ids=app_ids, operation_ids=operation_ids)
         answer = await self._call("CountBackups", request, timeout=_COUNT_S, retry=False)
         return {one.app_id: _parse_count(one) for one in answer.apps}
+
+    async def find_exportable_backup(self, app_id: str, *, backup_id: int | None = None) -> AppBackups:
+        """See `Backups.find_exportable_backup`."""
+        request = pb.FindExportableBackupRequest(app_id=app_id, backup_id=backup_id)
+        # It lists the archives on the storages, some of which are slow.
+        answer = await self._call("FindExportableBackup", request, timeout=_ARCHIVES_S)
+        archive = _parse_archive(answer.backup) if answer.HasField("backup") else None
+        return AppBackups(archive, tuple(answer.policies))
 
     async def list_overdue_backups(self) -> list[OverdueRun]:
         """See `Backups.list_overdue_backups`."""
@@ -84,3 +100,24 @@ def _parse_count(one: pb.AppBackups) -> AppBackupCount:
 
 def _parse_backup(answer: pb.HeldBackup) -> HeldBackup:
     return HeldBackup(answer.id, answer.status, answer.progress, answer.error, answer.archive)
+
+
+def _parse_archive(one: pb.ExportableBackup) -> ExportableArchive:
+    return ExportableArchive(
+        id=one.id,
+        host_id=one.host_id,
+        vmid=one.vmid,
+        storage=one.storage,
+        volume_id=one.volume_id,
+        file_name=one.file_name,
+        size=int(one.size),
+        completed_at=one.completed_at.ToDatetime(UTC),
+        protected=one.protected,
+        encrypted=one.encrypted,
+        verification=one.verification,
+        restore_test=one.restore_test,
+        left_out=tuple(one.left_out),
+        made_by=one.made_by,
+        images={image.image: image.image_id for image in one.images},
+        seen=one.seen,
+    )

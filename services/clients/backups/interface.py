@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from services.clients.backups.values import AppBackupCount, HeldBackup, OverdueRun
+from services.clients.backups.values import AppBackupCount, AppBackups, HeldBackup, OverdueRun
 
 
 class Backups(Protocol):
@@ -34,6 +34,15 @@ class Backups(Protocol):
         """Count the backups of each of up to 500 apps, and find those of up to 500 operations.
 
         Apps without any backup are left out.
+        """
+
+    async def find_exportable_backup(self, app_id: str, *, backup_id: int | None = None) -> AppBackups:
+        """Return a backup of an app or, without a number, the newest that can be restored; and the app's policies.
+
+        Raises:
+            NotFoundError: the app has no such backup.
+            PreconditionError: it has no archive, or none any more.
+            BusyError: it is being deleted.
         """
 
     async def list_overdue_backups(self) -> Sequence[OverdueRun]:

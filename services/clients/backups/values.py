@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -52,3 +53,40 @@ class AppBackupCount:
     last: LastBackup | None = None
     restorable: frozenset[str] = frozenset()
     external: LastBackup | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportableArchive:
+    """A backup of an app with the facts of its archive; `size` in bytes.
+
+    Attributes:
+        left_out: descriptions of volumes that are not in the archive.
+        made_by: the operation that made it, which tells the version of the app in it.
+        images: ids by name, of the containers of Docker that ran.
+        seen: it was on its storage just now.
+    """
+
+    id: int
+    host_id: int
+    vmid: int
+    storage: str
+    volume_id: str
+    file_name: str
+    size: int
+    completed_at: datetime
+    protected: bool = False
+    encrypted: bool = False
+    verification: str = ""
+    restore_test: str = ""
+    left_out: tuple[str, ...] = ()
+    made_by: str = ""
+    images: Mapping[str, str] = field(default_factory=dict)
+    seen: bool = True
+
+
+@dataclass(frozen=True)
+class AppBackups:
+    """The backup of an export (None: there is none), and the names of the policies that back the app up."""
+
+    archive: ExportableArchive | None
+    policies: tuple[str, ...] = ()

@@ -40,6 +40,7 @@ class Archive:
     encrypted: bool = False
     vmid: int = 0
     created_at: datetime | None = None
+    protected: bool = False
 
     # The file name carries no id of ours: Proxmox chooses it from vmid and time. The line is the first of the notes, since
     # listings of file storages have no other.

@@ -197,6 +197,7 @@ def parse_archives(answer: pb.ListArchivesResponse) -> ArchiveListing:
                 encrypted=one.encrypted,
                 vmid=one.vmid,
                 created_at=one.created_at.ToDatetime(UTC) if one.HasField("created_at") else None,
+                protected=one.protected,
             )
             for one in answer.archives
         ),

@@ -140,6 +140,19 @@ async def test_backups_are_counted_by_app(backend: Backend) -> None:
     assert await backend.backups.count_backups([]) == {}
 
 
+async def test_the_backup_of_an_export_is_the_newest_one(backend: Backend) -> None:
+    assert (await backend.backups.find_exportable_backup(APP.app_id)).archive is None
+    made = await backend.create()
+    await backend.work()
+    found = (await backend.backups.find_exportable_backup(APP.app_id)).archive
+    assert found is not None
+    assert found == (await backend.backups.find_exportable_backup(APP.app_id, backup_id=made.id)).archive
+    assert (found.id, found.vmid, found.seen, found.left_out) == (made.id, APP.vmid, True, ())
+    assert found.volume_id.endswith(found.file_name)
+    with pytest.raises(NotFoundError):
+        await backend.backups.find_exportable_backup(APP.app_id, backup_id=made.id + 1)
+
+
 async def test_overdue_backups_are_listed_with_their_policy(backend: Backend) -> None:
     assert list(await backend.backups.list_overdue_backups()) == []
     await backend.fall_behind()

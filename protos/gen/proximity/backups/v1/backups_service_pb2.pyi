@@ -1445,3 +1445,160 @@ class HeldBackup(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HeldBackup: _TypeAlias = HeldBackup  # noqa: Y015
+
+@_typing.final
+class FindExportableBackupRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APP_ID_FIELD_NUMBER: _builtins.int
+    BACKUP_ID_FIELD_NUMBER: _builtins.int
+    app_id: _builtins.str
+    backup_id: _builtins.int
+    """Absent: the newest that can be restored."""
+    def __init__(
+        self,
+        *,
+        app_id: _builtins.str = ...,
+        backup_id: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_backup_id", b"_backup_id", "backup_id", b"backup_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_backup_id", b"_backup_id", "app_id", b"app_id", "backup_id", b"backup_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__backup_id: _TypeAlias = _typing.Literal["backup_id"]  # noqa: Y015
+    _WhichOneofArgType__backup_id: _TypeAlias = _typing.Literal["_backup_id", b"_backup_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__backup_id) -> _WhichOneofReturnType__backup_id | None: ...
+
+Global___FindExportableBackupRequest: _TypeAlias = FindExportableBackupRequest  # noqa: Y015
+
+@_typing.final
+class FindExportableBackupResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKUP_FIELD_NUMBER: _builtins.int
+    POLICIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def backup(self) -> Global___ExportableBackup:
+        """Absent: there is none."""
+
+    @_builtins.property
+    def policies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the policies that back the app up."""
+
+    def __init__(
+        self,
+        *,
+        backup: Global___ExportableBackup | None = ...,
+        policies: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "policies", b"policies"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindExportableBackupResponse: _TypeAlias = FindExportableBackupResponse  # noqa: Y015
+
+@_typing.final
+class ExportableBackup(_message.Message):
+    """A backup with the facts by which its archive is found and recognised elsewhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    HOST_ID_FIELD_NUMBER: _builtins.int
+    VMID_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
+    VOLUME_ID_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    COMPLETED_AT_FIELD_NUMBER: _builtins.int
+    PROTECTED_FIELD_NUMBER: _builtins.int
+    ENCRYPTED_FIELD_NUMBER: _builtins.int
+    VERIFICATION_FIELD_NUMBER: _builtins.int
+    RESTORE_TEST_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    MADE_BY_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    host_id: _builtins.int
+    vmid: _builtins.int
+    storage: _builtins.str
+    volume_id: _builtins.str
+    file_name: _builtins.str
+    size: _builtins.float
+    """Bytes."""
+    protected: _builtins.bool
+    encrypted: _builtins.bool
+    verification: _builtins.str
+    """ok, failed or empty."""
+    restore_test: _builtins.str
+    """untested, running, passed or failed."""
+    made_by: _builtins.str
+    """The operation that made it, which tells the version of the app in it."""
+    seen: _builtins.bool
+    """Whether the archive was seen on its storage now; false where a storage does not answer."""
+    @_builtins.property
+    def completed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Descriptions of volumes that are not in the archive."""
+
+    @_builtins.property
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportedImage]:
+        """Of the containers of Docker that ran in the app, where that was recorded."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        host_id: _builtins.int = ...,
+        vmid: _builtins.int = ...,
+        storage: _builtins.str = ...,
+        volume_id: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+        size: _builtins.float = ...,
+        completed_at: _timestamp_pb2.Timestamp | None = ...,
+        protected: _builtins.bool = ...,
+        encrypted: _builtins.bool = ...,
+        verification: _builtins.str = ...,
+        restore_test: _builtins.str = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
+        made_by: _builtins.str = ...,
+        images: _abc.Iterable[Global___ExportedImage] | None = ...,
+        seen: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "encrypted", b"encrypted", "file_name", b"file_name", "host_id", b"host_id", "id", b"id", "images", b"images", "left_out", b"left_out", "made_by", b"made_by", "protected", b"protected", "restore_test", b"restore_test", "seen", b"seen", "size", b"size", "storage", b"storage", "verification", b"verification", "vmid", b"vmid", "volume_id", b"volume_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportableBackup: _TypeAlias = ExportableBackup  # noqa: Y015
+
+@_typing.final
+class ExportedImage(_message.Message):
+    """An image as it ran when a backup was made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    IMAGE_ID_FIELD_NUMBER: _builtins.int
+    image: _builtins.str
+    """As the definition names it."""
+    image_id: _builtins.str
+    """sha256:…"""
+    def __init__(
+        self,
+        *,
+        image: _builtins.str = ...,
+        image_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "image_id", b"image_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportedImage: _TypeAlias = ExportedImage  # noqa: Y015

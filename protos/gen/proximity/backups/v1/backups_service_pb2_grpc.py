@@ -1116,6 +1116,11 @@ class BackupsInternalServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsResponse.FromString,
                 _registered_method=True)
+        self.FindExportableBackup = channel.unary_unary(
+                '/proximity.backups.v1.BackupsInternalService/FindExportableBackup',
+                request_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.FindExportableBackupRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.FindExportableBackupResponse.FromString,
+                _registered_method=True)
         self.ListOverdueBackups = channel.unary_unary(
                 '/proximity.backups.v1.BackupsInternalService/ListOverdueBackups',
                 request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
@@ -1161,6 +1166,14 @@ class BackupsInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindExportableBackup(self, request, context):
+        """The backup whose archive an export of an app names, and the policies that back the app up. NOT_FOUND for a backup that
+        the app does not have; without a number, the newest that can be restored, if there is one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListOverdueBackups(self, request, context):
         """Backups that are overdue now by the schedules of their policies, whether or not runs take place.
         """
@@ -1197,6 +1210,11 @@ def add_BackupsInternalServiceServicer_to_server(servicer, server):
                     servicer.CountBackups,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsResponse.SerializeToString,
+            ),
+            'FindExportableBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindExportableBackup,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.FindExportableBackupRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_backups__service__pb2.FindExportableBackupResponse.SerializeToString,
             ),
             'ListOverdueBackups': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOverdueBackups,
@@ -1318,6 +1336,33 @@ class BackupsInternalService:
             '/proximity.backups.v1.BackupsInternalService/CountBackups',
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsRequest.SerializeToString,
             proximity_dot_backups_dot_v1_dot_backups__service__pb2.CountBackupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindExportableBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsInternalService/FindExportableBackup',
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.FindExportableBackupRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_backups__service__pb2.FindExportableBackupResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -399,6 +399,10 @@ class BackupsInternalServiceStub:
     """
     CountBackups: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.CountBackupsRequest, _backups_service_pb2.CountBackupsResponse]
     """How many backups apps have, of those that have any."""
+    FindExportableBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.FindExportableBackupRequest, _backups_service_pb2.FindExportableBackupResponse]
+    """The backup whose archive an export of an app names, and the policies that back the app up. NOT_FOUND for a backup that
+    the app does not have; without a number, the newest that can be restored, if there is one.
+    """
     ListOverdueBackups: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _backups_service_pb2.ListOverdueBackupsResponse]
     """Backups that are overdue now by the schedules of their policies, whether or not runs take place."""
     GetHeldBackup: _grpc.UnaryUnaryMultiCallable[_backups_service_pb2.GetHeldBackupRequest, _backups_service_pb2.HeldBackup]
@@ -419,6 +423,10 @@ class BackupsInternalServiceAsyncStub(BackupsInternalServiceStub):
     """
     CountBackups: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.CountBackupsRequest, _backups_service_pb2.CountBackupsResponse]  # type: ignore[assignment]
     """How many backups apps have, of those that have any."""
+    FindExportableBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.FindExportableBackupRequest, _backups_service_pb2.FindExportableBackupResponse]  # type: ignore[assignment]
+    """The backup whose archive an export of an app names, and the policies that back the app up. NOT_FOUND for a backup that
+    the app does not have; without a number, the newest that can be restored, if there is one.
+    """
     ListOverdueBackups: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _backups_service_pb2.ListOverdueBackupsResponse]  # type: ignore[assignment]
     """Backups that are overdue now by the schedules of their policies, whether or not runs take place."""
     GetHeldBackup: _aio.UnaryUnaryMultiCallable[_backups_service_pb2.GetHeldBackupRequest, _backups_service_pb2.HeldBackup]  # type: ignore[assignment]
@@ -460,6 +468,16 @@ class BackupsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_backups_service_pb2.CountBackupsResponse, _abc.Awaitable[_backups_service_pb2.CountBackupsResponse]]:
         """How many backups apps have, of those that have any."""
+
+    @_abc_1.abstractmethod
+    def FindExportableBackup(
+        self,
+        request: _backups_service_pb2.FindExportableBackupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backups_service_pb2.FindExportableBackupResponse, _abc.Awaitable[_backups_service_pb2.FindExportableBackupResponse]]:
+        """The backup whose archive an export of an app names, and the policies that back the app up. NOT_FOUND for a backup that
+        the app does not have; without a number, the newest that can be restored, if there is one.
+        """
 
     @_abc_1.abstractmethod
     def ListOverdueBackups(
