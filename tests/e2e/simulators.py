@@ -43,6 +43,14 @@ class Simulator:
     def clear_faults(self) -> None:
         self._session.delete(f"{self._url}/faults", timeout=10).raise_for_status()
 
+    def list_volumes(self, content: str) -> list[dict[str, Any]]:
+        answer = self._session.get(f"{self._url}/volumes", params={"content": content}, timeout=30)
+        found: list[dict[str, Any]] = answer.json()
+        return found
+
+    def add_volume(self, volume: dict[str, Any]) -> None:
+        self._session.post(f"{self._url}/volumes", json=volume, timeout=30).raise_for_status()
+
     def list_requests(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._session.get(f"{self._url}/requests", timeout=30).json()
         return found

@@ -24,6 +24,7 @@ from services.apps.usecases.update_app import RequestedChanges, update_app
 from services.apps.usecases.upgrades import rollback_app, upgrade_app
 from services.clients.inventory.values import Ref
 from services.common.core.clock import now
+from tests.failpoints.moving import export, import_document
 from tests.failpoints.platform import Platform, asked, call
 from tests.pvesim.model.entities import Container
 
@@ -200,6 +201,15 @@ async def _restore_beside(platform: Platform, made: tuple[str, int]) -> None:
     await platform.backups.restore_backup(request, call())
 
 
+async def _import_exported(platform: Platform, made: tuple[str, int]) -> None:
+    document = await export(platform, made[0])
+    await import_document(platform, document, archive=document["archive"]["volume_id"])
+
+
+async def _import_without_data(platform: Platform, app_id: str) -> None:
+    await import_document(platform, await export(platform, app_id))
+
+
 async def _delete_backup(platform: Platform, made: tuple[str, int]) -> None:
     await platform.backups.delete_backup(pb.DeleteBackupRequest(app_id=made[0], backup_id=made[1]), call())
 
@@ -244,6 +254,14 @@ SCENES = (
     Scene("restore", "restore_backup", _prepare_backup, _restore, "backups"),
     Scene("restore beside", "restore_beside", _prepare_backup, _restore_beside),
     Scene("restore of a removed app", "restore_beside", _prepare_backup_of_removed_app, _restore_beside),
+    Scene("import of an export", "import_exported_app", _prepare_backup, _import_exported),
+    Scene(
+        "import of an export without data",
+        "import_exported_app",
+        _prepare_app,
+        _import_without_data,
+        stride=4,
+    ),
     Scene("test backup", "test_backup", _prepare_backup, _test_backup, "backups", leaves=False),
     Scene("check backup", "check_backup", _prepare_backup, _check_backup, "backups", leaves=False),
     Scene("delete backup", "delete_backup", _prepare_backup, _delete_backup, "backups", final=True),

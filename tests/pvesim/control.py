@@ -49,6 +49,7 @@ class Control:
             ("PATCH", "/_sim/cluster", self.change_cluster),
             ("PATCH", "/_sim/nodes/{node}", self.change_node),
             ("POST", "/_sim/storages", self.add_storage),
+            ("GET", "/_sim/volumes", self.list_volumes),
             ("POST", "/_sim/volumes", self.add_volume),
             ("PATCH", "/_sim/volumes", self.damage_volume),
             ("POST", "/_sim/clock", self.set_clock),
@@ -110,6 +111,12 @@ class Control:
             return web.json_response({"error": str(error)}, status=400)
         self._sim.cluster.add("storages", storage.name, storage)
         return web.json_response(storage.to_dict())
+
+    async def list_volumes(self, request: web.Request) -> web.Response:
+        """Volumes with what is in them, as `add_volume` takes them: a file is copied to another simulator so."""
+        wanted = request.query.get("content", "")
+        volumes = self._sim.cluster.volumes.values()
+        return web.json_response([one.to_dict() for one in volumes if wanted in ("", one.content)])
 
     async def add_volume(self, request: web.Request) -> web.Response:
         """A volume that no container refers to, such as one of another cluster on a storage that both share."""

@@ -16,6 +16,7 @@ from proximity_cli import (
     apps,
     backups,
     catalog,
+    exports,
     hosts,
     moving,
     sessions,
@@ -70,7 +71,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(help=HELP)(_read_global_options)
-    for module in (accounts, apps, app_output, shell, values, backups, moving):
+    for module in (accounts, apps, app_output, shell, values, backups, exports, moving):
         module.register(app)
     commands = {**_NAMED, **{rpc.command: make_command(rpc) for rpc in RPCS}}
     groups = {name: typer.Typer(help=text) for name, text in GROUPS.items()}

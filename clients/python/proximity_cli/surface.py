@@ -151,6 +151,9 @@ HAND_WRITTEN = {
     "apps.AppsService.StreamAppOutput": "output",
     "apps.AppsService.WatchAppOutput": "output",  # the same as StreamAppOutput, for browsers
     "apps.AppsService.RevealSecrets": "reveal",
+    "apps.AppsService.ExportApp": "export",
+    "apps.AppsService.ImportExportedApp": "import",
+    "apps.AppsService.PreviewExportedApp": "import",
     "apps.AppsService.GetAppUpdate": "update",
     "apps.AppsService.UpgradeApp": "update",
     "auth.AuthService.Login": "login",

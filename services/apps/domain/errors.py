@@ -9,6 +9,7 @@ from services.common.core.errors import (
     DuplicateError,
     ExhaustedError,
     ForbiddenError,
+    InvalidError,
     NotFoundError,
     PreconditionError,
     UnavailableError,
@@ -77,3 +78,23 @@ class TerminalIdleError(DeadlineError):
 
 class StepFailedError(DomainError):
     """A step of an operation failed in a way that trying again does not change."""
+
+
+class DocumentTooNewError(InvalidError):
+    """A later release of the platform wrote the document."""
+
+
+class DocumentChangedError(InvalidError):
+    """The document was changed after it was exported."""
+
+
+class PassphraseWrongError(InvalidError):
+    """The passphrase is not that of the export."""
+
+
+class ArchiveMismatchError(PreconditionError):
+    """The archive is not that of the app in the document, or not all of it."""
+
+
+class DataMissingError(PreconditionError):
+    """The app cannot be deployed without its archive."""

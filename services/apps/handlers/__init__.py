@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from services.apps.handlers.apps import AppHandlers
 from services.apps.handlers.containers import AppContainerHandlers
 from services.apps.handlers.events import EventHandlers
+from services.apps.handlers.exports import ExportHandlers
 from services.apps.handlers.internal import AppsInternalHandlers
 from services.apps.handlers.lifecycle import LifecycleHandlers
 from services.apps.handlers.metrics import MetricHandlers
@@ -29,6 +30,7 @@ class AppsHandlers(
     OperationHandlers,
     OutputHandlers,
     EventHandlers,
+    ExportHandlers,
     AppContainerHandlers,
     SummaryHandlers,
     TerminalHandlers,

@@ -9,7 +9,7 @@ from services.apps.store.tables import apps, operation_tables
 
 ops = operation_tables.operations
 # Kinds that make an app which nobody would own; what changes or removes an app that is there goes on.
-_DEPLOYMENTS = ("deploy_app", "clone_app", "restore_beside")
+_DEPLOYMENTS = ("deploy_app", "clone_app", "restore_beside", "import_exported_app")
 
 
 def stop_deployments(connection: sa.Connection, owner_id: int, *, only_queued: bool) -> int:

@@ -11,7 +11,7 @@ from services.apps.domain.marks import require_managed
 from services.apps.usecases.dependencies import AppDependencies, Requester
 
 # Kinds that write a whole container: they count for their storage, of which a few copies take all throughput.
-_FILLING = frozenset({"deploy_app", "clone_app", "restore_beside"})
+_FILLING = frozenset({"deploy_app", "clone_app", "restore_beside", "import_exported_app"})
 _MOVING = frozenset({"migrate_app", "upgrade_app", "rollback_app"})  # kinds that read or write most of one
 
 

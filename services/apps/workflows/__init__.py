@@ -13,6 +13,7 @@ from services.apps.workflows.deploy_app import deploy_app
 from services.apps.workflows.destroy_duplicate import destroy_duplicate
 from services.apps.workflows.destroy_orphan import destroy_orphan
 from services.apps.workflows.import_app import import_app
+from services.apps.workflows.import_exported_app import import_exported_app
 from services.apps.workflows.migrate_app import migrate_app
 from services.apps.workflows.start_app import restart_app, start_app, stop_app
 from services.apps.workflows.steps.tools import Tools
@@ -33,6 +34,7 @@ _ALL: tuple[Callable[[Tools], Workflow[Any]], ...] = (
     restore_beside,
     adopt_container,
     import_app,
+    import_exported_app,
     update_app,
     migrate_app,
 )

@@ -6,7 +6,7 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.domain.entities import Backup
 from services.backups.usecases.find_exportable_backup import Exportable
-from services.common.core.timestamps import render_time
+from services.common.rpc.responses.rendered import render_time
 
 
 def render_exportable(found: Exportable) -> pb.FindExportableBackupResponse:

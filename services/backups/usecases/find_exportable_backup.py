@@ -77,8 +77,10 @@ async def _look(dependencies: BackupDependencies, backup: Backup) -> tuple[Backu
         return None, False
     for archive in listing.archives:
         if archive.volume_id == backup.volume_id:
-            facts = {"size": archive.size, "protected": archive.protected, "encrypted": archive.encrypted}
-            return dataclasses.replace(backup, **facts), True
+            seen = dataclasses.replace(
+                backup, size=archive.size, protected=archive.protected, encrypted=archive.encrypted
+            )
+            return seen, True
     return None, listing.complete
 
 

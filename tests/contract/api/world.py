@@ -72,6 +72,12 @@ class World(Callers):
         """A complete backup of the shared app."""
         return self.back_up(self._find("app", {}))
 
+    def share_export(self) -> Json:
+        """The document of the shared app with the archive of its backup."""
+        app, backup = self._find("app", {}), self._find("backup", {})
+        body = {"passphrase": "correct horse battery staple", "backup_id": backup["id"]}
+        return read_object(self.send("POST", f"/api/apps/{app['id']}/export", caller="alice", json=body), 200)
+
     def share_host(self) -> Json:
         """The simulated Proxmox."""
         hosts: list[Json] = self.ask("/api/proxmox/hosts")

@@ -7,6 +7,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from proximity.apps.v1 import app_pb2 as proximity_dot_apps_dot_v1_dot_app__pb2
 from proximity.apps.v1 import apps_service_pb2 as proximity_dot_apps_dot_v1_dot_apps__service__pb2
+from proximity.apps.v1 import export_pb2 as proximity_dot_apps_dot_v1_dot_export__pb2
 from proximity.common.v1 import metrics_pb2 as proximity_dot_common_dot_v1_dot_metrics__pb2
 from proximity.common.v1 import operation_pb2 as proximity_dot_common_dot_v1_dot_operation__pb2
 
@@ -84,6 +85,21 @@ class AppsServiceStub:
                 '/proximity.apps.v1.AppsService/RevealSecrets',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsResponse.FromString,
+                _registered_method=True)
+        self.ExportApp = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/ExportApp',
+                request_serializer=proximity_dot_apps_dot_v1_dot_export__pb2.ExportAppRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_export__pb2.AppExport.FromString,
+                _registered_method=True)
+        self.ImportExportedApp = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/ImportExportedApp',
+                request_serializer=proximity_dot_apps_dot_v1_dot_export__pb2.ImportExportedAppRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_export__pb2.ImportExportedAppResponse.FromString,
+                _registered_method=True)
+        self.PreviewExportedApp = channel.unary_unary(
+                '/proximity.apps.v1.AppsService/PreviewExportedApp',
+                request_serializer=proximity_dot_apps_dot_v1_dot_export__pb2.ImportExportedAppRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_export__pb2.AppImportPreview.FromString,
                 _registered_method=True)
         self.GetAppUpdate = channel.unary_unary(
                 '/proximity.apps.v1.AppsService/GetAppUpdate',
@@ -308,6 +324,30 @@ class AppsServiceServicer:
 
     def RevealSecrets(self, request, context):
         """Values of the app in clear, by name. Every call is in the audit log; the answer is not to be stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportApp(self, request, context):
+        """Write an app down as one document, with which another platform imports it: its definition, values, resources, and which
+        archive has its data. Secret values are sealed with a passphrase, or left out. The answer is not to be stored by caches.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportExportedApp(self, request, context):
+        """Make an app of a document of another platform, or of this one, and of the archive of its data where one is named. The
+        archive is restored into a new container with its own marks and network; the original and the archive are only read.
+        Everything is checked before anything is made; what a failed import made is destroyed again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewExportedApp(self, request, context):
+        """What such an import would do, and what stands in its way. Nothing is changed or reserved.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -596,6 +636,21 @@ def add_AppsServiceServicer_to_server(servicer, server):
                     servicer.RevealSecrets,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsResponse.SerializeToString,
+            ),
+            'ExportApp': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportApp,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_export__pb2.ExportAppRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_export__pb2.AppExport.SerializeToString,
+            ),
+            'ImportExportedApp': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportExportedApp,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_export__pb2.ImportExportedAppRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_export__pb2.ImportExportedAppResponse.SerializeToString,
+            ),
+            'PreviewExportedApp': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewExportedApp,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_export__pb2.ImportExportedAppRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_export__pb2.AppImportPreview.SerializeToString,
             ),
             'GetAppUpdate': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAppUpdate,
@@ -997,6 +1052,87 @@ class AppsService:
             '/proximity.apps.v1.AppsService/RevealSecrets',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.RevealSecretsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportApp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/ExportApp',
+            proximity_dot_apps_dot_v1_dot_export__pb2.ExportAppRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_export__pb2.AppExport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportExportedApp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/ImportExportedApp',
+            proximity_dot_apps_dot_v1_dot_export__pb2.ImportExportedAppRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_export__pb2.ImportExportedAppResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewExportedApp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsService/PreviewExportedApp',
+            proximity_dot_apps_dot_v1_dot_export__pb2.ImportExportedAppRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_export__pb2.AppImportPreview.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,6 +9,7 @@ from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from proximity.apps.v1 import app_pb2 as _app_pb2
 from proximity.apps.v1 import apps_service_pb2 as _apps_service_pb2
+from proximity.apps.v1 import export_pb2 as _export_pb2
 from proximity.common.v1 import metrics_pb2 as _metrics_pb2
 from proximity.common.v1 import operation_pb2 as _operation_pb2
 import abc as _abc_1
@@ -62,6 +63,17 @@ class AppsServiceStub:
     """Copy an app with its data under a new hostname."""
     RevealSecrets: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.RevealSecretsRequest, _apps_service_pb2.RevealSecretsResponse]
     """Values of the app in clear, by name. Every call is in the audit log; the answer is not to be stored."""
+    ExportApp: _grpc.UnaryUnaryMultiCallable[_export_pb2.ExportAppRequest, _export_pb2.AppExport]
+    """Write an app down as one document, with which another platform imports it: its definition, values, resources, and which
+    archive has its data. Secret values are sealed with a passphrase, or left out. The answer is not to be stored by caches.
+    """
+    ImportExportedApp: _grpc.UnaryUnaryMultiCallable[_export_pb2.ImportExportedAppRequest, _export_pb2.ImportExportedAppResponse]
+    """Make an app of a document of another platform, or of this one, and of the archive of its data where one is named. The
+    archive is restored into a new container with its own marks and network; the original and the archive are only read.
+    Everything is checked before anything is made; what a failed import made is destroyed again.
+    """
+    PreviewExportedApp: _grpc.UnaryUnaryMultiCallable[_export_pb2.ImportExportedAppRequest, _export_pb2.AppImportPreview]
+    """What such an import would do, and what stands in its way. Nothing is changed or reserved."""
     GetAppUpdate: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppUpdateRequest, _apps_service_pb2.AppUpdate]
     """What an update would change, and what it needs to be given."""
     UpgradeApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.UpgradeAppRequest, _apps_service_pb2.AppOperationResponse]
@@ -184,6 +196,17 @@ class AppsServiceAsyncStub(AppsServiceStub):
     """Copy an app with its data under a new hostname."""
     RevealSecrets: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.RevealSecretsRequest, _apps_service_pb2.RevealSecretsResponse]  # type: ignore[assignment]
     """Values of the app in clear, by name. Every call is in the audit log; the answer is not to be stored."""
+    ExportApp: _aio.UnaryUnaryMultiCallable[_export_pb2.ExportAppRequest, _export_pb2.AppExport]  # type: ignore[assignment]
+    """Write an app down as one document, with which another platform imports it: its definition, values, resources, and which
+    archive has its data. Secret values are sealed with a passphrase, or left out. The answer is not to be stored by caches.
+    """
+    ImportExportedApp: _aio.UnaryUnaryMultiCallable[_export_pb2.ImportExportedAppRequest, _export_pb2.ImportExportedAppResponse]  # type: ignore[assignment]
+    """Make an app of a document of another platform, or of this one, and of the archive of its data where one is named. The
+    archive is restored into a new container with its own marks and network; the original and the archive are only read.
+    Everything is checked before anything is made; what a failed import made is destroyed again.
+    """
+    PreviewExportedApp: _aio.UnaryUnaryMultiCallable[_export_pb2.ImportExportedAppRequest, _export_pb2.AppImportPreview]  # type: ignore[assignment]
+    """What such an import would do, and what stands in its way. Nothing is changed or reserved."""
     GetAppUpdate: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetAppUpdateRequest, _apps_service_pb2.AppUpdate]  # type: ignore[assignment]
     """What an update would change, and what it needs to be given."""
     UpgradeApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.UpgradeAppRequest, _apps_service_pb2.AppOperationResponse]  # type: ignore[assignment]
@@ -357,6 +380,35 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.RevealSecretsResponse, _abc.Awaitable[_apps_service_pb2.RevealSecretsResponse]]:
         """Values of the app in clear, by name. Every call is in the audit log; the answer is not to be stored."""
+
+    @_abc_1.abstractmethod
+    def ExportApp(
+        self,
+        request: _export_pb2.ExportAppRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_export_pb2.AppExport, _abc.Awaitable[_export_pb2.AppExport]]:
+        """Write an app down as one document, with which another platform imports it: its definition, values, resources, and which
+        archive has its data. Secret values are sealed with a passphrase, or left out. The answer is not to be stored by caches.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportExportedApp(
+        self,
+        request: _export_pb2.ImportExportedAppRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_export_pb2.ImportExportedAppResponse, _abc.Awaitable[_export_pb2.ImportExportedAppResponse]]:
+        """Make an app of a document of another platform, or of this one, and of the archive of its data where one is named. The
+        archive is restored into a new container with its own marks and network; the original and the archive are only read.
+        Everything is checked before anything is made; what a failed import made is destroyed again.
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewExportedApp(
+        self,
+        request: _export_pb2.ImportExportedAppRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_export_pb2.AppImportPreview, _abc.Awaitable[_export_pb2.AppImportPreview]]:
+        """What such an import would do, and what stands in its way. Nothing is changed or reserved."""
 
     @_abc_1.abstractmethod
     def GetAppUpdate(
