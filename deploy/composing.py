@@ -96,7 +96,7 @@ def _render_settings(readers: Mapping[str, Sequence[str]]) -> str:
 
 def _render_block(name: str, variables: Sequence[str]) -> str:
     lines = [f"  {each}: ${{{each}:-{DEFAULTS.get(each, '')}}}\n" for each in variables]
-    return f"x-{name}: &{name}\n{''.join(lines)}"
+    return f"x-{name}: &{name}\n{''.join(lines)}" if lines else f"x-{name}: &{name} {{}}\n"
 
 
 def _render_service(service: RegisteredService) -> str:
