@@ -16,8 +16,9 @@ from services.apps.usecases.reconcile_apps import reconcile_apps
 from services.inventory.proxmox.marks import find_owner
 from tests.failpoints.insides import GuestAccess, ShopCatalog, make_insides
 from tests.failpoints.moving import export, import_document
-from tests.failpoints.platform import Platform, find_end, open_platform
+from tests.failpoints.platform import Platform, find_end
 from tests.failpoints.stages import migrated
+from tests.failpoints.wiring import open_platform
 from tests.pvesim.guest import Guest
 from tests.pvesim.instant import InstantProxmox
 
