@@ -50,6 +50,7 @@ class BackupsSettings(OperationSettings):
     )
     restore_test_hours: QuietHours = setting(
         "RESTORE_TEST_HOURS",
+        # At night: a test takes room and speed from the node that runs people's apps.
         default=QuietHours(time(0), time(6)),
         parse=parse_hours,
         doc="Span of the day, in the time zone of each policy, in which policies have backups tested; 00:00-00:00 for the "

@@ -57,6 +57,7 @@ class BackupJobs:
         delete = removed.delete_backups
         await self._store.note_app_removed(removed.app_id, message_id=message_id, delete=delete)
         if delete:
+            # At once: room on the storage is what people wait for. The hourly work makes up for lost events alone.
             await delete_requested_backups(self._store)
 
     async def hand_over_backups(self, message: Msg) -> None:

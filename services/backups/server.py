@@ -90,6 +90,7 @@ def build_parts(settings: BackupsSettings) -> BackupsParts:
     options = settings.restore_test_options
     workflows = build_workflows(apps, containers, test_limit=options.limit)
     store = SqlBackupStore(runtime.db, workflows, on_message=runtime.relay.wake)
+    # Stores wake the relay after their commits: what they leave in the outbox is published at once.
     policies = SqlPolicyStore(runtime.db, on_message=runtime.relay.wake)
     return BackupsParts(
         runtime=runtime,

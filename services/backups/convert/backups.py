@@ -53,6 +53,7 @@ def parse_key(
 def parse_filter(request: pb.ListAllBackupsRequest, call: Call) -> BackupFilter:
     """Parse a filter, limited to the backups that the caller may see."""
     given: dict[str, Any] = {field.name: value for field, value in request.ListFields()}
+    # Users see their own backups, whatever owner they name.
     owner_id = given.get("owner") if call.owner_filter is None else call.owner_filter
     names = ("app_id", "status", "policy_id", "storage", "host_id", "app_removed", "protected")
     values = {name: given[name] for name in names if name in given}
@@ -95,6 +96,7 @@ def parse_order(request: pb.CreateBackupRequest) -> BackupOrder:
 def render_backup(backup: Backup) -> backup_pb2.Backup:
     """Render a backup; while it is being made, with the time that it takes."""
     is_new = backup.status is BackupStatus.CREATING
+    # The two times may be of different replicas, and clocks are set back now and then.
     elapsed_s = max(0, int((backup.updated_at - backup.created_at).total_seconds()))
     return backup_pb2.Backup(
         left_out=backup.left_out,
@@ -105,6 +107,7 @@ def render_backup(backup: Backup) -> backup_pb2.Backup:
         id=backup.id,
         application_id=backup.app_id,
         file_name=backup.file_name,
+        # Until vzdump has named the archive, all that is known is what was requested.
         storage_name=backup.storage or backup.order.storage,
         size=backup.size,
         size_mb=round(backup.size / MIB, 2),

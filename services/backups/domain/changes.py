@@ -72,6 +72,7 @@ class CompleteBackup:
     size: int
 
 
+# A restore makes it before it overwrites: it gets a row when it is good, for a failed one would help nobody.
 @dataclass(frozen=True, kw_only=True)
 class AddBackup:
     """A completed backup that another operation made; `began_at` in epoch seconds."""

@@ -69,6 +69,7 @@ class PolicyLimits:
                 "keep_last",
                 f"the policy keeps up to {settings.most_kept} backups of an app; at most {self.max_kept} are allowed",
             )
+        # With `owners` a user could name others, to whose apps the policy would apply.
         if settings.scope.applies_to is AppliesTo.OWNERS:
             raise refuse_policy(
                 "applies_to",

@@ -68,6 +68,7 @@ def list_retention_warnings(
         (host_id, one.name): one.max_archives
         for host_id, listed in storages.items()
         for one in listed
+        # At the limit already: the new archive is made before the policy removes an old one.
         if one.takes_backups and 0 < one.max_archives <= most_kept and (not names or one.name in names)
     }
     return [
@@ -88,6 +89,7 @@ def _check_usable(field: str, storage: BackupStorage, *, host_id: int, most_kept
             field, f"{where} is not available on the node {storage.node}; mount or enable it, or name another"
         )
     free = storage.total - storage.used
+    # Without a total nothing is known of its room, which is no reason to refuse it.
     if storage.total and free < _LEAST_FREE:
         raise refuse_policy(
             field,

@@ -17,6 +17,7 @@ from services.backups.domain.errors import (
 from services.clients.apps.values import AppHold
 from services.clients.inventory.archive_values import ContainerVolume, RunningBackup
 
+# In error nobody knows what the container has; in removing it is about to go.
 _NOT_BACKUPABLE = frozenset({"removing", "error"})
 
 

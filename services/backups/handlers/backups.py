@@ -27,6 +27,7 @@ class BackupsHandlers(PolicyHandlers):
     def __init__(self, dependencies: BackupDependencies) -> None:
         self._dependencies = dependencies
         self._store = dependencies.store
+        # Open pages poll their lists, which change seldom: most answers are bytes that were rendered before.
         self._pages: VersionedLruCache[tuple[str, int | None, BackupPage, Form]] = VersionedLruCache()
 
     async def list_all_backups(
@@ -55,6 +56,7 @@ class BackupsHandlers(PolicyHandlers):
         total, ids, version = await backups.find_backups_version(
             self._store, requester, app_id=request.app_id, page=page
         )
+        # Without backups the use case has to find out whether there is such an app.
         cached = self._pages.find(key, version) if total else None
         if cached is None:
             total, found = await backups.list_backups(
@@ -110,6 +112,7 @@ class BackupsHandlers(PolicyHandlers):
             key=convert.parse_key(request, call),
             new_hostname=request.new_hostname if request.HasField("new_hostname") else None,
             lose_volumes=request.lose_volumes,
+            # On unless it is declined: it is the only way back from a restore.
             safety=request.safety_backup if request.HasField("safety_backup") else True,
             node=request.node,
             host_id=request.host_id if request.HasField("host_id") else None,

@@ -23,6 +23,7 @@ def announce_changes(
             backup_id=row.id,
             app_id=row.app_id,
             owner_id=row.owner_id,
+            # The row is still there: after its removal nobody could say whose backup it was.
             status="deleted" if is_removal else row.status,
             updated_at=render_time(now() if is_removal else row.updated_at),
         )

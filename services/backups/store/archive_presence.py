@@ -32,6 +32,7 @@ class ArchivePresence(BackupRequests):
         before, after = (BackupStatus.MISSING, BackupStatus.COMPLETED)
         if not present:
             before, after = after, before
+        # Only from the one status to the other: the backup may have been deleted or restored since the listing.
         change = backups.update().where(backups.c.id.in_(backup_ids), backups.c.status == before.value)
         values = {"status": after.value, "error": error, "updated_at": now()}
 

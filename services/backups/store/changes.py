@@ -104,6 +104,7 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
     connection.execute(
         backups.update()
         .where(backups.c.id == change.backup_id)
+        # Whatever happens to a backup ends its waiting; only `NoteWaiting` sets a reason again.
         .values({"updated_at": current, "waiting_for": "", **values})
     )
     _announce_change(connection, change)
@@ -164,6 +165,7 @@ def _render_note(
 def _render_check_end(connection: sa.Connection, change: EndCheck) -> dict[str, Any]:
     """Render the columns of a check that ended."""
     row = connection.execute(sa.select(backups).where(backups.c.id == change.backup_id)).one_or_none()
+    # Deleted while its archive was read.
     if row is None:
         return {}
     ended = replace(
@@ -179,6 +181,7 @@ def _render_check_end(connection: sa.Connection, change: EndCheck) -> dict[str, 
 def _render_test_change(connection: sa.Connection, change: NoteTestLog | EndTest) -> dict[str, Any]:
     """Render the columns of a restore test that goes on or ends, and announce one that failed."""
     row = connection.execute(sa.select(backups).where(backups.c.id == change.backup_id)).one_or_none()
+    # Deleted while it was tested, as with its app.
     if row is None:
         return {}
     test = replace(backup_of_row(row).restore_test, log=change.log)

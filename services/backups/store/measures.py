@@ -10,6 +10,7 @@ from services.backups.store.tables import backups
 from services.common.core.telemetry.metrics import BackupMeasure
 from services.common.db.database import Database
 
+# By id and not by time: the clock of a replica may be behind.
 _newest = (
     sa.select(sa.func.max(backups.c.id)).where(backups.c.app_removed_at.is_(None)).group_by(backups.c.app_id)
 )
@@ -24,6 +25,7 @@ _BY_TEST = (
     .where(backups.c.status == BackupStatus.COMPLETED.value)
     .group_by(backups.c.test_status)
 )
+# A test that could not be carried out says nothing about the backup.
 _JUDGED = (RestoreTestStatus.PASSED.value, RestoreTestStatus.FAILED.value)
 _newest_tested = (
     sa.select(sa.func.max(backups.c.id))

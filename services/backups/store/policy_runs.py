@@ -46,6 +46,7 @@ class SqlPolicyRuns:
             return found
 
         def write(connection: sa.Connection) -> dict[RunKey, PolicyRun]:
+            # In one order: replicas that insert the same rows in different orders would lock each other out.
             for policy_id, app_id in sorted(missing):
                 values = {"policy_id": policy_id, "app_id": app_id, "began_at": now}
                 connection.execute(insert_ignore(policy_runs, connection).values(**values))
@@ -70,6 +71,7 @@ class SqlPolicyRuns:
 
     async def note_overdue(self, policy_id: int, app_id: str, *, slot: datetime) -> bool:
         """See `PolicyRuns.note_overdue`."""
+        # The condition is part of the update: of several replicas one changes the row, and announces it.
         before = sa.or_(policy_runs.c.overdue_slot.is_(None), policy_runs.c.overdue_slot < slot)
         where = (*_where_run(policy_id, app_id), before)
         change = policy_runs.update().where(*where).values(overdue_slot=slot)

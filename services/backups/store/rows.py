@@ -38,6 +38,7 @@ def read_backup(connection: sa.Connection, key: BackupKey, *, lock: bool = False
     """
     query = sa.select(backups).where(*where_key(key))
     if lock:
+        # SQLAlchemy leaves it out for SQLite, which lets one transaction write at a time.
         query = query.with_for_update()
     row = connection.execute(query).one_or_none()
     if row is None:
@@ -201,6 +202,7 @@ def _parse_test(status: str, details: Mapping[str, Any]) -> RestoreTest:
 
 def attach_copies(connection: sa.Connection, found: Sequence[Backup]) -> list[Backup]:
     """Return backups with their copies on second storages, from one query."""
+    # Only policies make copies, and of copies there are none: most lists need no second query.
     ids = [one.id for one in found if one.policy_id is not None and one.copy_of is None]
     if not ids:
         return list(found)

@@ -28,6 +28,7 @@ backups = sa.Table(
     sa.Column("backup_type", sa.String(20), nullable=False),
     sa.Column("compression", sa.String(20), nullable=False),
     sa.Column("wanted_storage", sa.String(100), nullable=False),
+    # The id of the operation that makes it: a repeated request finds the row instead of a second backup.
     sa.Column("mark", sa.String(64), nullable=False, unique=True),
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("volume_id", sa.String(400), nullable=False),
@@ -47,10 +48,12 @@ backups = sa.Table(
     sa.Column("left_out", sa.JSON),
     sa.Column("waiting_for", sa.Text, nullable=False, server_default=""),
     sa.Column("delete_requested", sa.Boolean, nullable=False, server_default=sa.false()),
+    # No foreign key: the backups of a policy that is deleted stay.
     sa.Column("policy_id", sa.Integer),
     sa.Column("copy_of", sa.Integer),
     sa.Column("recorded", sa.JSON),
     sa.Column("test_status", sa.String(20), nullable=False, server_default="untested"),
+    # JSON beside a column for the status, which alone is searched for and counted.
     sa.Column("test", sa.JSON),
     sa.Column("verification", sa.String(20), nullable=False, server_default=""),
     sa.Column("encrypted", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -79,6 +82,7 @@ policies = sa.Table(
     sa.Column("applies_since", UtcDateTime, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False, onupdate=now),
+    # No NULL: a unique constraint takes each NULL for another value, and names would not be unique.
     sa.Column("owner_id", sa.Integer, nullable=False, server_default="0"),  # 0: the administrators'
     sa.Column("applies_to", sa.String(20), nullable=False, server_default="apps"),
     sa.Column("owner_ids", sa.JSON),
@@ -126,6 +130,7 @@ storage_samples = sa.Table(
     sa.Column("host_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("storage", sa.String(100), primary_key=True),
     sa.Column("node", sa.String(100), primary_key=True),
+    # Part of the key: a later sample of the day replaces the first, and the table grows by the day.
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("used", sa.BigInteger, nullable=False),
     sa.Column("total", sa.BigInteger, nullable=False),

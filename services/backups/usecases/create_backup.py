@@ -23,6 +23,7 @@ async def create_backup(
     """
     app = await dependencies.apps.get_app_hold(app_id, user_id=requester.owner_id)
     check_backupable(app)
+    # Recorded before the app is locked: nobody would release a lock that no operation knows of.
     backup = await dependencies.store.add_backup(
         NewBackup(requester.request_id, app, order, requester.user.id)
     )
@@ -50,6 +51,7 @@ async def create_held_backup(
         )
     order = BackupOrder(notes=notes)
     backup = await dependencies.store.add_backup(NewBackup(operation_id, app, order, requested_by))
+    # Apps repeats the call until it has an answer: the operation may have begun since the first one.
     if await dependencies.store.is_waiting(operation_id):
         await dependencies.store.start_operation(operation_id)
     return backup
@@ -84,6 +86,7 @@ async def lock_and_start(
         return  # a repeated request whose work is under way or done
     try:
         await dependencies.apps.begin_operation(app_id, operation_id, kind=kind, made_by=made_by, user=user)
+    # Not withdrawn: apps may have locked the app before its answer was lost. A worker finds out.
     except UnavailableError:
         raise
     except DomainError:

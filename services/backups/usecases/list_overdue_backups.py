@@ -28,6 +28,7 @@ async def list_overdue_backups(policies: PolicyStore, *, now: datetime) -> list[
     by_id = {
         policy.id: policy
         for policy in await policies.list_policies()
+        # Policies of users that are not allowed make no backups: none of theirs can be late.
         if policy.owner_id is None or limits.allowed
     }
     good, found = await policies.list_covered(), []

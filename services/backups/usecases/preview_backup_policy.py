@@ -103,6 +103,7 @@ async def _preview(dependencies: BackupDependencies, policy: BackupPolicy, *, no
     local = tuple(slot.astimezone(schedule.zone) for slot in slots)
     return PolicyPreview(
         time_zone=policy.settings.time_zone,
+        # In the zone of the schedule: `0 3 * * *` is to read as three o'clock, whatever zone the server has.
         next_runs=local if policy.settings.enabled else (),
         apps=tuple(
             _preview_app(
@@ -143,6 +144,7 @@ def _mark_storage(policy: BackupPolicy, backups: Sequence[Backup]) -> dict[int, 
             is_tested=one.restore_test.status is RestoreTestStatus.PASSED,
         )
         for one in backups
+        # Failed and missing ones cannot be restored: counted, they would take the places of good ones.
         if one.status is BackupStatus.COMPLETED
     ]
     return mark_removable(archives, policy.settings.retention, policy.settings.parse_schedule().zone)

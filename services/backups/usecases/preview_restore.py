@@ -59,6 +59,7 @@ async def preview_restore(
     check_beside_only(new_hostname=new_hostname, node=node, host_id=host_id)
     backup = await dependencies.store.get_backup(key)
     obstacles: list[str] = []
+    # Collected and not raised: a person is to see everything that stands in the way at once.
     try:
         check_restorable(backup)
     except DomainError as error:
@@ -118,6 +119,7 @@ async def _has_archive(dependencies: BackupDependencies, backup: Backup) -> bool
         listing = await dependencies.containers.list_archives(Ref(backup.host_id, backup.vmid))
     except UnavailableError:
         return None
+    # A storage that is away is no obstacle of a preview: the restore itself waits for it.
     if any(one.volume_id == backup.volume_id for one in listing.archives):
         return True
     return False if listing.complete else None

@@ -40,6 +40,7 @@ async def plan_beside(
     preferred, storage = "", ""
     try:
         app = await dependencies.apps.get_app_hold(backup.app_id, user_id=requester.owner_id)
+    # A deleted app leaves its backups: then nothing is preferred.
     except NotFoundError:
         pass
     else:

@@ -8,7 +8,6 @@ from functools import partial
 from services.backups.domain.changes import (
     BackupChange,
     FailBackup,
-    NoteLeftOut,
     NoteProgress,
     NoteWaiting,
 )
@@ -17,7 +16,7 @@ from services.backups.domain.estimates import estimate_percent
 from services.backups.domain.preconditions import check_backupable
 from services.backups.workflows.create_backup_state import CreateBackupState
 from services.backups.workflows.steps.app_lock import await_answer, find_reported, release_app, report_step
-from services.backups.workflows.steps.app_record import record_app
+from services.backups.workflows.steps.app_record import note_left_out, record_app
 from services.backups.workflows.steps.archive_tasks import (
     TaskState,
     await_node,
@@ -60,6 +59,7 @@ class CreateBackup:
     async def claim_app(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
         """Lock the app; the request may have locked it already."""
         app = await self.apps.begin_operation(state.app_id, state.operation_id, kind="backup")
+        # Behind the lock: until then another operation might still change the status.
         check_backupable(app)
         await self._report(state, ctx, index=0)
         return replace(state, host_id=app.host_id, vmid=app.vmid, node=app.node)
@@ -73,6 +73,7 @@ class CreateBackup:
             state.operation_id,
             succeeded=False,
             message=message,
+            # A container that cannot start again must not look as if somebody had stopped the app.
             status="error" if state.left_stopped else "",
         )
         return state
@@ -83,8 +84,11 @@ class CreateBackup:
         if state.was_running is None:
             state = replace(state, was_running=await is_running(self.containers, state.ref))
             await ctx.save(state)
-            await self._warn_of_left_out(state, ctx)
+            if warning := await note_left_out(self.containers, state, ctx):
+                await self._report(state, ctx, message=warning, level="warning")
+            # Before the archive is made: what a test compares with must be what the archive has.
             await record_app(self.apps, self.containers, state, ctx)
+        # A volume without a task: the archive was complete when a worker came back for it.
         if not state.upid and not state.volume_id:
             await await_node(self.containers, state.ref)
             state = await self._begin_dump(state, ctx)
@@ -97,23 +101,6 @@ class CreateBackup:
             raise
         state = followed.state
         return replace(state, volume_id=made or state.volume_id)
-
-    async def _warn_of_left_out(self, state: CreateBackupState, ctx: Context) -> None:
-        """Warn of volumes that will not be in the archive; a backup does not fail because they are unknown."""
-        try:
-            volumes = await self.containers.list_unarchived_volumes(state.ref, owner=state.app_id)
-        except DomainError as error:
-            log.warning("left_out_unknown", backup_id=state.backup_id, error=error.message)
-            return
-        if not volumes:
-            return
-        names = tuple(volume.description for volume in volumes)
-        await ctx.save(state, NoteLeftOut(state.backup_id, names))
-        message = (
-            f"Not in the backup, and lost when it is restored: {', '.join(names)}. "
-            "Set backup=1 on these mount points in Proxmox to include them"
-        )
-        await self._report(state, ctx, message=message, level="warning")
 
     async def _begin_dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
         task = await self.containers.backup_container(state.ref, owner=state.app_id, new=state.new_archive)
@@ -229,11 +216,13 @@ class CreateBackup:
         self, state: CreateBackupState, progress: TaskProgress, *, ctx: Context
     ) -> CreateBackupState:
         """Save the progress of a running task: the archive's name, and its percentage or an estimate."""
+        # Saved at once: a task that is broken off leaves its file, and this name is all that leads to it.
         if progress.result and progress.result not in state.volume_ids:
             state = replace(state, volume_ids=(*state.volume_ids, progress.result))
             await ctx.save(state)
         if progress.done:
             return state
+        # vzdump writes no percentages while it packs the files of a container.
         estimated = estimate_percent(now().timestamp() - state.began_at, state.expected_s)
         percent = estimated if progress.percent is None else progress.percent
         await ctx.save(state, NoteProgress(state.backup_id, percent))
@@ -286,6 +275,7 @@ def build_workflow(apps: Apps, containers: Containers) -> Workflow[CreateBackupS
     return Workflow(
         KIND,
         (
+            # First, and without work of its own: its undo is the last one, and runs where nothing else was begun.
             Step("note_mark", "Noting the archive's mark", steps.note_mark, steps.remove_archives, weight=1),
             Step("claim_app", "Locking the app", steps.claim_app, steps.unclaim_app, weight=1),
             Step("dump", "Making the archive", steps.dump, steps.stop_dump, weight=95),

@@ -28,6 +28,7 @@ class CreateBackupState:
     operation_id: str
     backup_id: int
     app_id: str
+    # A name that exists before the archive: Proxmox chooses the archive's own only while it makes it.
     mark: str
     backup_type: str
     compression: str
@@ -44,6 +45,7 @@ class CreateBackupState:
     file_name: str = ""
     storage_name: str = ""
     size: int = 0
+    # None and not False before it was read: in mode stop the container may be stopped by vzdump.
     was_running: bool | None = None
     left_stopped: bool = False
     unanswered: str = ""

@@ -44,6 +44,7 @@ class DeleteBackup:
             return state
         listing = await self.containers.list_archives(Ref(state.host_id, state.vmid))
         archive = find_archive(listing.archives, backup_id=state.mark)
+        # A storage that is away may have it: without its row nobody would ever delete it.
         if archive is None and not listing.complete:
             raise TransientError("not every storage that could have the archive answers")
         return replace(state, volume_id=archive.volume_id if archive else "")
@@ -75,6 +76,7 @@ def build_workflow(containers: Containers) -> Workflow[DeleteBackupState]:
     return Workflow(
         KIND,
         (
+            # Proxmox takes no deletion back, so that a cancellation could only leave a row without an archive.
             Step("find_archive", "Finding the archive", steps.find_archive, cancellable=False),
             Step("delete_archive", "Deleting the archive", steps.delete_archive, weight=9, cancellable=False),
         ),

@@ -50,6 +50,7 @@ class RestoreBackup:
         app = await self.apps.begin_operation(
             state.app_id, state.operation_id, kind="restore", made_by=state.made_by
         )
+        # The app may have been moved since the request: storages of another host do not have the archive.
         if app.host_id != state.host_id:
             raise RestoreFailedError(
                 f"the archive is on Proxmox host {state.host_id}, the app on host {app.host_id}"
@@ -59,6 +60,7 @@ class RestoreBackup:
 
     async def unclaim_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
         """Release the app: as it was, or in error when its container may be damaged or does not answer."""
+        # A container that was overwritten in part has neither the former data nor that of the archive.
         damaged = (state.overwriting and not state.recovered) or state.unanswered
         message = ctx.operation.error or f"Restoring backup {state.backup_id} failed; the backup says why"
         if state.gone:
@@ -79,6 +81,7 @@ class RestoreBackup:
         """Check the archive, and back the app up as it is."""
         await self._require_archive(state, ctx)
         await self._require_volumes(state)
+        # Both were checked first: a backup takes up to hours, all of them lost where the restore is refused.
         await self._report(state, ctx, SAFETY_STEP[0], message=SAFETY_STEP[1])
         return await make_safety_backup(self.apps, self.containers, state, ctx, steps=_list_steps(state))
 
@@ -90,7 +93,9 @@ class RestoreBackup:
         """Check the archive, persist whether the container runs, and stop it."""
         await self._require_archive(state, ctx)
         await self._require_volumes(state)
+        # Checked again by the lines above: while the other backup was made, Proxmox may have pruned the archive.
         running = await is_running(self.containers, state.ref)
+        # Saved before it is stopped: afterwards nothing says whether it is to run again.
         if state.was_running is None:
             state = replace(state, was_running=running)
             await ctx.save(state)
@@ -106,6 +111,7 @@ class RestoreBackup:
     async def start_again(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
         """Start the container that was stopped; one that cannot start, or is gone, leaves the app in error."""
         await end_task(self.containers, state.task)
+        # It runs with the data of the archive, and does not answer: another start would change nothing.
         if state.unanswered:
             return state
         if state.overwriting and not await has_container(self.containers, state.ref):
@@ -118,6 +124,7 @@ class RestoreBackup:
     async def restore_archive(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
         """Overwrite the container, or resume the task that does."""
         if not state.upid:
+            # Saved before the request: from here on a crash may leave half of a container.
             state = replace(state, overwriting=True)
             await ctx.save(state)
             state = await self._save_task(state, await self._begin_restore(state), ctx)
@@ -260,6 +267,7 @@ def _end(state: RestoreBackupState) -> tuple[BackupChange, ...]:
 
 
 def _fail(state: RestoreBackupState, error: str, _: bool) -> tuple[BackupChange, ...]:
+    # The row stays: where the archive comes back with its storage, it can be restored again.
     if state.archive_gone:
         return (LoseArchive(state.backup_id, describe_missing(state.archive)),)
     return (EndRestore(state.backup_id, state.app_id, error),)

@@ -102,6 +102,7 @@ class SafetyBackup(CreateBackup):
             ctx,
             steps=self.steps,
             index=[name for name, _ in self.steps].index(STEP[0]),
+            # From 1 to 5 percent of the restore, where its next step begins.
             progress=1 + percent * 4 // 100,
             message=message,
             level=level,
@@ -183,8 +184,10 @@ def _build_state(state: RestoreBackupState) -> CreateBackupState:
         app_id=state.app_id,
         # The operation's id tells apps which version of the app is in the backup.
         mark=state.operation_id,
+        # The app runs on meanwhile: the restore itself stops it later, and for a shorter time.
         backup_type="snapshot",
         compression="zstd",
+        # Where most room is: nobody chose a storage, and a full one would prevent the restore.
         storage="",
         notes=_describe(state),
         host_id=state.host_id,

@@ -28,6 +28,7 @@ from services.common.operations.model import Context, Step, StepResult, Transien
 
 KIND = "test_backup"
 LIMIT = timedelta(minutes=50)  # so that no test container is there for an hour
+# Reasons of inventory's refusals: its classes are its own, and services meet on the wire only.
 _BROKEN, _TAKEN, _STOPPED, _HUNG = "CREATION_BROKEN", "VMID_TAKEN", "CONTAINER_STOPPED", "EXEC_HUNG"
 # Reasons of Proxmox that say something about the node and nothing about the archive.
 _OF_NODE = re.compile(
@@ -139,6 +140,7 @@ class TestBackup:
     async def check_containers(self, state: TestBackupState, _: Context) -> TestBackupState:
         """Wait until the containers of Docker run that ran when the backup was made."""
         loop = asyncio.get_running_loop()
+        # Not in the state: a container that another worker takes over has had a pause, and gets its whole time.
         end = loop.time() + self._find_grace(state) + self.pace.boot_s
         while True:
             step, problem, found = await self._look_inside(state)
@@ -181,6 +183,7 @@ class TestBackup:
                 port=target.port,
                 scheme=target.scheme,
                 path=target.path,
+                # The test container has no network by which a probe from outside could reach it.
                 inside=True,
             )
             if probe.answered:
@@ -228,6 +231,7 @@ def _unless_failed(
     """Skip a step once the backup has failed the test; else run it, and show its line in the log."""
 
     async def run_step(state: TestBackupState, ctx: Context) -> TestBackupState | StepResult[TestBackupState]:
+        # A broken backup is a result: raised as an error it would be retried, undone and lost.
         if state.failed_step:
             return state
         state = await run(state, ctx)
@@ -259,6 +263,7 @@ def build_workflow(
             ),
             Step("probe", "Waiting for the application to answer", _unless_failed(steps.probe), weight=10),
             Step("compare", "Comparing it with the app", _unless_failed(steps.compare), weight=5),
+            # Without `_unless_failed`: the container has to go whatever the result is.
             Step("remove", "Destroying the test container", steps.remove, weight=10),
         ),
         TestBackupState,

@@ -71,6 +71,7 @@ async def report_step(
 
 def find_reported(steps: Sequence[tuple[str, str]], step: str) -> int:
     """Return the index of a step among the reported ones; those before and after them count as the first and last."""
+    # Internal steps are not shown: their users would have to know what a mark is.
     names = [name for name, _ in steps]
     if step in names:
         return names.index(step)
@@ -84,6 +85,7 @@ async def await_answer(apps: Apps, app_id: str, operation_id: str) -> str:
         UnavailableError: apps does not answer.
     """
     loop = asyncio.get_running_loop()
+    # From now on, and not from the start of the app, which a worker that takes over does not know.
     began = loop.time()
     while True:
         probe = await apps.probe_app(app_id, operation_id)

@@ -85,6 +85,7 @@ async def await_node(containers: Containers, ref: Ref) -> None:
     """
     try:
         running = await containers.list_running_backups(ref.host_id, ref.node)
+    # Without the right to see the tasks of others a backup begins all the same: vzdump has a lock of its own.
     except DomainError as error:
         log.info("running_backups_unknown", host_id=ref.host_id, node=ref.node, reason=error.message)
         return
@@ -94,6 +95,7 @@ async def await_node(containers: Containers, ref: Ref) -> None:
 
 def find_archive(archives: Sequence[Archive], *, backup_id: str, volume_id: str = "") -> Archive | None:
     """Find the archive with this volume id, else the archive whose notes name the backup."""
+    # The volume id first: people edit the notes, which name the backup.
     known = next((archive for archive in archives if volume_id and archive.volume_id == volume_id), None)
     return known or next((archive for archive in archives if archive.has_backup_id(backup_id)), None)
 
@@ -113,6 +115,7 @@ async def start_again(containers: Containers, ref: Ref, *, owner: str) -> bool:
     try:
         await follow(containers, await containers.start_container(ref, owner=owner))
     except DomainError as error:
+        # A host that is away now may start it later; only a refusal by Proxmox leaves the app stopped.
         if may_pass(error):
             raise
         log.warning("app_left_stopped", app_id=owner, error=error.message)
