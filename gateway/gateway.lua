@@ -259,7 +259,7 @@ local function explain_refusal(text)
   local field, sentence = text:match("^" .. REFUSED .. "([^!]*)" .. REFUSED .. "(.*)$")
   if field then return field ~= "" and field or nil, sentence end
   field = text:match("^([%w_%.%[%]]+): invalid value ") or text:match("^([%w_%.%[%]]+): ")
-  if field then return field, field .. " is not valid" end
+  if field then return field, field .. " must be a time like 2026-01-31T12:00:00Z" end -- the others were checked before
   for _, refusal in ipairs(REFUSALS) do
     if text:find(refusal[1]) then return nil, refusal[2] end
   end

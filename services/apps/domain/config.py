@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.common.core.errors import InvalidError, Violation
-from services.common.core.text import suggest
+from services.common.core.text import refuse_choice, show_value, suggest
 
 _NUMBERS = {
     "memory": (64, 524_288),
@@ -120,9 +120,9 @@ def _find_fault(key: str, value: object) -> str:
     if key in _NUMBERS:
         return _find_number_fault(value, *_NUMBERS[key])
     if not isinstance(value, str):
-        return f"{value!r} is not text"
+        return f"{show_value(value)} is not text"
     if key in _CHOICES:
-        return "" if value in _CHOICES[key] else f"{value!r} is not one of {', '.join(_CHOICES[key])}"
+        return "" if value in _CHOICES[key] else f"{show_value(value)} {refuse_choice(value, _CHOICES[key])}"
     return _find_text_fault(key, value)
 
 
@@ -130,13 +130,13 @@ def _find_text_fault(key: str, value: str) -> str:
     if not 0 < len(value) <= _TEXTS[key]:
         return f"must have 1 to {_TEXTS[key]} characters, not {len(value)}"
     if key in _PATTERNS and not _PATTERNS[key].fullmatch(value):
-        return f"{value!r} is no {key} of Proxmox"
+        return f"{show_value(value)} is no {key} of Proxmox"
     return ""
 
 
 def _find_number_fault(value: object, low: int, high: int) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"{value!r} is not a whole number"
+        return f"{show_value(value)} is not a whole number from {low} to {high}"
     if not math.isfinite(value) or value != int(value):
-        return f"{value!r} is not a whole number"
-    return "" if low <= value <= high else f"{int(value)} is not between {low} and {high}"
+        return f"{show_value(value)} is not a whole number from {low} to {high}"
+    return "" if low <= value <= high else f"{show_value(value)} is not between {low} and {high}"

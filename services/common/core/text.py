@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+_MOST_SHOWN = 80  # characters of a value in a refusal
 # C0, DEL and C1; line and paragraph separators; embeddings, overrides and isolates of the bidirectional algorithm.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -78,6 +80,25 @@ def _find_near(name: str, names: Sequence[str]) -> list[str]:
 def show_number(number: float) -> str:
     """A number in digits: 1000000, not 1e+06."""
     return str(int(number)) if float(number).is_integer() else repr(number)
+
+
+def show_value(value: object) -> str:
+    """Return a value from a google.protobuf.Struct for a refusal: shortened, and numbers as clients write them.
+
+    protobuf reads each number as a float: 5 would be shown as 5.0.
+    """
+    text = repr(value) if isinstance(value, str) else json.dumps(_restore_integers(value), ensure_ascii=False)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
+def _restore_integers(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_restore_integers(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _restore_integers(each) for key, each in value.items()}
+    return value
 
 
 ALIAS = "PROXIMITY_VALUE_"

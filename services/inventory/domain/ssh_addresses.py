@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from services.common.core.errors import InvalidError, invalid_field
+from services.common.core.text import show_value
 from services.inventory.domain.entities import check_address
 
 MOST_NODES = 100  # Proxmox itself recommends at most 32 nodes to a cluster
@@ -29,7 +30,7 @@ def parse_ssh_addresses(values: Mapping[str, object]) -> dict[str, str]:
         place = f"ssh_addresses.{node}"
         if not isinstance(address, str):
             raise invalid_field(
-                place, f"{str(address)[:80]!r} is not text, such as 192.0.2.7 or 192.0.2.7:2222"
+                place, f"{show_value(address)} is not text, such as 192.0.2.7 or 192.0.2.7:2222"
             )
         try:
             split_ssh_address(address, default_port=22)

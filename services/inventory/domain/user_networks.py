@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface, ip_network
 
 from services.common.core.errors import InvalidError, invalid_field
-from services.common.core.text import suggest
+from services.common.core.text import show_value, suggest
 from services.inventory.domain.entities import Network
 
 STATIC = "static"
@@ -196,7 +196,9 @@ def parse_networks(rows: Iterable[object]) -> Iterator[UserNetwork]:
         if index >= MOST_NETWORKS:
             raise invalid_field("user_networks", f"has more than {MOST_NETWORKS} entries")
         if not isinstance(row, dict):
-            raise invalid_field(place, "is no object with bridge, vlan, subnet and gateway")
+            raise invalid_field(
+                place, f"{show_value(row)} is no object with bridge, vlan, subnet and gateway"
+            )
         yield _parse_network(row, place)
 
 
@@ -210,12 +212,14 @@ def _parse_network(row: dict[str, object], place: str) -> UserNetwork:
             continue
         if key == "vlan":
             if isinstance(value, bool) or not isinstance(value, int | float) or value not in _VLANS:
-                raise invalid_field(f"{place}.vlan", f"{str(value)[:40]!r} is not a number from 1 to 4094")
+                raise invalid_field(
+                    f"{place}.vlan", f"{show_value(value)} is not a whole number from 1 to 4094"
+                )
             values[key] = int(value)
         elif isinstance(value, str):
             values[key] = value
         else:
-            raise invalid_field(f"{place}.{key}", f"{str(value)[:40]!r} is not text")
+            raise invalid_field(f"{place}.{key}", f"{show_value(value)} is not text")
     if "bridge" not in values:
         raise invalid_field(f"{place}.bridge", "is required")
     try:

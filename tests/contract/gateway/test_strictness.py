@@ -228,6 +228,16 @@ def test_numbers_name_the_bounds_of_their_field(
             assert "2147483647" not in error["error"]
 
 
+@each_binding()
+def test_times_in_the_query_name_their_form(sender: Sender, method: Method, binding: Binding) -> None:
+    for field in list_parameters(SURFACE, method, binding):
+        if field.message_type is None or field.message_type.full_name != "google.protobuf.Timestamp":
+            continue
+        for wrong in ("yesterday", "2026-11-01", "2026-13-01T00:00:00Z", "1793491200"):
+            error = check_error(sender.send(query=f"?{field.name}={wrong}"), 400, "INVALID_ARGUMENT")
+            assert error["error"] == f"{field.name} must be a time like 2026-01-31T12:00:00Z"
+
+
 def test_missing_numbers_are_required() -> None:
     numbers = [
         field.name
