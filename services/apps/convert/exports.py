@@ -42,6 +42,7 @@ def parse_document(request: Struct) -> ExportedDocument:
         DocumentTooNewError: a later release wrote it.
     """
     raw: dict[str, Any] = json_format.MessageToDict(request)
+    # First: of a later format the other fields may mean something else, and its refusal names the remedy.
     check_format(raw)
     try:
         message = json_format.ParseDict(raw, pb.AppExport())

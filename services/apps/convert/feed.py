@@ -45,6 +45,7 @@ def render_recorded(event: RecordedEvent, *, app: App | None, operation: Operati
         message.log.app_id = event.app_id
         message.log.line.CopyFrom(render_log(_find_line(event)))
     elif event.kind == "removed":
+        # As the answer of a deletion, so that clients have one kind of message for both.
         gone = pb.DeleteAppResponse(id=event.app_id, status="removed", message="The app is gone")
         message.removed.CopyFrom(gone)
     elif event.backup is not None:

@@ -69,6 +69,7 @@ def _describe_app(app: App, compose: str) -> dict[str, Any]:
         "version": rendering.version,
         "runtime": app.runtime,
         "adopted": app.adopted,
+        # A field with 0 would be read as a chosen port by other programs.
         **{name: port for name, port in ports.items() if port},
         "published": app.published,
         "resources": {name: getattr(config, name) or 0 for name in _RESOURCES},
@@ -132,6 +133,7 @@ def _list_notes(app: App, archive: ExportableArchive | None) -> list[str]:
         notes.append(
             f"Storage {archive.storage} did not answer: whether the archive is there was not checked"
         )
+    # Exported all the same: it may be all that is left, and the import restores it beside.
     if archive.restore_test == "failed" or archive.verification == "failed":
         notes.append("The archive failed its test: export another backup with backup_id")
     if archive.encrypted:

@@ -111,6 +111,7 @@ def check_format(raw: Mapping[str, Any]) -> None:
     if raw.get("format") != FORMAT:
         raise _refuse("format", f"is not {FORMAT!r}: this is no document of an app's export")
     version = raw.get("format_version")
+    # JSON has one kind of number: 1 arrives as 1.0, and Python takes True for 1.
     if isinstance(version, bool) or not isinstance(version, int | float) or not math.isfinite(version):
         raise _refuse("format_version", "is no number")
     if version > FORMAT_VERSION:
@@ -147,6 +148,7 @@ def check_app(app: ExportedApp) -> None:
         port = getattr(app, name)
         if port is not None and not 0 < port < 65536:
             raise _refuse(f"app.{name}", f"{port} is no TCP port")
+    # Names end in `.env` and in arguments of commands, where a line feed would begin another one.
     for name in (*app.environment, *app.inputs, *app.hidden, *app.secret_names):
         if not _VARIABLE.fullmatch(name):
             raise _refuse("app.environment", f"{name[:80]!r} is no name of a value")
@@ -169,6 +171,7 @@ def _check_compose(text: str) -> None:
     if not text:
         return
     try:
+        # `safe_load`: tags of the full loader make objects, and so run code of the document's author.
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise _refuse("app.definition.compose", "is no YAML") from error

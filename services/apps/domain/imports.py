@@ -100,6 +100,7 @@ def check_request(order: ImportOrder) -> None:
         raise DataMissingError(
             f"{order.document.app.id} has no definition that could be deployed, as it was adopted: name its archive"
         )
+    # A passphrase that opens nothing was meant for another document.
     if order.document.sealed is None and order.passphrase:
         raise invalid_field("passphrase", "the document has no sealed values; leave it out")
     if order.document.sealed is not None and not order.passphrase:

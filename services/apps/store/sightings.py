@@ -18,6 +18,7 @@ def note_sightings(
     """Count what a scan saw, and forget what complete hosts no longer show."""
     known = {one.seen: one for one in _read(connection, sa.select(sightings))}
     for gone in known.keys() - set(seen):
+        # Of a host that did not show everything, nothing is known to be gone.
         if gone.host_id in complete:
             connection.execute(sightings.delete().where(*_key(gone)))
     return {one: _count(connection, one, known.get(one)) for one in dict.fromkeys(seen)}
@@ -44,6 +45,7 @@ def forget_sightings(connection: sa.Connection, host_id: int, vmid: int) -> None
 
 def _count(connection: sa.Connection, seen: Seen, known: Sighting | None) -> Sighting:
     current = now()
+    # Another process may have seen it at the same moment: the first row counts.
     if known is None:
         row = {**seen._asdict(), "scans": 1, "first_seen_at": current, "last_seen_at": current}
         connection.execute(insert_ignore(sightings, connection).values(**row))

@@ -39,6 +39,7 @@ async def list_apps(
     else:
         stamps, total = await store.list_stamps(visible, page=page, per_page=per_page)
     running = [stamp for stamp in stamps if stamp.status == "running" and stamp.vmid is not None]
+    # Only of the page, and of what runs: a list must not wait for every host about every app.
     live = await metrics.find_all(running)
     return AppPage(
         wanted=visible, page=page, per_page=per_page, stamps=stamps, total=total, after=after, live=live

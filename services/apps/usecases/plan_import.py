@@ -38,6 +38,7 @@ async def plan_import(dependencies: AppDependencies, order: ImportOrder) -> Impo
     """
     check_request(order)
     environment, inputs, missing = await _collect_values(order)
+    # Collected: a preview shows all that has to be changed, and not one thing at each attempt.
     obstacles: list[DomainError] = []
 
     async def attempt(check: Awaitable[T]) -> T | None:
@@ -61,9 +62,11 @@ async def plan_import(dependencies: AppDependencies, order: ImportOrder) -> Impo
     defaults = await dependencies.containers.get_deployment_defaults()
     resources = choose_resources(order, defaults, restore)
     await attempt(_check_quota(dependencies, order, resources))
+    # Nothing is known of what runs in an adopted container: it is started and stopped as an image is.
     runtime = "oci" if order.document.app.adopted else order.document.app.runtime
     address = choose_address(order)
     placement = None
+    # Without the archive the size and node of the container are not known, and a place would be a guess.
     if restore or not order.archive:
         wanted = describe_place(order, restore, resources=resources, address=address)
         placement = await attempt(_find_place(dependencies, order, wanted))
@@ -106,6 +109,7 @@ async def _collect_values(
             raise invalid_field(
                 f"environment.{name[:80]}", "is no value that the document lacks; leave it out"
             )
+    # What the API shows in place of a secret is copied from one platform to another now and then.
     refuse_masks(order.environment)
     given = order.environment
     environment |= {name: given[name] for name in hidden_here if name in given}
@@ -165,6 +169,7 @@ async def _find_place(dependencies: AppDependencies, order: ImportOrder, wanted:
 async def _find_item(dependencies: AppDependencies, order: ImportOrder) -> str:
     try:
         known = await dependencies.catalog.list_revisions()
+    # The app runs without its catalog item: only updates need one, and the preview says what is not known.
     except UnavailableError:
         return ""
     return "known" if order.document.app.catalog_id in known else "unknown"

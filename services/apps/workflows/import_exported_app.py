@@ -76,6 +76,7 @@ class ImportSteps:
         plan = await self.tools.containers.plan_archive_restore(
             state.host_id, state.archive, node=state.node, storage=app.config.storage
         )
+        # By size and owner: reading the whole archive would take as long as the restore.
         if (plan.size, plan.owner) != (state.archive_size, state.exported_id):
             raise StepFailedError(f"{state.archive} has changed since the import was requested; import again")
         await ctx.log(f"{state.archive} is restored to storage {plan.storage}")
@@ -140,6 +141,7 @@ def import_exported_app(tools: Tools) -> Workflow[ExportedAppState]:
         kind=KIND,
         steps=(
             Step("check_archive", "Checking the archive", own.check_archive, applies=_has_archive),
+            # Behind the check, so that an archive that was changed costs no id.
             steps.reserve_vmid,
             Step("pull_oci_image", "Downloading the image", own.pull_image, weight=5, applies=_is_new_image),
             _limit(restoring, _has_archive),
@@ -151,7 +153,9 @@ def import_exported_app(tools: Tools) -> Workflow[ExportedAppState]:
             ),
             _limit(creating, _is_new),
             steps.start_container,
+            # An archive brings Docker and its images along, and its registry may be gone by now.
             _limit(docker.install_docker, _is_new_project),
+            # For archives as well: address, port and values are those of this platform.
             docker.push_compose,
             _limit(docker.pull_images, _is_new_project),
             docker.compose_up,

@@ -40,6 +40,7 @@ def stop_app(tools: Tools) -> Workflow[AppState]:
         kind="stop_app",
         steps=(steps.powering("stop_container", "Stopping the container", stop_container),),
         state_type=AppState,
+        # DHCP may give the address to another guest while the container is stopped.
         on_succeeded=end_with("stopped", forget_address=True),
         on_failed=end_failed,
         timeout_s=3600,
@@ -51,6 +52,7 @@ def restart_app(tools: Tools) -> Workflow[AppState]:
     steps: Steps[AppState] = Steps(tools)
 
     async def reboot_container(state: AppState, ctx: Context) -> AppState:
+        # A reboot leaves no state by which it could be seen: a worker that takes over looks for its task.
         if await tools.has_done(TaskKind.REBOOT, state, ctx):
             return state
         container = await tools.find(state)

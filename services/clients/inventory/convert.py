@@ -29,8 +29,7 @@ from services.clients.inventory.values import (
     Wanted,
 )
 
-# Of an image's volume whose size nobody chose: enough for settings, soon grown for media.
-_DEFAULT_VOLUME_GB = 4
+_DEFAULT_VOLUME_GB = 4  # where nobody chose a size: enough for settings, soon grown for media
 
 
 def render_wanted(wanted: Wanted) -> pb.PlaceContainerRequest:
