@@ -1,7 +1,7 @@
 # Everything a developer or a CI runs. `make help` lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
-PARTS := tests/failpoints $(filter-out tests/contract/api,$(wildcard tests/contract/*))
+PARTS := $(filter-out tests/contract/api,$(wildcard tests/contract/*))
 # Seeds of `make chaos`, three random ones when empty, and how long each storm lasts.
 SEED ?=
 SECONDS ?= 180
@@ -14,7 +14,7 @@ BASE ?= $(if $(filter $(FORK),$(shell git rev-parse HEAD 2>/dev/null)),HEAD^,$(F
 # A folder for each run: pytest closes the common one to other users, PostgreSQL's among them, whenever a run begins.
 PYTEST = root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest -q --durations 12
 
-COMPILED := services protos/gen gateway deploy tests/pvesim
+COMPILED := services protos/gen gateway deploy clients/python tests/pvesim
 UV := $(BIN)/uv
 COMPILE = $(UV) pip compile --generate-hashes --no-emit-index-url --no-header --no-annotate --universal
 
@@ -79,10 +79,10 @@ lint: venv protos-current protos-breaking ## everything that is checked without 
 	$(BIN)/python -m deploy.documentation check
 	$(BIN)/zensical build --strict
 
-# Three beside each other, since half of their time they wait; the longest first.
+# Four beside each other, since half of their time they wait; the longest first, so that none runs alone at the end.
 test: venv ## what CI runs: lint and every suite, each with a platform of its own
-	$(MAKE) --no-print-directory --jobs 3 --keep-going --output-sync=target \
-		test-e2e test-parts lint test-unit test-store test-api test-security test-console catalog-check
+	$(MAKE) --no-print-directory --jobs 4 --keep-going --output-sync=target \
+		test-e2e test-failpoints test-unit test-parts lint test-api test-store test-console test-security catalog-check
 
 test-unit: venv ## domains, workflows and programs, each alone
 	$(PYTEST) tests/unit
@@ -90,7 +90,10 @@ test-unit: venv ## domains, workflows and programs, each alone
 test-store: venv ## the stores on both databases
 	$(PYTEST) tests/store
 
-test-parts: venv ## parts together: services against the simulator, the gateway, Compose, workers that die
+test-failpoints: venv ## workers that die and outages of Proxmox at every step of every workflow
+	$(PYTEST) tests/failpoints
+
+test-parts: venv ## parts together: services against the simulator, the gateway, Compose
 	$(PYTEST) $(filter-out %/__init__.py %/__pycache__,$(PARTS))
 
 test-api: venv ## every RPC against its REST contract, through the whole platform

@@ -171,13 +171,24 @@ def test_apps_are_an_inventory(ansible: Ansible, stack: RunningStack) -> None:
     api.wait_for_app(app["id"], wanted="gone", timeout=90, watch=lambda _: None)
 
 
+@pytest.fixture(scope="module")
+def documented_modules(ansible: Ansible) -> dict[str, Any]:
+    """What `ansible-doc` knows of every module, by full name."""
+    names = [f"proximity.platform.{path.stem}" for path in (COLLECTION / "plugins" / "modules").glob("*.py")]
+    found: dict[str, Any] = json.loads(ansible.run("ansible-doc", "--json", *names))
+    assert found.keys() == set(names)
+    return found
+
+
 @pytest.mark.parametrize(
     "module", sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py"))
 )
-def test_a_module_is_documented_with_every_argument(ansible: Ansible, module: str) -> None:
+def test_a_module_is_documented_with_every_argument(
+    ansible: Ansible, documented_modules: dict[str, Any], module: str
+) -> None:
     """`ansible-doc` knows every option that the module takes, with the same type, default and choices."""
     name = f"proximity.platform.{module}"
-    documented = json.loads(ansible.run("ansible-doc", "--json", name))[name]
+    documented = documented_modules[name]
     assert set(documented) >= {"doc", "examples", "return"}
     source = (
         "import importlib, json, sys\n"
@@ -215,20 +226,18 @@ def list_examples() -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def test_examples_use_options_that_exist(ansible: Ansible) -> None:
-    names = [f"proximity.platform.{path.stem}" for path in (COLLECTION / "plugins" / "modules").glob("*.py")]
-    documented = json.loads(ansible.run("ansible-doc", "--json", *names))
+def test_examples_use_options_that_exist(documented_modules: dict[str, Any]) -> None:
     examples = [
         (place, action, task[action])
         for place, task in list_examples()
-        for action in task.keys() & set(names)
+        for action in task.keys() & documented_modules.keys()
     ]
-    assert {action for _, action, _ in examples} == set(names)
+    assert {action for _, action, _ in examples} == documented_modules.keys()
     unknown = [
         (place, option)
         for place, action, given in examples
         for option in given
-        if option not in documented[action]["doc"]["options"]
+        if option not in documented_modules[action]["doc"]["options"]
     ]
     assert unknown == []
 

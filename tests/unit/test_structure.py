@@ -15,6 +15,7 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from services.common.rpc.handlers import snake_case
 from services.registry import SERVICES
+from tests.sources import list_files
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,7 +51,7 @@ def test_no_test_imports_from_a_test_module() -> None:
     """What suites share is in a support module: importing a test module collects its fixtures by accident."""
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for path in list_files(ROOT / "tests")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[-1].startswith("test_")
     ]
@@ -64,8 +65,8 @@ MAX_FUNCTION_LINES = 60  # a screen
 def list_sources() -> Iterator[Path]:
     """List the Python files that people write, without migrations, which stay as they were released."""
     for folder in ("clients", "deploy", "gateway", "services", "tests"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            if not {"migrations", "node_modules", ".venv", "build"} & {*path.relative_to(ROOT).parts}:
+        for path in list_files(ROOT / folder):
+            if not {"migrations", ".venv", "build"} & {*path.relative_to(ROOT).parts}:
                 yield path
 
 
@@ -89,7 +90,7 @@ def test_files_and_functions_are_short() -> None:
 def test_the_services_are_listed_in_the_registry_only() -> None:
     """A literal of all names misses the next service; `services.registry` has them."""
     found = []
-    for path in sorted([*(ROOT / "tests").rglob("*.py"), *(ROOT / "deploy").rglob("*.py")]):
+    for path in (*list_files(ROOT / "tests"), *list_files(ROOT / "deploy")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Tuple | ast.List | ast.Set):
                 values = [each.value for each in node.elts if isinstance(each, ast.Constant)]
@@ -129,7 +130,7 @@ def test_every_rpc_has_a_use_case_of_its_name() -> None:
 
 
 def test_every_rpc_has_a_test_file_of_its_name() -> None:
-    files = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    files = {path.stem for path in list_files(ROOT / "tests", "test_*.py")}
     missing = {
         f"{service}.{method.name}"
         for service, method in list_rpcs()

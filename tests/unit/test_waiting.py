@@ -7,14 +7,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.sources import list_files
+
 TESTS = Path(__file__).parents[1]
 MEASURING = ("bench", "replicas", "chaos")  # programs that report times
 CLOCKS = {"monotonic", "perf_counter", "time"}
 SHORTEST_S = 60.0  # a machine at load 20 does in a minute what an idle one does in two seconds
 
 
-def list_files() -> Iterator[tuple[Path, str]]:
-    for path in sorted(TESTS.rglob("*.py")):
+def read_files() -> Iterator[tuple[Path, str]]:
+    for path in list_files(TESTS):
         if path.relative_to(TESTS).parts[0] not in MEASURING:
             yield path, path.read_text()
 
@@ -34,7 +36,7 @@ def is_duration(node: ast.AST) -> bool:
 def test_no_test_asserts_that_something_took_less_than_a_time() -> None:
     found = [
         f"{path.relative_to(TESTS)}:{check.lineno}"
-        for path, text in list_files()
+        for path, text in read_files()
         if any(f".{clock}(" in text for clock in CLOCKS)
         for check in ast.walk(ast.parse(text))
         if isinstance(check, ast.Assert)
@@ -51,7 +53,7 @@ def test_no_test_asserts_that_something_took_less_than_a_time() -> None:
 def test_a_limit_of_a_wait_is_long() -> None:
     found = [
         f"{path.relative_to(TESTS)}:{number}: {line}"
-        for path, text in list_files()
+        for path, text in read_files()
         for number, line in enumerate(text.splitlines(), start=1)
         if (limit := re.match(r"_?LIMIT_S = (\d+(?:\.\d+)?)\b", line)) and float(limit[1]) < SHORTEST_S
     ]

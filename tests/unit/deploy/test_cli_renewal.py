@@ -10,7 +10,7 @@ from proximity_cli.failures import CliError
 from proximity_cli.session import Session
 from proximity_cli.shell import Keyboard, renewing
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 class FakePlatform:

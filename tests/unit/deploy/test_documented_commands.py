@@ -21,6 +21,7 @@ from proximity_cli.__main__ import build_app
 from deploy.configuration import list_names
 from tests.contract.deploy.compose import COMPOSE
 from tests.pages import ROOT, Block, list_blocks, list_inline, list_pages
+from tests.sources import list_files
 
 BLOCKS = [block for page in list_pages() for block in list_blocks(page)]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
@@ -196,7 +197,7 @@ def _check_apt(words: list[str]) -> None:
 
 
 def _check_export(words: list[str]) -> None:
-    read = "\n".join(file.read_text("utf-8") for file in (ROOT / "clients").rglob("*.[tg][so]"))
+    read = "\n".join(file.read_text("utf-8") for file in list_files(ROOT / "clients", "*.[tg][so]"))
     for word in words:
         assert word.partition("=")[0] in read, word
 
