@@ -60,13 +60,16 @@ class _Taken:
 
 def plan_apps(rows: list[Row], known: Known, plan: Plan) -> None:
     """Decide about every application; one whose id is here already stays as here."""
-    before = {row["id"] for row in known.apps}
+    before, former = {row["id"] for row in known.apps}, known.list_former_apps()
     for app_row in known.apps:
         plan.places[app_row["id"]] = (app_row["owner_id"], app_row["host_id"], app_row["vmid"] or 0)
     taken = _list_taken(known, plan)
     for row in rows:
         if row.key in before:
             plan.report.skip(_APPS)
+            continue
+        if row.key in former:
+            plan.report.leave(_APPS, row.key, "it came over before, and was deleted here")
             continue
         try:
             app = _build_app(row, taken, plan)

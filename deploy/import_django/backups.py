@@ -18,11 +18,14 @@ _UNFINISHED = {"creating", "deleting", "pending"}
 def plan_backups(rows: list[Row], known: Known, plan: Plan) -> None:
     """Decide about every backup; one that came over before stays as it is."""
     marks = {row["mark"] for row in known.backups}
+    deleted = known.list_deleted_marks()
     taken = {row["id"] for row in known.backups}
     reserved = {row.id for row in rows}
     for row in rows:
         if _mark(row) in marks:
             plan.report.skip(_TABLE)
+        elif _mark(row) in deleted:
+            plan.report.leave(_TABLE, row.key, "it came over before, and was deleted here")
         elif reason := _find_fault(row, plan):
             plan.report.leave(_TABLE, row.key, reason)
         else:

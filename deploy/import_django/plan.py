@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +10,13 @@ from google.protobuf.message import Message
 
 from deploy.import_django.rows import LARGEST_ID, Row
 from services.apps.domain.entities import App, NewAppOperation
+from services.apps.workflows.import_app import KIND as IMPORT
+from services.backups.workflows.delete_backup import KIND as DELETION
 from services.common.core.errors import InvalidError
 from services.common.rpc.interceptors.validation import check_message
+
+# What the log of audits has of an account that was removed.
+_REMOVAL, _DONE, _USER = "auth.DeleteUser", "OK", re.compile(r"user (\d+)\b")
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,34 @@ class Known:
     apps: list[dict[str, Any]] = field(default_factory=list)
     ports: list[dict[str, Any]] = field(default_factory=list)
     backups: list[dict[str, Any]] = field(default_factory=list)
+    app_operations: list[dict[str, Any]] = field(default_factory=list)
+    backup_operations: list[dict[str, Any]] = field(default_factory=list)
+    audit_entries: list[dict[str, Any]] = field(default_factory=list)
+
+    def list_former_apps(self) -> set[str]:
+        """Return the ids of the apps that came over before; operations outlive the apps that are deleted."""
+        return {row["subject"] for row in self.app_operations if row["kind"] == IMPORT}
+
+    def list_deleted_marks(self) -> set[str]:
+        """Return the marks of the backups that were deleted here."""
+        return {
+            str(row["state"].get("mark"))
+            for row in self.backup_operations
+            if row["kind"] == DELETION and row["status"] == "succeeded"
+        }
+
+    def list_removed_users(self) -> set[int]:
+        """Return the ids of the users that were removed here since the first import that left a trace."""
+        moments = [row["created_at"] for row in self.app_operations if row["kind"] == IMPORT]
+        if not moments:
+            return set()
+        first = min(moments)
+        targets = [
+            _USER.match(row["target"])
+            for row in self.audit_entries
+            if row["action"] == _REMOVAL and row["outcome"] == _DONE and row["timestamp"] >= first
+        ]
+        return {int(target[1]) for target in targets if target}
 
 
 @dataclass

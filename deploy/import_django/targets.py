@@ -47,6 +47,9 @@ def _list_tables() -> tuple[tuple[str, str, sa.Table], ...]:
         ("apps", "apps", apps_tables.apps),
         ("apps", "ports", apps_tables.ports),
         ("backups", "backups", backups_tables.backups),
+        ("apps", "app_operations", apps_tables.operation_tables.operations),
+        ("backups", "backup_operations", backups_tables.operations),
+        ("auth", "audit_entries", auth_tables.audit_entries),
     )
 
 

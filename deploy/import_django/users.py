@@ -25,13 +25,15 @@ def plan_users(rows: list[Row], known: Known, plan: Plan) -> None:
     emails = {row["email_key"] for row in known.users}
     taken = {row["id"] for row in known.users}
     reserved = {row.id for row in rows}
-    before = _recognise(rows, known)
+    before, removed = _recognise(rows, known), known.list_removed_users()
     for row in rows:
         username = row.line("username")
         key = normalize_name(username)
         if row.id in before:
             plan.user_ids[row.id] = before[row.id]
             plan.report.skip(_TABLE)
+        elif row.id in removed:
+            plan.report.leave(_TABLE, row.key, f"{username!r} came over before, and was removed here")
         elif not is_username(username) or find_name_fault(username):
             plan.report.leave(_TABLE, row.key, f"{username[:160]!r} is no user name")
         elif key in names:

@@ -184,7 +184,7 @@ def parse_schedule(
         hint = "; seconds are not supported" if count == _FIELDS + 1 else ""
         raise _refuse(
             field,
-            f"{text[:_MAX_LENGTH]!r} has {count} fields instead of five (minute, hour, day of the month, month, weekday){hint}; "
+            f"{text[:_MAX_LENGTH]!r} has {count} field{'' if count == 1 else 's'} instead of five (minute, hour, day of the month, month, weekday){hint}; "
             f"or use {', '.join(PRESETS)}",
         )
     if len(cron) > _MAX_LENGTH:
@@ -192,10 +192,20 @@ def parse_schedule(
     try:
         CronSim(cron, datetime(2024, 1, 1, tzinfo=UTC))
     except CronSimError as error:
-        raise _refuse(field, f"{cron!r} is not a cron expression whose dates exist: {error}") from error
+        raise _refuse(
+            field, f"{cron!r} is not a cron expression whose dates exist: {_explain(error)}"
+        ) from error
     schedule = Schedule(cron=cron, zone=zone, window=window, jitter=jitter)
     _check_frequency(schedule, field)
     return schedule
+
+
+def _explain(error: CronSimError) -> str:
+    """Name the field that is wrong, in place of cronsim's `Bad day-of-month`."""
+    name = str(error).removeprefix("Bad ").replace("-", " ")
+    return (
+        f"the {name} has a value that is out of range or does not occur" if name != str(error) else str(error)
+    )
 
 
 def _parse_zone(name: str) -> ZoneInfo:
@@ -221,7 +231,8 @@ def _check_frequency(schedule: Schedule, field: str) -> None:
     if nearest < _MIN_INTERVAL:
         raise _refuse(
             field,
-            f"{schedule.cron!r} has runs {_minutes(nearest)} minutes apart; at least {_minutes(_MIN_INTERVAL)} are required",
+            f"the shortest time between two runs of {schedule.cron!r} is {_minutes(nearest)} min; at least "
+            f"{_minutes(_MIN_INTERVAL)} min are required",
         )
 
 
