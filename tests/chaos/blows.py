@@ -54,6 +54,11 @@ class Storm:
             await asyncio.sleep(max(0.0, began + blow.at - time.monotonic()))
             self._strike(blow)
 
+    async def linger(self, seconds: float) -> None:
+        """Strike nothing more but what lies in ambush, for some seconds."""
+        await self._end_faults()
+        await asyncio.sleep(seconds)
+
     async def calm(self) -> None:
         """End every blow that lasts, and take back what stays by itself."""
         for task in list(self._lasting):

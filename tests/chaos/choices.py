@@ -77,7 +77,7 @@ COPIES = ("vzdump", "vzrestore", "vzclone")
 _AMBUSHES = (
     *(("ambush_kill", "delete_backup"),) * 4,
     *(("ambush_kill", "test_backup"),) * 3,
-    *(("ambush_outage", "test_backup"),) * 3,
+    *(("ambush_outage", "test_backup"),) * 2,
 )
 ACTING = 0.75  # of a storm; then users rest, and policies back up what they left while blows still fall
 _AWAY_S = 8.0  # longer than a lease, shorter than what the other users need to go on

@@ -41,6 +41,7 @@ from tests.chaos.topology import NODES, list_foreign_archives
 from tests.chaos.users import User
 
 USERS = 5
+_LINGER_S = 50.0  # two runs of policies, and the removals and restore tests after them
 _OWNERS = 3  # of them who have policies
 SETTLE_S = 420.0  # besides what the last copy still says nothing
 _MOST_ACTIONS = 5000
@@ -137,6 +138,8 @@ async def _play(platform: Platform, seed: int, *, lengths: Lengths, report: Call
         for user in users
     )
     await asyncio.gather(storm.rage(blows, began=began), *acting)
+    if lengths.storm_s >= WHOLE_S:
+        await storm.linger(_LINGER_S)
     report(f"seed {seed}: {len(history.exchanges)} requests and {len(blows)} blows; it calms down")
     calmed = time.monotonic()
     try:
