@@ -13,11 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from services.apps.domain.changes import RemoveApp
-from services.apps.domain.errors import AppBusyError
 from services.apps.store import tables as app_tables
 from services.apps.usecases.delegated_operations import end_silent_delegations
 from services.apps.usecases.operations import cancel_operation
 from services.backups.store.tables import backups as backup_rows
+from services.clients.apps.errors import AppBusyError
 from services.clients.backups.client import GrpcBackups
 from services.common.core.errors import UnavailableError
 from tests.failpoints.invariants import check_invariants

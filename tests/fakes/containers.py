@@ -37,6 +37,7 @@ class FakeContainers(FakeInsides):
         nodes: what `list_capacity` answers.
         history: what `get_container_metrics` answers.
         targets: what `list_migration_targets` answers.
+        names_mounts: whether `get_container` names mount points, as inventories of earlier releases do not.
         hangs: RPC that never answers; `hung` is set then.
     """
 
@@ -46,6 +47,7 @@ class FakeContainers(FakeInsides):
         self.strangers: set[int] = set()
         self.hung = asyncio.Event()
         self.hangs = ""
+        self.names_mounts = True
         self.nodes: list[NodeCapacity] = []
         self.targets: tuple[TargetNode, ...] = ()
         self.history = MetricHistory("hour", 0, ())
@@ -212,7 +214,7 @@ class FakeContainers(FakeInsides):
         self.call("get_container")
         if ref.vmid not in self.containers:
             raise NotFoundError(f"there is no container {ref.vmid}")
-        paths = tuple(self.volumes.get(ref.vmid, ()))
+        paths = tuple(self.volumes.get(ref.vmid, ())) if self.names_mounts else None
         return dataclasses.replace(self.containers[ref.vmid], mounts=paths)
 
     async def list_migration_targets(self, ref: Ref, *, owner: str) -> MigrationTargets:

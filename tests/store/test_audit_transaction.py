@@ -19,8 +19,8 @@ from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import catalog_service_pb2_grpc as stubs
 from proximity.catalog.v1 import item_pb2
 
-from services.backups.domain.errors import AppBusyError
 from services.backups.store.tables import outbox as backups_outbox
+from services.clients.apps.errors import AppBusyError
 from services.common.core.errors import DuplicateError, UnavailableError
 from services.common.db.database import Database, create_engine
 from services.common.db.transactions import UnchangedError

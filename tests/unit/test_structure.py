@@ -19,15 +19,6 @@ from tests.sources import list_files
 
 ROOT = Path(__file__).parents[2]
 
-# Class names that stand for more than one thing in services/. May only shrink.
-AMBIGUOUS_CLASSES = {
-    # One reason at the API, refused by two services: the class is named after the reason.
-    "AppBusyError",
-    "ContainerNotFoundError",
-    "OperationNotFoundError",
-    # Values and interfaces of another service that each caller declares by itself; services/clients will hold them once.
-}
-
 
 def find_classes(folder: Path) -> dict[str, list[str]]:
     """Find the places where each class name of a folder's modules is defined."""
@@ -41,10 +32,7 @@ def find_classes(folder: Path) -> dict[str, list[str]]:
 
 def test_class_names_are_unique_over_all_services() -> None:
     ambiguous = {name: places for name, places in find_classes(ROOT / "services").items() if len(places) > 1}
-    assert {name: ambiguous[name] for name in ambiguous.keys() - AMBIGUOUS_CLASSES} == {}, (
-        "rename one of them"
-    )
-    assert AMBIGUOUS_CLASSES - ambiguous.keys() == set(), "these are unique now: take them off the list"
+    assert ambiguous == {}, "rename one of them, or define what both mean once, in services/clients"
 
 
 def test_no_test_imports_from_a_test_module() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from services.apps.domain.entities import STABLE, App
-from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
+from services.apps.domain.errors import AppStateError, NotAvailableError
 from services.apps.domain.marks import require_managed
+from services.clients.apps.errors import AppBusyError
 from services.common.core.errors import DomainError
 
 

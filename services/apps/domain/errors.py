@@ -20,24 +20,12 @@ class AppNotFoundError(NotFoundError):
     """No such app, or not the caller's."""
 
 
-class OperationNotFoundError(NotFoundError):
-    """No such operation of this app."""
-
-
-class ContainerNotFoundError(NotFoundError):
-    """The host answers and has no such container."""
-
-
 class ContainerUnmanagedError(PreconditionError):
     """The container with the app's id does not carry the app's mark."""
 
 
 class HostsSilentError(UnavailableError):
     """No host answers a request for its containers."""
-
-
-class AppBusyError(BusyError):
-    """Another operation on the app is under way."""
 
 
 class HostnameTakenError(DuplicateError):

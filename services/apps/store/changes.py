@@ -22,7 +22,6 @@ from services.apps.domain.changes import (
     SwitchVersion,
 )
 from services.apps.domain.entities import STABLE, App, NewAppOperation
-from services.apps.domain.errors import AppBusyError
 from services.apps.domain.quotas import check_quota
 from services.apps.store.feed import add_removal
 from services.apps.store.removed_apps import hand_over_records, keep_record
@@ -32,6 +31,7 @@ from services.apps.store.summary import read_counted_configs
 from services.apps.store.tables import app_events, apps, operation_tables, outbox, ports
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import restore_version
+from services.clients.apps.errors import AppBusyError
 from services.clients.auth.values import Quota
 from services.common.core.clock import now
 from services.common.db.database import insert_ignore

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.apps.domain.entities import App, AppEvent
-from services.apps.domain.errors import AppNotFoundError, NoFreePortError, OperationNotFoundError
+from services.apps.domain.errors import AppNotFoundError, NoFreePortError
 from services.apps.domain.pace import COPYING
 from services.apps.domain.stamps import OperationFilter
 from services.apps.store.rows import AppRows, parse_event
@@ -21,7 +21,7 @@ from services.common.core.clock import now
 from services.common.core.errors import refuse_after
 from services.common.db.database import Database
 from services.common.db.queries import Query, RowParser, comes_after
-from services.common.operations.model import Operation
+from services.common.operations.model import Operation, OperationNotFoundError
 from services.common.operations.queries import OperationLookups, read_operations
 
 _UNFINISHED = ("queued", "running", "waiting", "undoing")  # those that were given up are finished for clients

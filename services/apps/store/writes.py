@@ -11,12 +11,7 @@ import sqlalchemy as sa
 
 from services.apps.domain.changes import Change
 from services.apps.domain.entities import STABLE, App, Departure, NewAppOperation, Upgrade
-from services.apps.domain.errors import (
-    AppBusyError,
-    AppNotFoundError,
-    ContainerManagedError,
-    HostnameTakenError,
-)
+from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, HostnameTakenError
 from services.apps.domain.sightings import Seen, Sighting
 from services.apps.store.changes import AppChanges, operation_queue
 from services.apps.store.departures import stop_deployments
@@ -32,6 +27,7 @@ from services.apps.store.summary import SummaryReads
 from services.apps.store.tables import app_events, apps, operation_tables, removed_apps
 from services.apps.store.upgrades import UpgradeRows
 from services.apps.store.versions import find_backed_up
+from services.clients.apps.errors import AppBusyError
 from services.common.core.clock import now
 from services.common.db.database import Database
 from services.common.db.transactions import UnchangedError

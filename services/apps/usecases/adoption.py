@@ -9,16 +9,12 @@ from services.apps.domain.app_checks import require_stable
 from services.apps.domain.changes import AddLog, ChangeApp
 from services.apps.domain.config import AppConfig
 from services.apps.domain.entities import App
-from services.apps.domain.errors import (
-    ContainerManagedError,
-    ContainerNotFoundError,
-    HostnameTakenError,
-    HostsSilentError,
-)
+from services.apps.domain.errors import ContainerManagedError, HostnameTakenError, HostsSilentError
 from services.apps.domain.marks import find_holder, is_recognisable
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.new_operation import build_creation
 from services.clients.auth.lookup import has_user
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 from services.common.core.clock import now

@@ -8,7 +8,8 @@ from contextlib import aclosing
 from typing import Protocol
 
 from services.apps.domain.entities import App
-from services.apps.domain.errors import AppBusyError, AppStateError, TerminalIdleError
+from services.apps.domain.errors import AppStateError, TerminalIdleError
+from services.clients.apps.errors import AppBusyError
 from services.clients.inventory.terminals import TerminalKeys, TerminalPiece, Terminals, TerminalSize
 from services.clients.inventory.values import Ref
 from services.common.operations.model import Operation

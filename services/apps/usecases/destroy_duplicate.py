@@ -10,10 +10,11 @@ from datetime import timedelta
 
 from services.apps.domain.app_checks import require_stable
 from services.apps.domain.entities import App
-from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, ContainerNotFoundError
+from services.apps.domain.errors import AppNotFoundError, ContainerManagedError
 from services.apps.domain.interfaces import AppStore
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.destroy_orphan import begin_destruction, check_grace
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.apps.domain.entities import NewAppOperation
-from services.apps.domain.errors import (
-    ContainerManagedError,
-    ContainerNotFoundError,
-    OrphanGraceError,
-)
+from services.apps.domain.errors import ContainerManagedError, OrphanGraceError
 from services.apps.domain.interfaces import AppStore
 from services.apps.domain.marks import find_holder
 from services.apps.domain.sightings import CERTAIN, Sighting
 from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 from services.common.core.clock import now

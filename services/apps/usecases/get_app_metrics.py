@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.apps.domain.errors import ContainerNotFoundError
 from services.apps.domain.interfaces import AppReads
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.metrics import MetricHistory
 from services.clients.inventory.values import Ref

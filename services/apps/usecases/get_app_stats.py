@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from services.apps.domain.errors import ContainerNotFoundError, ContainerUnmanagedError
+from services.apps.domain.errors import ContainerUnmanagedError
 from services.apps.domain.interfaces import AppReads
 from services.apps.domain.marks import describe_unmanaged
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref

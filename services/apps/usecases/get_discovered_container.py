@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.apps.domain.errors import ContainerManagedError, ContainerNotFoundError
+from services.apps.domain.errors import ContainerManagedError
 from services.apps.usecases.dependencies import AppDependencies
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.inspections import Inspected
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref

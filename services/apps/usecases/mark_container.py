@@ -5,13 +5,10 @@ from __future__ import annotations
 from services.apps.domain.app_checks import require_container, require_stable
 from services.apps.domain.changes import AddLog, ChangeApp
 from services.apps.domain.entities import App
-from services.apps.domain.errors import (
-    ContainerManagedError,
-    ContainerNotFoundError,
-    ContainerUnmanagedError,
-)
+from services.apps.domain.errors import ContainerManagedError, ContainerUnmanagedError
 from services.apps.domain.marks import UNMANAGED, find_holder, is_recognisable
 from services.apps.usecases.dependencies import AppDependencies
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.apps.domain.errors import AppBusyError
 from services.apps.domain.interfaces import AppStore, OperationReads
 from services.apps.domain.stamps import OperationFilter, OperationPage
 from services.apps.usecases.dependencies import AppDependencies
+from services.clients.apps.errors import AppBusyError
 from services.common.operations.model import Operation
 
 FINAL = frozenset({"delete_app", "destroy_orphan", "destroy_duplicate"})  # kinds without a way back

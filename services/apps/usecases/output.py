@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from services.apps.domain.entities import App
-from services.apps.domain.errors import ContainerNotFoundError, TooManyOutputStreamsError
+from services.apps.domain.errors import TooManyOutputStreamsError
 from services.apps.domain.interfaces import AppReads
 from services.apps.domain.output import (
     MAX_BYTES,
@@ -24,6 +24,7 @@ from services.apps.domain.output import (
     make_read,
     parse_output,
 )
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.values import Ref
 from services.common.core.errors import PreconditionError, UnavailableError, invalid_field

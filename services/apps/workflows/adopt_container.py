@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from services.apps.domain.changes import AnnounceDeployed, Change, ChangeApp, RemoveApp
-from services.apps.domain.errors import ContainerNotFoundError
 from services.apps.workflows.state import AppState
 from services.apps.workflows.steps.tools import Tools
 from services.apps.workflows.steps.web_port import find_web_port
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.common.operations.model import Context, Step, Workflow
 
 

@@ -45,14 +45,6 @@ class AppNotHeldError(PreconditionError):
     """The operation that requests a backup has not locked the app."""
 
 
-class AppBusyError(BusyError):
-    """Another backup or restore of the app is under way."""
-
-
-class OperationNotFoundError(NotFoundError):
-    """There is no such operation."""
-
-
 class OperationNotDeadError(BusyError):
     """Only an operation that was given up is taken up again."""
 

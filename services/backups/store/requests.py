@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.backups.domain.errors import OperationNotDeadError, OperationNotFoundError
+from services.backups.domain.errors import OperationNotDeadError
 from services.backups.store.changes import operation_queue
 from services.backups.store.reads import BackupReads
 from services.common.db.database import Database
-from services.common.operations.model import Operation
+from services.common.operations.model import Operation, OperationNotFoundError
 
 
 class BackupRequests(BackupReads):

@@ -10,7 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.backups.domain.entities import Backup, BackupStatus
-from services.backups.domain.errors import AppBusyError
 from services.backups.domain.interfaces import BackupKey, NewBackup
 from services.backups.domain.preconditions import check_deletable, check_restorable
 from services.backups.store.announcements import announce_changes
@@ -30,6 +29,7 @@ from services.backups.workflows import create_backup, delete_backup, restore_bac
 from services.backups.workflows.delete_backup import DeleteBackupState
 from services.backups.workflows.restore_backup_state import RestoreBackupState
 from services.backups.workflows.restore_beside import RestoreBesideState
+from services.clients.apps.errors import AppBusyError
 from services.clients.apps.values import AppHold
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database

@@ -8,11 +8,10 @@ from typing import Any
 
 from services.backups.domain.changes import AddBackup, NoteLeftOut, RecordApp
 from services.backups.domain.errors import RestoreFailedError
-from services.backups.workflows.create_backup import CreateBackup
 from services.backups.workflows.create_backup_state import CreateBackupState
 from services.backups.workflows.restore_backup_state import RestoreBackupState
 from services.backups.workflows.steps.app_lock import report_step
-from services.backups.workflows.steps.archive_tasks import delete_archives
+from services.backups.workflows.steps.archive_maker import ArchiveMaker
 from services.clients.apps.interface import Apps
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import find_container
@@ -21,14 +20,12 @@ from services.common.operations.model import (
     ClaimedOperation,
     Context,
     StepResult,
-    WaitError,
     dump_state,
     may_pass,
 )
 
 STEP = ("safety_backup", "Making a backup of the app as it is")
 _CONTAINER_S = 60.0  # no person waits for a worker: as long as Proxmox may take to answer at all
-_STORAGE_S = 30.0  # between polls of a storage that does not answer: an NFS server restarts in minutes
 
 
 class InnerContext(Context):
@@ -79,7 +76,7 @@ class InnerContext(Context):
 
 
 @dataclass(frozen=True)
-class SafetyBackup(CreateBackup):
+class SafetyBackup(ArchiveMaker):
     """The steps of a backup that make and check its archive, shown as one step of a restore."""
 
     steps: Sequence[tuple[str, str]] = ()
@@ -163,12 +160,7 @@ async def undo_safety_backup(
     inner = _build_state(state)
     maker = SafetyBackup(apps, containers)
     await maker.stop_dump(inner, _NO_CONTEXT)
-    await maker.end_dump(inner)
-    listing = await containers.list_archives(inner.ref)
-    marked = [one.volume_id for one in listing.archives if one.has_backup_id(inner.mark)]
-    await delete_archives(containers, inner.host_id, {*inner.volume_ids, *marked})
-    if not listing.complete:
-        raise WaitError("every storage that could have the archive", delay=_STORAGE_S)
+    await maker.delete_made(inner)
     return replace(state, safety_dump=None)
 
 

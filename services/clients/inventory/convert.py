@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
@@ -224,10 +223,10 @@ def parse_container(item: pb.Container) -> Container:
         owner=item.owner,
         lock=item.lock,
         template=item.template,
-        mounts=tuple(_list_mounts(dict(item.config))),
+        # Neither lists nor an inventory of the release before name the disks: that says nothing about them.
+        mounts=tuple(item.disks.mount_paths) if item.HasField("disks") else None,
         named_owner=item.named_owner,
-        # Lists carry no configuration: an empty one says nothing about the disk.
-        bare=bool(item.config.fields) and "rootfs" not in item.config.fields,
+        bare=item.HasField("disks") and not item.disks.has_root,
     )
 
 
@@ -258,14 +257,6 @@ def parse_scan(answer: pb.ListContainersResponse) -> Scan:
         {scan.host_id: scan.error for scan in answer.scans if not scan.complete and not scan.missing_nodes},
         frozenset(node for scan in answer.scans for node in scan.missing_nodes),
     )
-
-
-def _list_mounts(config: Mapping[str, Any]) -> Iterator[str]:
-    """List the paths of a configuration's mount points: `mp0: local-lvm:vm-9000-disk-1,mp=/data,size=4G`."""
-    for key, value in config.items():
-        # Other keys begin with the same letters; only numbered ones are volumes.
-        if key.startswith("mp") and key.removeprefix("mp").isdigit():
-            yield from (part[3:] for part in str(value).split(",") if part.startswith("mp="))
 
 
 def parse_history(message: metrics_pb2.MetricHistory) -> MetricHistory:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from services.common.core.errors import PreconditionError, WaitingError
+from services.common.core.errors import NotFoundError, PreconditionError, WaitingError
 from services.common.operations.model import TransientError
+
+
+class ContainerNotFoundError(NotFoundError):
+    """The host answers and has no such container."""
 
 
 class TaskFailedError(PreconditionError):

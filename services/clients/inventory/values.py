@@ -186,7 +186,7 @@ class Container:
     """A container as it is now: bytes, seconds, cpu 0-1.
 
     Attributes:
-        mounts: the paths of its volumes, where `get_container` read it.
+        mounts: the paths of its mount points, where `get_container` read them; None: not known.
         bare: it has no disk, as an interrupted creation leaves it, where `get_container` read it.
         named_owner: the app that its description names, also while its tag is missing, where `get_container` read it.
     """
@@ -209,7 +209,7 @@ class Container:
     lock: str = ""
     template: bool = False
     # From the configuration, which a list of all containers lacks: Proxmox has one call per container for it.
-    mounts: tuple[str, ...] = ()
+    mounts: tuple[str, ...] | None = None
     bare: bool = False
     named_owner: str = ""
 

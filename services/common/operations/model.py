@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, get_args, get_type_hints
 
-from services.common.core.errors import DomainError, UnavailableError, is_waiting
+from services.common.core.errors import DomainError, NotFoundError, UnavailableError, is_waiting
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -19,6 +19,10 @@ MAX_ATTEMPTS = 3  # of a step whose failure may pass: about 10 s with the delays
 _WAIT_S = 2.0
 S = TypeVar("S", bound="DataclassInstance")  # the frozen state of a workflow
 Change = Any  # what the service's store can apply
+
+
+class OperationNotFoundError(NotFoundError):
+    """There is no such operation."""
 
 
 class TransientError(UnavailableError):

@@ -13,7 +13,7 @@ from services.common.rpc.responses.rendered import render_time
 from services.inventory.convert.hosts import parse_changes
 from services.inventory.domain.container_spec import ContainerSpec, MountPoint
 from services.inventory.domain.containers import ContainerRef, ListedBackup, ListedTask, ProxmoxTask
-from services.inventory.domain.disks import Disk
+from services.inventory.domain.disks import Disk, parse_disks
 from services.inventory.domain.migration import MigrationTarget
 from services.inventory.domain.placement import ChosenPlace, PlacementRequest
 from services.inventory.domain.ports import Inspection, PortProbe
@@ -147,6 +147,9 @@ def render_container(one: ScannedContainer) -> cs.Container:
     # A Struct and no message of ours: each release of Proxmox adds options, which callers only look up.
     if one.config:
         message.config.CopyFrom(json_format.ParseDict(one.config, struct_pb2.Struct()))
+        disks = [disk for disk in parse_disks(one.config) if disk.path]
+        message.disks.has_root = any(disk.key == "rootfs" for disk in disks)
+        message.disks.mount_paths.extend(disk.path for disk in disks if disk.key != "rootfs")
     return message
 
 

@@ -113,10 +113,6 @@ class NoFreeAddressError(PreconditionError):
     """Every address of the subnet is taken."""
 
 
-class ContainerNotFoundError(NotFoundError):
-    """The host answers and has no such container."""
-
-
 class ContainerLockedError(WaitingError, BusyError):
     """Proxmox works on the container."""
 

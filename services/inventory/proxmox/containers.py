@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.inventory.domain.containers import (
     ContainerRef,
     ListedBackup,
@@ -15,7 +16,6 @@ from services.inventory.domain.containers import (
     is_of_host,
 )
 from services.inventory.domain.errors import (
-    ContainerNotFoundError,
     HostUnreachableError,
     ProxmoxRefusedError,
     VmidTakenError,

@@ -89,7 +89,7 @@ async def test_a_container_is_created_once_with_its_owners_mark(backend: Backend
     await backend.follow(await backend.containers.create_container(ref, owner=OWNER, new=NEW))
     found = await backend.containers.get_container(ref)
     assert (found.vmid, found.owner, found.name, found.status) == (ref.vmid, OWNER, "web", "stopped")
-    assert found.bare is False
+    assert (found.bare, found.mounts) == (False, ())
     owned = await backend.containers.find_owned_containers(OWNER, host_id=ref.host_id, hostname="web")
     assert [one.vmid for one in owned] == [ref.vmid]
     scan = await backend.containers.list_containers(ref.host_id)

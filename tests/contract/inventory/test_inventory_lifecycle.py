@@ -3,7 +3,8 @@
 import pytest
 from proximity.inventory.v1 import container_service_pb2 as cs
 
-from services.inventory.domain.errors import ContainerNotFoundError, NotOursError, VmidTakenError
+from services.clients.inventory.errors import ContainerNotFoundError
+from services.inventory.domain.errors import NotOursError, VmidTakenError
 from tests.contract.inventory.conftest import OWNER, Inventory, new_call
 
 

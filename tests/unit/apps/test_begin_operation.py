@@ -7,10 +7,8 @@ import uuid
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.errors import (
-    AppBusyError,
-    AppStateError,
-)
+from services.apps.domain.errors import AppStateError
+from services.clients.apps.errors import AppBusyError
 from tests.fakes.apps_service import Service, call, inner
 
 

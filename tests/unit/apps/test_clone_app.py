@@ -7,12 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from services.apps.domain.errors import (
-    AppBusyError,
-)
 from services.apps.store.tables import operation_tables
 from services.apps.usecases.clone_app import clone_app
 from services.apps.usecases.perform_app_action import perform_app_action
+from services.clients.apps.errors import AppBusyError
 from services.common.core.clock import now
 from tests.fakes.app_upgrades import (
     deploy,

@@ -10,12 +10,9 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.changes import ChangeApp
 from services.apps.domain.entities import App
-from services.apps.domain.errors import (
-    AppBusyError,
-    ContainerManagedError,
-    ContainerNotFoundError,
-    OrphanGraceError,
-)
+from services.apps.domain.errors import ContainerManagedError, OrphanGraceError
+from services.clients.apps.errors import AppBusyError
+from services.clients.inventory.errors import ContainerNotFoundError
 from tests.fakes.apps_service import Service, call
 from tests.fakes.unmanaged_apps import put_container
 

@@ -9,13 +9,9 @@ import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import NewAppOperation
-from services.apps.domain.errors import (
-    AppBusyError,
-    AppNotFoundError,
-    ContainerManagedError,
-    ContainerNotFoundError,
-    OrphanGraceError,
-)
+from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, OrphanGraceError
+from services.clients.apps.errors import AppBusyError
+from services.clients.inventory.errors import ContainerNotFoundError
 from tests.fakes.apps_service import Service, call
 
 

@@ -8,10 +8,11 @@ import json
 import pytest
 from proximity.apps.v1 import export_pb2 as pb
 
-from services.apps.domain.errors import AppBusyError, AppNotFoundError
+from services.apps.domain.errors import AppNotFoundError
 from services.apps.domain.export_sealing import open_values, render_canonical
 from services.apps.domain.exported_app import SealedValues
 from services.apps.domain.rendering import AppRendering
+from services.clients.apps.errors import AppBusyError
 from services.clients.inventory.archive_values import ContainerVolume
 from services.common import VERSION
 from services.common.core.errors import NotFoundError, UnavailableError

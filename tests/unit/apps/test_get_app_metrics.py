@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.errors import AppNotFoundError, ContainerNotFoundError
+from services.apps.domain.errors import AppNotFoundError
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.metrics import MetricHistory, MetricSample
 from services.common.core.errors import ForbiddenError
 from tests.fakes.apps_service import Service, call

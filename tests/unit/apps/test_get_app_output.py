@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.errors import AppNotFoundError, ContainerNotFoundError, NotAvailableError
+from services.apps.domain.errors import AppNotFoundError, NotAvailableError
 from services.apps.domain.output import MAX_BYTES, MAX_LINE
 from services.apps.domain.rendering import AppRendering
 from services.apps.usecases import output as usecase
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.common.core.errors import InvalidError, PreconditionError, UnavailableError
 from tests.fakes.app_output import SECRET, prepare, say
 from tests.fakes.apps_service import Service, call

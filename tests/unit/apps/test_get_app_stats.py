@@ -5,11 +5,8 @@ from __future__ import annotations
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.errors import (
-    AppNotFoundError,
-    ContainerNotFoundError,
-    ContainerUnmanagedError,
-)
+from services.apps.domain.errors import AppNotFoundError, ContainerUnmanagedError
+from services.clients.inventory.errors import ContainerNotFoundError
 from tests.fakes.apps_service import Service, call
 from tests.fakes.unmanaged_apps import (
     deploy_running,

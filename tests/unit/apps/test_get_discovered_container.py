@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.errors import ContainerManagedError, ContainerNotFoundError
+from services.apps.domain.errors import ContainerManagedError
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.inspections import Inspected, OpenPort
 from services.clients.inventory.values import Ref
 from tests.fakes.apps_service import Service, call

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.errors import AppBusyError, AppNotFoundError, AppStateError
+from services.apps.domain.errors import AppNotFoundError, AppStateError
+from services.clients.apps.errors import AppBusyError
 from services.common.core.errors import InvalidError
 from services.common.rpc.call import Call
 from tests.fakes.apps_service import Service, call

@@ -6,11 +6,9 @@ import pytest
 import sqlalchemy as sa
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.errors import (
-    AppBusyError,
-    AppNotFoundError,
-)
+from services.apps.domain.errors import AppNotFoundError
 from services.apps.store.tables import outbox
+from services.clients.apps.errors import AppBusyError
 from tests.fakes.apps_platform import Platform
 from tests.fakes.apps_service import Service, call
 

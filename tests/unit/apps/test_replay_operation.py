@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.errors import AppBusyError, OperationNotFoundError
+from services.clients.apps.errors import AppBusyError
+from services.common.operations.model import OperationNotFoundError
 from tests.fakes.apps_service import Service, call
 from tests.fakes.dead_operations import give_up
 

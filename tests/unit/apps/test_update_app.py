@@ -7,13 +7,11 @@ import dataclasses
 import pytest
 
 from services.apps.domain.changes import ChangeApp
-from services.apps.domain.errors import (
-    AppBusyError,
-    AppStateError,
-)
+from services.apps.domain.errors import AppStateError
 from services.apps.domain.resources import ResourceChanges
 from services.apps.domain.values import ValueChanges
 from services.apps.usecases.update_app import RequestedChanges, update_app
+from services.clients.apps.errors import AppBusyError
 from services.common.core.errors import InvalidError
 from tests.fakes.app_updates import deploy_running, list_kinds, update
 from tests.fakes.app_upgrades import (

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from services.apps.domain.errors import AppBusyError, AppStateError, NotAvailableError
+from services.apps.domain.errors import AppStateError, NotAvailableError
 from services.apps.store.tables import operation_tables
 from services.apps.usecases.adoption import adopt_container
 from services.apps.usecases.dependencies import Requester
 from services.apps.usecases.upgrades import rollback_app, upgrade_app
+from services.clients.apps.errors import AppBusyError
 from services.clients.inventory.values import Ref
 from services.common.core.errors import NotFoundError, UnavailableError
 from services.common.operations.engine import Engine
@@ -26,6 +27,7 @@ from tests.fakes.app_upgrades import (
     read_definition,
     read_what_runs,
     roll_back,
+    settle,
     upgrade,
 )
 from tests.fakes.apps_platform import Platform, asked
@@ -226,3 +228,17 @@ async def test_volumes_that_cannot_be_moved_leave_the_image_as_it_was(platform: 
     containers, vmid = platform.containers, after.vmid or 0
     assert containers.volumes[vmid] == {"/data": "mine", "/config": "also mine"}
     assert list(containers.containers) == [vmid]
+
+
+async def test_an_image_waits_for_an_inventory_that_names_its_volumes(platform: Platform) -> None:
+    before = await deploy_image(platform)
+    platform.containers.names_mounts = False
+    await upgrade_app(platform.dependencies, before.id, Requester("op-of-mounts", 1))
+    async with asyncio.timeout(60):
+        while "names the volumes" not in (await platform.store.get_operation("op-of-mounts")).waiting_for:
+            await platform.run()
+            await asyncio.sleep(0.02)
+    assert platform.containers.volumes[before.vmid or 0] == {"/data": "mine", "/config": "also mine"}
+    platform.containers.names_mounts = True
+    assert (await settle(platform, before.id)).revision == "r2"
+    assert platform.containers.volumes[before.vmid or 0] == {"/data": "mine", "/config": "also mine"}

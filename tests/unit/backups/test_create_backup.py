@@ -9,12 +9,13 @@ import pytest
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.domain.entities import BackupOrder
-from services.backups.domain.errors import AppBusyError, AppNotBackupableError
+from services.backups.domain.errors import AppNotBackupableError
 from services.backups.domain.interfaces import NewBackup
 from services.backups.server import build_workflows
 from services.backups.store import SqlBackupStore, operation_queue
 from services.backups.store.changes import BACKUP_COMPLETED
 from services.backups.store.tables import backups, operations
+from services.clients.apps.errors import AppBusyError
 from services.clients.apps.values import AppProbe
 from services.clients.inventory.archive_values import RunningBackup
 from services.common.core.clock import now

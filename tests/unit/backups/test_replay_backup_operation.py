@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from proximity.backups.v1 import backups_service_pb2 as pb
 
-from services.backups.domain.errors import OperationNotDeadError, OperationNotFoundError
+from services.backups.domain.errors import OperationNotDeadError
 from services.backups.store import build_operation_store
+from services.common.operations.model import OperationNotFoundError
 from tests.unit.backups.platform import ADMIN, Platform, call_of
 
 

@@ -6,11 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from services.backups.domain.errors import (
-    AppBusyError,
-    BackupInUseError,
-)
+from services.backups.domain.errors import BackupInUseError
 from services.backups.store.changes import APP_RESTORED
+from services.clients.apps.errors import AppBusyError
 from services.clients.apps.values import AppProbe
 from services.common.core.errors import WAIT, BusyError, PreconditionError
 from tests.fakes.apps import APP

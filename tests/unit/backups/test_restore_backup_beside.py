@@ -8,7 +8,6 @@ import pytest
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.domain.errors import (
-    AppBusyError,
     AppRemovedError,
     BackupInUseError,
     BackupNotFoundError,
@@ -16,6 +15,7 @@ from services.backups.domain.errors import (
 )
 from services.backups.store.changes import APP_RESTORED
 from services.backups.store.tables import operations
+from services.clients.apps.errors import AppBusyError
 from services.clients.inventory.restore_plans import RestoreTargetUnfitError
 from services.common.core.clock import now
 from services.common.core.errors import UnavailableError

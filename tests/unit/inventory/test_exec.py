@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.inventory.domain.containers import ContainerRef
-from services.inventory.domain.errors import ContainerNotFoundError, ContainerStoppedError, NotOursError
+from services.inventory.domain.errors import ContainerStoppedError, NotOursError
 from services.inventory.usecases import guests
 from tests.fakes.inventory import InstantInventory
 

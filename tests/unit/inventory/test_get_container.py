@@ -5,9 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from proximity.inventory.v1 import container_service_pb2
 
+from services.clients.inventory.convert import parse_container
+from services.clients.inventory.errors import ContainerNotFoundError
+from services.inventory.convert.containers import render_container
 from services.inventory.domain.containers import ContainerRef
-from services.inventory.domain.errors import ContainerNotFoundError, HostInactiveError, HostUnreachableError
+from services.inventory.domain.errors import HostInactiveError, HostUnreachableError
 from services.inventory.usecases.containers import get_container
 from tests.fakes.inventory import InstantInventory, SilentHosts
 from tests.pvesim.model.reading import measure
@@ -21,6 +25,19 @@ async def test_sizes_owner_and_address_are_those_of_the_container(inventory: Ins
     assert (found.memory, found.disk, found.cpus) == (512 << 20, 4 << 30, 1)
     assert found.ip_address
     assert "env" not in found.config, "variables may be secrets"
+
+
+async def test_its_disks_reach_the_callers_as_values(inventory: InstantInventory) -> None:
+    ref = await inventory.create(is_running=True)
+    inventory.config(ref)["mp0"] = "local-lvm:vm-9000-disk-1,mp=/data,size=4G"
+    inventory.config(ref)["mp1"] = "/srv/photos,mp=/photos"
+    inventory.config(ref)["mpx"] = "mp=/none"
+    found = parse_container(render_container(await get_container(inventory.lookup, ref)))
+    assert (found.mounts, found.bare) == (("/data", "/photos"), False)
+    del inventory.config(ref)["rootfs"]
+    assert parse_container(render_container(await get_container(inventory.lookup, ref))).bare
+    of_a_list = parse_container(container_service_pb2.Container(vmid=9000))
+    assert (of_a_list.mounts, of_a_list.bare) == (None, False)
 
 
 async def test_the_load_of_an_idle_container_is_not_negative(inventory: InstantInventory) -> None:

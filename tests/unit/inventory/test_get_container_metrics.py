@@ -9,14 +9,10 @@ from typing import Any
 
 import pytest
 
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.inventory.convert.metrics import render_history
 from services.inventory.domain.containers import ContainerRef
-from services.inventory.domain.errors import (
-    ContainerNotFoundError,
-    HostUnreachableError,
-    NotOursError,
-    ProxmoxRefusedError,
-)
+from services.inventory.domain.errors import HostUnreachableError, NotOursError, ProxmoxRefusedError
 from services.inventory.proxmox.answers import UnexpectedAnswer
 from services.inventory.proxmox.metrics import read_history
 from services.inventory.proxmox.shapes import check_shape

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.inventory.domain.containers import ContainerRef
-from services.inventory.domain.errors import ContainerNotFoundError, ContainerStoppedError
+from services.inventory.domain.errors import ContainerStoppedError
 from services.inventory.domain.ports import Inspection
 from services.inventory.usecases.guests import inspect_container
 from tests.fakes.inventory import InstantInventory

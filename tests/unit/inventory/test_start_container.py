@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from services.clients.inventory.errors import ContainerNotFoundError
 from services.inventory.domain.containers import ContainerRef, ProxmoxTask
-from services.inventory.domain.errors import ContainerLockedError, ContainerNotFoundError, NotOursError
+from services.inventory.domain.errors import ContainerLockedError, NotOursError
 from services.inventory.usecases.power import start_container
 from tests.fakes.inventory import InstantInventory
 

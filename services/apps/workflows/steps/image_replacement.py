@@ -19,9 +19,9 @@ from services.apps.workflows.steps.container import Steps
 from services.apps.workflows.steps.container_creation import BROKEN, TAKEN, describe_container, make_container
 from services.apps.workflows.steps.snapshot import clear_snapshots
 from services.apps.workflows.steps.tools import Tools
-from services.clients.inventory.values import NewContainer, Ref
+from services.clients.inventory.values import Container, NewContainer, Ref
 from services.common.core.errors import BusyError
-from services.common.operations.model import Context, TransientError
+from services.common.operations.model import Context, TransientError, WaitError
 
 _MOST_VOLUMES = 256  # Proxmox allows mp0 to mp255
 _ATTEMPTS = 5  # each meets another VMID that was taken between reservation and creation
@@ -89,7 +89,7 @@ class Exchange(Generic[S]):
         if state.paths is None:
             state = replace(await self._find_keeper(state, ctx, app=app), paths=())
             keeper = await self.tools.find(_state_of_keeper(state))
-            mounts = [path for one in (container, keeper) if one is not None for path in one.mounts]
+            mounts = [path for one in (container, keeper) for path in _list_mounts(one)]
             state = replace(state, paths=tuple(dict.fromkeys(mounts)))
             await ctx.save(state)
         if container is not None and container.status == "running":
@@ -204,3 +204,12 @@ def _describe_keeper(app: App, image: str) -> NewContainer:
         mounts=(),
         note=f"Holds the volumes of {app.name} while it is updated",
     )
+
+
+def _list_mounts(container: Container | None) -> tuple[str, ...]:
+    if container is None:
+        return ()
+    # Taken for none, its volumes would be destroyed with the container that they are moved from.
+    if container.mounts is None:
+        raise WaitError("an inventory that names the volumes of a container")
+    return container.mounts

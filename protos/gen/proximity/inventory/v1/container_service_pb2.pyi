@@ -1570,6 +1570,7 @@ class Container(_message.Message):
     TEMPLATE_FIELD_NUMBER: _builtins.int
     CONFIG_FIELD_NUMBER: _builtins.int
     NAMED_OWNER_FIELD_NUMBER: _builtins.int
+    DISKS_FIELD_NUMBER: _builtins.int
     host_id: _builtins.int
     host_name: _builtins.str
     vmid: _builtins.int
@@ -1600,6 +1601,10 @@ class Container(_message.Message):
     def config(self) -> _struct_pb2.Struct:
         """Its configuration as Proxmox keeps it, for the record; only from GetContainer."""
 
+    @_builtins.property
+    def disks(self) -> Global___ContainerDisks:
+        """What it is made of; only from GetContainer."""
+
     def __init__(
         self,
         *,
@@ -1623,10 +1628,11 @@ class Container(_message.Message):
         template: _builtins.bool = ...,
         config: _struct_pb2.Struct | None = ...,
         named_owner: _builtins.str = ...,
+        disks: Global___ContainerDisks | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address", "_lock", b"_lock", "_owner", b"_owner", "config", b"config", "ip_address", b"ip_address", "lock", b"lock", "owner", b"owner"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address", "_lock", b"_lock", "_owner", b"_owner", "config", b"config", "disks", b"disks", "ip_address", b"ip_address", "lock", b"lock", "owner", b"owner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address", "_lock", b"_lock", "_owner", b"_owner", "config", b"config", "cpu_usage", b"cpu_usage", "cpus", b"cpus", "disk", b"disk", "disk_used", b"disk_used", "host_id", b"host_id", "host_name", b"host_name", "ip_address", b"ip_address", "lock", b"lock", "memory", b"memory", "memory_used", b"memory_used", "name", b"name", "named_owner", b"named_owner", "node", b"node", "owner", b"owner", "status", b"status", "tags", b"tags", "template", b"template", "uptime", b"uptime", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address", "_lock", b"_lock", "_owner", b"_owner", "config", b"config", "cpu_usage", b"cpu_usage", "cpus", b"cpus", "disk", b"disk", "disk_used", b"disk_used", "disks", b"disks", "host_id", b"host_id", "host_name", b"host_name", "ip_address", b"ip_address", "lock", b"lock", "memory", b"memory", "memory_used", b"memory_used", "name", b"name", "named_owner", b"named_owner", "node", b"node", "owner", b"owner", "status", b"status", "tags", b"tags", "template", b"template", "uptime", b"uptime", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__ip_address: _TypeAlias = _typing.Literal["ip_address"]  # noqa: Y015
     _WhichOneofArgType__ip_address: _TypeAlias = _typing.Literal["_ip_address", b"_ip_address"]  # noqa: Y015
@@ -1642,6 +1648,32 @@ class Container(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__owner) -> _WhichOneofReturnType__owner | None: ...
 
 Global___Container: _TypeAlias = Container  # noqa: Y015
+
+@_typing.final
+class ContainerDisks(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HAS_ROOT_FIELD_NUMBER: _builtins.int
+    MOUNT_PATHS_FIELD_NUMBER: _builtins.int
+    has_root: _builtins.bool
+    """Whether it has a root disk; an interrupted creation leaves none."""
+    @_builtins.property
+    def mount_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Paths of its mount points in the container."""
+
+    def __init__(
+        self,
+        *,
+        has_root: _builtins.bool = ...,
+        mount_paths: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["has_root", b"has_root", "mount_paths", b"mount_paths"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContainerDisks: _TypeAlias = ContainerDisks  # noqa: Y015
 
 @_typing.final
 class ListContainersRequest(_message.Message):
