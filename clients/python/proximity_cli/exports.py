@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from proximity.apps.v1 import export_pb2 as pb
 
 from proximity_cli.apps import AppId, NoWait, check_operation, parse_environment
-from proximity_cli.connection import connect
+from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
 from proximity_cli.following import wait_for_app
 from proximity_cli.output import (
@@ -145,6 +145,10 @@ def import_app(
         complaints.print(warning, markup=False)
     if no_wait:
         return present(answer, lambda: print_done(answer.message))
+    return _follow_import(platform, answer)
+
+
+def _follow_import(platform: Platform, answer: pb.ImportExportedAppResponse) -> None:
     ended = wait_for_app(platform, answer.app_id, answer.message)
     check_operation(platform, answer.app_id, answer.operation_id, ended=ended)
     return present(answer, lambda: print_done(f"{answer.app_id} is {ended}"))
