@@ -140,6 +140,10 @@ def import_app(
     platform = connect()
     if check:
         return _show_preview(platform.read(platform.apps.PreviewExportedApp, request))
+    return _begin_import(platform, request, no_wait=no_wait)
+
+
+def _begin_import(platform: Platform, request: pb.ImportExportedAppRequest, *, no_wait: bool) -> None:
     answer = platform.create(platform.apps.ImportExportedApp, request)
     for warning in answer.warnings:
         complaints.print(warning, markup=False)
