@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from deploy.import_django.__main__ import main
 from deploy.local.state import StateLock
@@ -18,10 +16,9 @@ from services.auth.config import AuthSettings
 from services.auth.domain.credentials import Client
 from services.auth.domain.errors import SignInFailedError
 from services.auth.server import build_parts, prepare
-from services.auth.store.tables import audit_entries, users
+from services.auth.store.tables import users
 from services.auth.usecases.sign_in import login
 from services.backups.store.tables import backups
-from services.backups.store.tables import operations as backup_operations
 from services.common.core.clock import now
 from services.common.core.config import read_settings
 from services.common.db.database import create_engine
@@ -30,41 +27,9 @@ from services.common.process.runtime import close_runtime
 from services.inventory.store.tables import hosts, settings, vmids
 from tests.databases import make_database
 from tests.store.django_database import PASSWORD, copy_to_postgresql, make_django_database
+from tests.store.django_target import SECRET_KEY, old, read, read_all, url
 
-SECRET_KEY = "the key that is of this test alone"
-
-
-@pytest.fixture
-def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Of our databases, which do not exist yet; the environment names them."""
-    made = f"sqlite:///{tmp_path}/db/p.sqlite3"
-    if getattr(request, "param", "sqlite") == "postgresql":
-        made = make_database(request.getfixturevalue("server"))
-    values = {"DATABASE_URL": made, "SECRET_KEY": SECRET_KEY, "PROXIMITY_STATE_DIR": str(tmp_path / "state")}
-    for name, value in values.items():
-        monkeypatch.setenv(name, value)
-    return made
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> str:
-    return make_django_database(tmp_path / "old.db")
-
-
-def read(url: str, service: str, table: sa.Table) -> list[Any]:
-    engine = create_engine(url, service=service, pool_size=1)
-    try:
-        with engine.connect() as connection:
-            return list(connection.execute(sa.select(table).order_by(*table.primary_key.columns)))
-    finally:
-        engine.dispose()
-
-
-def read_all(url: str) -> list[list[Any]]:
-    tables = [("auth", users), ("inventory", hosts), ("inventory", vmids), ("inventory", settings)]
-    tables += [("backups", backups)]
-    tables += [("apps", table) for table in apps_tables.metadata.sorted_tables]
-    return [read(url, service, table) for service, table in tables]
+__all__ = ["old", "url"]
 
 
 def test_a_dry_run_reports_every_row_that_stays_behind_and_writes_nothing(
@@ -161,84 +126,6 @@ def test_a_container_is_taken_over_by_an_operation_that_waits_for_a_worker(url: 
     }
     queued = [row.subject for row in read(url, "apps", apps_tables.outbox)]
     assert queued.count("jobs.apps.v1.run_operation") == 3
-
-
-@pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
-def test_a_second_run_changes_nothing(url: str, old: str, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--from", old, "--apply"])
-    before = read_all(url)
-    capsys.readouterr()
-    assert main(["--from", old, "--apply"]) == 0
-    assert read_all(url) == before
-    assert re.search(r"^applications +8 +0 +3 +5$", capsys.readouterr().out, re.MULTILINE)
-
-
-def change(url: str, service: str, *statements: sa.Executable) -> None:
-    engine = create_engine(url, service=service, pool_size=1)
-    try:
-        with engine.begin() as connection:
-            for statement in statements:
-                connection.execute(statement)
-    finally:
-        engine.dispose()
-
-
-@pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
-def test_what_was_deleted_here_does_not_come_back(
-    url: str, old: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    main(["--from", old, "--apply"])
-    backup = read(url, "backups", backups)[0]
-    app = next(row for row in read(url, "apps", apps_tables.apps) if row.id != backup.app_id)
-    person = next(row for row in read(url, "auth", users) if not row.is_staff)
-    change(url, "apps", apps_tables.apps.delete().where(apps_tables.apps.c.id == app.id))
-    change(url, "inventory", vmids.delete().where(vmids.c.owner == app.id))
-    state = {"backup_id": backup.id, "mark": backup.mark}
-    ended = make_operation("delete-1", f"backup {backup.id}", "delete_backup", state=state)
-    change(
-        url,
-        "backups",
-        backups.delete().where(backups.c.id == backup.id),
-        backup_operations.insert().values(**ended),
-    )
-    entry = {
-        "id": 900,
-        "message_id": "m-900",
-        "timestamp": now(),
-        "username": "root",
-        "action": "auth.DeleteUser",
-        "target": f"user {person.id}, apps to user 1",
-        "address": "",
-        "outcome": "OK",
-        "hash": "",
-    }
-    change(url, "auth", users.delete().where(users.c.id == person.id), audit_entries.insert().values(**entry))
-    capsys.readouterr()
-    assert main(["--from", old, "--apply"]) == 0
-    assert app.id not in {row.id for row in read(url, "apps", apps_tables.apps)}
-    assert backup.mark not in {row.mark for row in read(url, "backups", backups)}
-    assert person.id not in {row.id for row in read(url, "auth", users)}
-    printed = capsys.readouterr().out
-    assert f"applications {app.id}: left behind: it came over before, and was deleted here" in printed
-    assert "came over before, and was removed here" in printed
-
-
-def make_operation(operation_id: str, subject: str, kind: str, *, state: dict[str, Any]) -> dict[str, Any]:
-    """The row of an operation that succeeded."""
-    values = dict.fromkeys(("step_index", "step_count", "progress", "attempt", "undo_attempts", "fence"), 0)
-    values |= dict.fromkeys(("error", "waiting_for", "worker", "traceparent"), "")  # type: ignore[arg-type]
-    moments = dict.fromkeys(("created_at", "updated_at", "not_before", "finished_at"), now())
-    return {
-        **values,
-        **moments,
-        "id": operation_id,
-        "subject": subject,
-        "kind": kind,
-        "status": "succeeded",
-        "state": state,
-        "cancel_requested": False,
-        "delegated": False,
-    }
 
 
 async def test_users_sign_in_with_their_old_password_which_then_is_hashed_by_argon2(
