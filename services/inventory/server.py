@@ -30,6 +30,7 @@ from services.inventory.proxmox.container_scan import ProxmoxContainerScanner
 from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.networks import Networks
+from services.inventory.proxmox.nodes import read_expiry
 from services.inventory.proxmox.occupants import AddressScanner
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.terminals import SshOrConsoleTerminals
@@ -57,7 +58,7 @@ async def serve(settings: InventorySettings) -> None:
     fleet = Fleet(hosts)
     leases = SqlConsoleLeases(runtime.db)
     access = SshOrConsoleAccess(Shells(hosts), Consoles(leases))
-    sync = NodeSync(hosts, fleet, access=access, every_s=settings.sync_seconds)
+    sync = NodeSync(hosts, fleet, access=access, every_s=settings.sync_seconds, read_expiry=read_expiry)
     checks = HealthChecks(
         "inventory",
         settings,

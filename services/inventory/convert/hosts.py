@@ -98,6 +98,7 @@ def render_host(host: Host) -> host_pb2.Host:
         ssh_addresses=host.ssh_addresses,
         created_at=render_time(host.created_at),
         updated_at=render_time(host.updated_at),
+        certificate_expires_at=render_time(host.certificate_expires_at),
     )
     # An unset timestamp is absent in JSON; a zero one would be 1970.
     if host.last_seen is not None:

@@ -66,6 +66,7 @@ class Host:
     updated_at: datetime
     exec_mode: str = "none"
     ssh_addresses: Mapping[str, str] = field(default_factory=dict)
+    certificate_expires_at: datetime | None = None
 
 
 def guess_exec_mode(user: str, *, has_password: bool, has_ssh_key: bool) -> str:

@@ -51,6 +51,9 @@ class HostStore(Protocol):
     ) -> None:
         """Record the nodes of a host that answered, and how commands get into its containers."""
 
+    async def note_certificate(self, host_id: int, expires_at: datetime) -> None:
+        """Record when the first certificate of a host's nodes expires."""
+
     async def note_silence(self, host_id: int, error: str) -> None:
         """Record that a host does not answer."""
 

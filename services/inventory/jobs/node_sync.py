@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
@@ -15,6 +17,11 @@ from services.inventory.usecases.hosts import sync_nodes
 
 log = get_logger()
 
+ExpiryReader = Callable[[str, int], Awaitable[datetime]]
+"""Reads when the certificate of a server, by host and port, expires."""
+_CERTIFICATES_S = (
+    3600.0  # between two reads: a certificate changes every few weeks, and the alert comes 14 days before
+)
 _LONGEST_BACKOFF_S = 300.0  # a host that is back is noticed after five minutes at most, or by a wake
 
 
@@ -22,12 +29,21 @@ class NodeSync:
     """Reads the nodes of all hosts at an interval; hosts that do not answer are read with exponential backoff."""
 
     def __init__(
-        self, store: HostStore, fleet: ProxmoxFleet, *, access: ContainerAccess, every_s: float
+        self,
+        store: HostStore,
+        fleet: ProxmoxFleet,
+        *,
+        access: ContainerAccess,
+        every_s: float,
+        read_expiry: ExpiryReader | None = None,
     ) -> None:
         self._store = store
         self._fleet = fleet
         self._access = access
         self._every = every_s
+        self._read_expiry = read_expiry
+        # Per host and address: when its certificates are read next, in monotonic seconds.
+        self._expiry_due: dict[tuple[int, str], float] = {}
         self._wake = asyncio.Event()
         # Per host: when it is read next, in monotonic seconds, and its current backoff.
         self._due: dict[int, tuple[float, float]] = {}
@@ -111,6 +127,23 @@ class NodeSync:
         else:
             self._due.pop(host.id, None)
             self._note_refusal(host, is_refused=False)
+            await self._sync_certificate(host)
+
+    async def _sync_certificate(self, host: Host) -> None:
+        """Record when the first certificate of a host's nodes expires; a node that shows none now is left out."""
+        moment = time.monotonic()
+        place = (host.id, host.host)
+        if self._read_expiry is None or self._expiry_due.get(place, 0.0) > moment:
+            return
+        self._expiry_due[place] = moment + _CERTIFICATES_S
+        nodes = await self._store.list_nodes(host.id)
+        addresses = {host.host, *(node.ip_address for node in nodes if node.status == "online")} - {""}
+        answers = await asyncio.gather(
+            *(self._read_expiry(address, host.port) for address in sorted(addresses)), return_exceptions=True
+        )
+        found = [answer for answer in answers if isinstance(answer, datetime)]
+        if found:
+            await self._store.note_certificate(host.id, min(found))
 
     def _note_refusal(self, host: Host, *, is_refused: bool) -> None:
         if is_refused:

@@ -9,8 +9,11 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
+
+from cryptography import x509
 
 from services.common.core.errors import DomainError
 from services.inventory.domain.access import ClusterEndpoint
@@ -205,21 +208,26 @@ def list_endpoints(nodes: Sequence[Node]) -> list[ClusterEndpoint]:
     return [ClusterEndpoint(node.ip_address, node.fingerprint) for node in nodes]
 
 
+async def read_expiry(host: str, port: int) -> datetime:
+    """Return when the certificate that a server shows expires; raises as `read_fingerprint`."""
+    pem = await _read_certificate(host, port)
+    return x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc
+
+
 async def read_fingerprint(host: str, port: int) -> str:
     """Return the SHA-256 fingerprint of the certificate that a server shows, `AA:BB:…`.
 
     Raises:
         HostUnreachableError: it shows none, with the cause.
     """
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(await _read_certificate(host, port))).hexdigest().upper()
+    return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
 
-    def fetch() -> str:
-        pem = ssl.get_server_certificate((host, port), timeout=_PROBE_TIMEOUT_S)
-        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest().upper()
-        return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
 
+async def _read_certificate(host: str, port: int) -> str:
     try:
-        # The handshake of the standard library blocks.
-        return await asyncio.to_thread(fetch)
+        # The handshake of the standard library blocks. Nothing but the certificate is read from an unverified server.
+        return await asyncio.to_thread(ssl.get_server_certificate, (host, port), timeout=_PROBE_TIMEOUT_S)
     except (OSError, ValueError) as error:  # a ValueError is a host name that is none
         raise HostUnreachableError(
             f"{host}:{port} shows no certificate: {explain(error)}", metadata={"scope": "host"}, retry_after=5

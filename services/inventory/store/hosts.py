@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -235,6 +236,11 @@ class SqlHostStore:
             await self._db.write(write, is_final=False)
         except sa.exc.IntegrityError:
             raise HostNotFoundError(f"host {host_id} was deleted meanwhile") from None
+
+    async def note_certificate(self, host_id: int, expires_at: datetime) -> None:
+        """Write down when the first certificate of a host's nodes expires."""
+        change = note_state(host_id).values(certificate_expires_at=expires_at)
+        await self._db.write(lambda connection: connection.execute(change), is_final=False)
 
     async def note_silence(self, host_id: int, error: str) -> None:
         """Write down that a host does not answer; its nodes are unknown from then on."""

@@ -44,6 +44,7 @@ hosts = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False, onupdate=now),
     sa.Column("request_id", sa.String(32), unique=True),
+    sa.Column("certificate_expires_at", UtcDateTime),
     sqlite_autoincrement=True,
 )
 nodes = sa.Table(

@@ -21,6 +21,7 @@ from services.common.core.telemetry.metrics import (
     note_backups,
     note_certificate,
     note_database,
+    note_host_certificates,
     note_hosts,
     note_messaging,
 )
@@ -52,6 +53,11 @@ def test_hosts_that_were_removed_are_not_reported_as_offline() -> None:
     note_hosts({"rack": "online", "attic": "offline", "shed": "unknown"})
     assert [read("proximity_host_online", host=name) for name in ("rack", "attic", "shed")] == [1, 0, 0]
     note_hosts({"rack": "online"})
+    moment = datetime(2027, 1, 1, tzinfo=UTC)
+    note_host_certificates({"rack": moment, "attic": moment})
+    note_host_certificates({"rack": moment})
+    name = "proximity_host_certificate_expiry_timestamp_seconds"
+    assert (read(name, host="rack"), read(name, host="attic")) == (moment.timestamp(), None)
     assert read("proximity_host_online", host="attic") is None
 
 

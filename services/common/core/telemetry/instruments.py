@@ -37,6 +37,11 @@ BACKUPS_OVERDUE = Gauge(
     "proximity_backups_overdue", "Apps without a backup in time by the schedule of a policy."
 )
 HOST_ONLINE = Gauge("proximity_host_online", "1 while a Proxmox host that is switched on answers.", ["host"])
+HOST_CERTIFICATE_EXPIRY = Gauge(
+    "proximity_host_certificate_expiry_timestamp_seconds",
+    "When the first certificate of a Proxmox host's nodes expires.",
+    ["host"],
+)
 SIGN_INS = Counter("proximity_sign_ins", "Sign-ins with a password by outcome.", ["outcome"])
 CERTIFICATE_EXPIRY = Gauge(
     "proximity_certificate_expiry_timestamp_seconds", "When a certificate expires.", ["certificate"]

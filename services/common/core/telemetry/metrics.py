@@ -220,6 +220,16 @@ def note_hosts(statuses: Mapping[str, str]) -> None:
     _replace(instruments.HOST_ONLINE, {(name,): status == "online" for name, status in statuses.items()})
 
 
+def note_host_certificates(expiries: Mapping[str, datetime]) -> None:
+    """Note when the certificates of hosts expire, by name; those that were removed or switched off disappear."""
+    from services.common.core.telemetry import instruments
+
+    _replace(
+        instruments.HOST_CERTIFICATE_EXPIRY,
+        {(name,): moment.timestamp() for name, moment in expiries.items()},
+    )
+
+
 def note_backups(measure: BackupMeasure) -> None:
     """Note how many backups there are, and how many are missing."""
     from services.common.core.telemetry import instruments

@@ -64,6 +64,7 @@ class Host(_message.Message):
     EXEC_MODE_FIELD_NUMBER: _builtins.int
     TOKEN_ID_FIELD_NUMBER: _builtins.int
     SSH_ADDRESSES_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     name: _builtins.str
     host: _builtins.str
@@ -99,6 +100,10 @@ class Host(_message.Message):
     def ssh_addresses(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """By node, where its SSH server is reached, as an administrator set it."""
 
+    @_builtins.property
+    def certificate_expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the first of the certificates expires that its nodes show; read every hour, absent before the first time."""
+
     def __init__(
         self,
         *,
@@ -121,11 +126,14 @@ class Host(_message.Message):
         exec_mode: _builtins.str | None = ...,
         token_id: _builtins.str | None = ...,
         ssh_addresses: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        certificate_expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_exec_mode", b"_exec_mode", "_fingerprint", b"_fingerprint", "_last_error", b"_last_error", "_last_seen", b"_last_seen", "_token_id", b"_token_id", "_version", b"_version", "created_at", b"created_at", "exec_mode", b"exec_mode", "fingerprint", b"fingerprint", "last_error", b"last_error", "last_seen", b"last_seen", "token_id", b"token_id", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_certificate_expires_at", b"_certificate_expires_at", "_exec_mode", b"_exec_mode", "_fingerprint", b"_fingerprint", "_last_error", b"_last_error", "_last_seen", b"_last_seen", "_token_id", b"_token_id", "_version", b"_version", "certificate_expires_at", b"certificate_expires_at", "created_at", b"created_at", "exec_mode", b"exec_mode", "fingerprint", b"fingerprint", "last_error", b"last_error", "last_seen", b"last_seen", "token_id", b"token_id", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exec_mode", b"_exec_mode", "_fingerprint", b"_fingerprint", "_last_error", b"_last_error", "_last_seen", b"_last_seen", "_token_id", b"_token_id", "_version", b"_version", "created_at", b"created_at", "exec_mode", b"exec_mode", "fingerprint", b"fingerprint", "host", b"host", "id", b"id", "is_active", b"is_active", "is_default", b"is_default", "last_error", b"last_error", "last_seen", b"last_seen", "name", b"name", "port", b"port", "ssh_addresses", b"ssh_addresses", "ssh_port", b"ssh_port", "status", b"status", "token_id", b"token_id", "updated_at", b"updated_at", "user", b"user", "verify_ssl", b"verify_ssl", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_certificate_expires_at", b"_certificate_expires_at", "_exec_mode", b"_exec_mode", "_fingerprint", b"_fingerprint", "_last_error", b"_last_error", "_last_seen", b"_last_seen", "_token_id", b"_token_id", "_version", b"_version", "certificate_expires_at", b"certificate_expires_at", "created_at", b"created_at", "exec_mode", b"exec_mode", "fingerprint", b"fingerprint", "host", b"host", "id", b"id", "is_active", b"is_active", "is_default", b"is_default", "last_error", b"last_error", "last_seen", b"last_seen", "name", b"name", "port", b"port", "ssh_addresses", b"ssh_addresses", "ssh_port", b"ssh_port", "status", b"status", "token_id", b"token_id", "updated_at", b"updated_at", "user", b"user", "verify_ssl", b"verify_ssl", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__certificate_expires_at: _TypeAlias = _typing.Literal["certificate_expires_at"]  # noqa: Y015
+    _WhichOneofArgType__certificate_expires_at: _TypeAlias = _typing.Literal["_certificate_expires_at", b"_certificate_expires_at"]  # noqa: Y015
     _WhichOneofReturnType__exec_mode: _TypeAlias = _typing.Literal["exec_mode"]  # noqa: Y015
     _WhichOneofArgType__exec_mode: _TypeAlias = _typing.Literal["_exec_mode", b"_exec_mode"]  # noqa: Y015
     _WhichOneofReturnType__fingerprint: _TypeAlias = _typing.Literal["fingerprint"]  # noqa: Y015
@@ -138,6 +146,8 @@ class Host(_message.Message):
     _WhichOneofArgType__token_id: _TypeAlias = _typing.Literal["_token_id", b"_token_id"]  # noqa: Y015
     _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
     _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__certificate_expires_at) -> _WhichOneofReturnType__certificate_expires_at | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__exec_mode) -> _WhichOneofReturnType__exec_mode | None: ...
     @_typing.overload
