@@ -11,7 +11,13 @@ from proximity.inventory.v1 import archive_plan_pb2 as plan_pb
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
 
-from services.clients.inventory.archive_plans import parse_planned_restore, render_network
+from services.clients.inventory.archive_convert import (
+    parse_archives,
+    parse_planned_restore,
+    parse_storages,
+    render_archive,
+    render_network,
+)
 from services.clients.inventory.archive_values import (
     ArchiveCheckOutcome,
     ArchiveListing,
@@ -24,12 +30,9 @@ from services.clients.inventory.archive_values import (
     VolumeComparison,
 )
 from services.clients.inventory.convert import (
-    parse_archives,
     parse_progress,
-    parse_storages,
     parse_task,
     parse_tasks,
-    render_archive,
     render_ref,
     render_watch,
 )

@@ -9,7 +9,6 @@ from proximity.common.v1 import metrics_pb2
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1 import host_pb2
 
-from services.clients.inventory.archive_values import Archive, ArchiveListing, BackupStorage, NewArchive
 from services.clients.inventory.inspections import Inspected, OpenPort
 from services.clients.inventory.metrics import MetricHistory, MetricSample
 from services.clients.inventory.migration import MigrationTargets, TargetNode
@@ -168,41 +167,6 @@ def parse_tasks(answer: pb.ListContainerTasksResponse, ref: Ref) -> list[Contain
     ]
 
 
-def render_archive(ref: Ref, owner: str, new: NewArchive) -> pb.BackupContainerRequest:
-    """Render the archive to make."""
-    return pb.BackupContainerRequest(
-        container=render_ref(ref),
-        owner=owner,
-        mode=new.mode,
-        compression=new.compression,
-        storage=new.storage,
-        notes=new.notes,
-        backup_id=new.backup_id,
-    )
-
-
-def parse_archives(answer: pb.ListArchivesResponse) -> ArchiveListing:
-    """Parse the archives of a container."""
-    return ArchiveListing(
-        tuple(
-            Archive(
-                one.volume_id,
-                one.storage,
-                one.file_name,
-                int(one.size),
-                one.notes,
-                verification=one.verification,
-                encrypted=one.encrypted,
-                vmid=one.vmid,
-                created_at=one.created_at.ToDatetime(UTC) if one.HasField("created_at") else None,
-                protected=one.protected,
-            )
-            for one in answer.archives
-        ),
-        answer.complete,
-    )
-
-
 def parse_container(item: pb.Container) -> Container:
     """Parse a container."""
     return Container(
@@ -228,23 +192,6 @@ def parse_container(item: pb.Container) -> Container:
         named_owner=item.named_owner,
         bare=item.HasField("disks") and not item.disks.has_root,
     )
-
-
-def parse_storages(answer: pb.ListBackupStoragesResponse) -> list[BackupStorage]:
-    """Parse the storages of a host."""
-    return [
-        BackupStorage(
-            name=one.name,
-            node=one.node,
-            shared=one.shared,
-            takes_backups=one.takes_backups,
-            available=one.available,
-            total=one.total,
-            used=one.used,
-            max_archives=one.max_archives,
-        )
-        for one in answer.storages
-    ]
 
 
 def parse_scan(answer: pb.ListContainersResponse) -> Scan:
