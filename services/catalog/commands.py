@@ -29,6 +29,7 @@ def check_folder(folder: Path) -> tuple[tuple[Item, ...], list[Fault]]:
     for item in items:
         file = f"{item.id}.yaml"
         faults += [Fault(file, 1, message) for message in list_render_faults(item)]
+        # Others are addresses of pictures, which the check does not fetch: it runs without a network.
         if item.icon.startswith("icons/") and files.find_icon(item.icon) is None:
             faults.append(Fault(file, 1, f"the icon {item.icon} does not exist"))
     return items, sorted(faults)
@@ -57,6 +58,7 @@ def list_example_values(item: Item) -> dict[str, str]:
 
 
 def _make_example(item_input: Input) -> str:
+    # A choice of the item's own: an invented value would be refused, and the item with it.
     if item_input.choices:
         return item_input.choices[0].value
     value, least = _EXAMPLES.get(item_input.type, "example"), item_input.minimum or 0

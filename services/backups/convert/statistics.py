@@ -28,6 +28,7 @@ def render_statistics(found: BackupStatistics) -> pb.BackupStatistics:
 
 def _render_storages(found: BackupStatistics) -> list[pb.StorageBackupStatistics]:
     """Render storages with samples, and those of which there are only backups; a name on several nodes counts as one."""
+    # Samples name nodes and backups do not: of a storage of every node each row shows all of its backups.
     sampled = {(host_id, storage) for host_id, storage, _ in found.forecasts}
     listed = []
     for (host_id, storage, node), forecast in found.forecasts.items():
@@ -46,6 +47,7 @@ def _render_storages(found: BackupStatistics) -> list[pb.StorageBackupStatistics
 def _add_forecast(message: pb.StorageBackupStatistics, forecast: StorageForecast) -> None:
     message.used, message.total = forecast.newest.used, forecast.newest.total
     if forecast.growth_per_day is not None:
+        # Absent and not 0: a storage of which too little is known is not one that does not grow.
         message.growth_per_day = round(forecast.growth_per_day)
     if forecast.full_on is not None:
         message.full_on = forecast.full_on.isoformat()

@@ -161,6 +161,7 @@ class BackupStore(Protocol):
     async def start_operation(self, operation_id: str) -> None:
         """Let a worker take an operation now."""
 
+    # Apps refused the lock: a row that stayed would be shown as a backup that failed.
     async def withdraw_operation(self, operation_id: str) -> None:
         """Remove an operation that no worker has taken, with the backup or status that came with it."""
 

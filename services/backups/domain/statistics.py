@@ -86,6 +86,7 @@ def forecast_storage(samples: Sequence[StorageSample]) -> StorageForecast:
         sum((day - mean_day) * (one.used - mean_used) for day, one in zip(days, samples, strict=True))
         / spread
     )
+    # Quotas and reserved blocks let some storages use more than they say that they have.
     left = max(0, newest.total - newest.used)
     is_near = growth > 0 and left / growth <= _FARTHEST.days
     full_on = newest.day + timedelta(days=int(left / growth)) if is_near else None

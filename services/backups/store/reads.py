@@ -142,6 +142,7 @@ class BackupReads:
         row = await self._db.read(lambda connection: find_operation(connection, operation_id))
         if row is None:
             return OperationStanding("unknown")
+        # Dead ones too: an administrator may have them resumed, so that they may still succeed.
         if row.finished_at is None:
             return OperationStanding("unfinished", row.updated_at)
         return OperationStanding("succeeded" if row.status == "succeeded" else "failed", row.updated_at)
@@ -194,6 +195,7 @@ def _read_page(
     query = sa.select(backups).where(*where).order_by(backups.c.id.desc()).offset(offset).limit(limit)
     if after:
         query = query.where(comes_after([(backups.c.id, True, after)]))
+    # Without `after`: the total is that of the list, wherever the page begins.
     count = sa.select(sa.func.count()).select_from(backups).where(*where)
     total = int(connection.execute(count).scalar_one())
     return total, attach_copies(connection, [backup_of_row(row) for row in connection.execute(query)])

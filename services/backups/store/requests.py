@@ -25,6 +25,7 @@ class BackupRequests(BackupReads):
 
     async def replay_operation(self, operation_id: str) -> Operation:
         """See `BackupStore.replay_operation`."""
+        # Replayed first and read afterwards: in between another request may have replayed it.
         is_replayed = await operation_queue.replay(self._db, operation_id)
         found, _ = await self._operations.list_operations({"id": operation_id}, limit=1)
         if not found:

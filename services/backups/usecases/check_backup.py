@@ -44,6 +44,7 @@ async def start_due_checks(dependencies: BackupDependencies, *, now: datetime) -
         policy.id: policy
         for policy in await list_working_policies(dependencies.policies)
         if policy.settings.verify is not VerifyFrequency.NEVER
+        # Reading archives is as much work for the storage as a restore, and nobody waits for it.
         and dependencies.test_options.hours.contain(now, policy.settings.parse_schedule().zone)
     }
     if not policies:

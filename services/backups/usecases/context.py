@@ -36,6 +36,7 @@ class BackupRequester:
     """The user of a request, the owner whose backups the user may see (None: every owner's), and the request's id."""
 
     user: User
+    # Users and not roles: what an administrator sees is decided once, by the rule of the RPC.
     owner_id: int | None
     request_id: str
 

@@ -32,6 +32,7 @@ async def note_removed_apps(store: BackupStore, apps: Apps) -> int:
     last, count = "", 0
     while known := await store.list_app_ids(after=last, limit=_BATCH):
         for app_id in await apps.find_removed_apps(known):
+            # An id of its own: an event that still comes is another message, and changes nothing more.
             await store.note_app_removed(app_id, message_id=f"lookup-{app_id}")
             count += 1
         last = known[-1]

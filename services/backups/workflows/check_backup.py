@@ -42,6 +42,7 @@ class CheckBackup:
         """
         try:
             outcome = await self.containers.check_archive(state.host_id, state.archive, limit_s=_LIMIT_S)
+        # Deleted or pruned meanwhile: the comparison of archives notes that, and a check has nothing to add.
         except NotFoundError as error:
             return _end_with(state, ArchiveCheckStatus.NOT_CHECKED, error.message)
         return _end_with(state, ArchiveCheckStatus(outcome.status), outcome.reason, node=outcome.node)
@@ -61,6 +62,7 @@ def _end_with(
 
 
 def _fail(state: CheckBackupState, error: str, cancelled: bool) -> tuple[BackupChange, ...]:
+    # The outcome is written already: a failure behind it must not replace it.
     if state.ended:
         return ()
     reason = "the check was cancelled" if cancelled else error

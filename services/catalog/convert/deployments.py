@@ -17,6 +17,7 @@ def parse_preview(request: pb.PreviewItemRequest) -> WantedDeployment:
     """Return the deployment to preview; `runtime` beside `config` is the deprecated form of config.runtime."""
     config = json_format.MessageToDict(request.config)
     if request.HasField("runtime"):
+        # The new form wins where both are given: old clients know nothing of it.
         config.setdefault("runtime", request.runtime)
     return WantedDeployment(
         item_id=request.app_id,
@@ -24,6 +25,7 @@ def parse_preview(request: pb.PreviewItemRequest) -> WantedDeployment:
         config=config,
         environment=dict(request.environment),
         node=request.node,
+        # Absent and not 0, which would be the id of a host.
         host_id=request.host_id if request.HasField("host_id") else None,
     )
 

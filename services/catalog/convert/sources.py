@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 from proximity.catalog.v1 import item_pb2
 
@@ -17,6 +16,7 @@ from services.catalog.domain.sources import (
     SourceFormat,
 )
 from services.catalog.usecases.reload_catalog import Reloaded
+from services.common.rpc.responses.rendered import render_time
 
 
 def parse_new_source(request: pb.CreateSourceRequest) -> NewSource:
@@ -39,7 +39,9 @@ def parse_source_changes(request: pb.UpdateSourceRequest) -> SourceChanges:
 
 def render_source(source: Source) -> item_pb2.Source:
     """Render a source."""
-    message = item_pb2.Source(
+    # With 0 hours a source is fetched on request alone: a time from before would promise something else.
+    next_fetch_at = source.next_fetch_at if source.refresh_hours else None
+    return item_pb2.Source(
         id=source.id,
         name=source.name,
         location=source.location,
@@ -47,17 +49,13 @@ def render_source(source: Source) -> item_pb2.Source:
         status=source.status.value,
         item_count=source.item_count,
         rejected_count=source.rejected_count,
-        created_at=_render_time(source.created_at.timestamp()),
+        created_at=render_time(source.created_at),
         refresh_hours=source.refresh_hours,
         allow_host_needs=source.allow_host_needs,
+        error=source.error or None,
+        next_fetch_at=render_time(next_fetch_at),
+        last_fetched_at=render_time(source.last_fetched_at),
     )
-    if source.error:
-        message.error = source.error
-    if source.next_fetch_at and source.refresh_hours:
-        message.next_fetch_at.CopyFrom(_render_time(source.next_fetch_at.timestamp()))
-    if source.last_fetched_at:
-        message.last_fetched_at.CopyFrom(_render_time(source.last_fetched_at.timestamp()))
-    return message
 
 
 def render_sources(sources: Sequence[Source]) -> pb.ListSourcesResponse:
@@ -80,9 +78,3 @@ def render_reloaded(result: Reloaded) -> pb.ReloadCatalogResponse:
         total=result.total,
         rejected=[item_pb2.Rejection(file=r.file, error=r.error) for r in result.rejected],
     )
-
-
-def _render_time(seconds: float) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromMicroseconds(round(seconds * 1_000_000))
-    return stamp

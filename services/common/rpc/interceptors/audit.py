@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from google.protobuf.message import Message as ProtoMessage
-from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.auth.v1 import events_pb2
 
 from services.common.core.clock import now
@@ -25,6 +24,7 @@ from services.common.messaging.bus import Message
 from services.common.messaging.outbox import add_messages, new_message
 from services.common.messaging.streams import AUDIT_RECORDED
 from services.common.rpc.call import Call, parse_network
+from services.common.rpc.responses.rendered import render_time
 from services.common.rpc.server_context import Audit
 
 log = get_logger()
@@ -104,12 +104,10 @@ class OutboxAudit:
 
 
 def _build_message(call: Call, action: str, outcome: str, *, message_id: str) -> Message:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(now())
     user = call.caller.user
     event = events_pb2.AuditRecorded(
         id=message_id,
-        timestamp=timestamp,
+        timestamp=render_time(now()),
         user_id=user.id if user else None,
         username=user.username if user else "",
         action=action,
