@@ -39,6 +39,7 @@ FORMATS: dict[str, str] = {
     "uri": rf"https?://[^/?#{_UNSAFE}]+[^{_UNSAFE}]*",
     "ip": f"{_IPV4}|{_IPV6}",
     "cidr": rf"{_IPV4}/(?:3[0-2]|[12]?[0-9])|(?:{_IPV6})/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])",
+    "source_location": rf"(?:/|https://|git\+https://)[^{_LINE_CONTROLS}\s]+",
     "address": f"{_IPV4}|{_IPV6}|{_HOST}",
     "ssh_address": rf"\[(?:{_IPV6})\](?::{_PORT})?|{_IPV6}|(?:{_IPV4}|{_HOST})(?::{_PORT})?",
 }

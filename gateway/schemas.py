@@ -242,6 +242,8 @@ def _choose_example(schema: Schema) -> float:
 def _apply_rules(schema: Schema, rules: rules_pb2.Rules) -> None:
     """Write the rules of a field into its schema; in lists, those of single values go to the elements."""
     target = schema["items"] if schema.get("type") == "array" else schema
+    if rules.required and schema.get("type") == "array":
+        schema["minItems"] = 1
     if rules.HasField("max_items"):
         schema["maxItems" if schema.get("type") == "array" else "maxProperties"] = rules.max_items
     if target.get("type") == "string":

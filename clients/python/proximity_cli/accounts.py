@@ -17,7 +17,7 @@ from google.protobuf.empty_pb2 import Empty
 from proximity.auth.v1 import auth_service_pb2 as pb
 
 from proximity_cli.connection import Platform, check_trust, connect
-from proximity_cli.failures import CliError
+from proximity_cli.failures import CliError, check_terminal
 from proximity_cli.output import present, print_done, print_facts, with_output
 from proximity_cli.session import Session, forget_session, read_session, write_session
 
@@ -58,10 +58,10 @@ def login(
     trusted = ca.read_text(encoding="utf-8") if ca else ""
     session = Session(url.rstrip("/"), ca=trusted, pin=pin, insecure=insecure)
     check_trust(session)
-    username = username or typer.prompt("Username")
-    password = (
-        sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
-    )
+    if not username:
+        check_terminal("the username", remedy="give --username")
+        username = typer.prompt("Username")
+    password = read_password("Password", from_stdin=password_stdin)
     platform = Platform(session)
     request = pb.LoginRequest(username=username, password=password)
     with _refusing("Wrong username or password"):
@@ -123,8 +123,8 @@ def password(
 ) -> None:
     """Change one's own password; every other session ends."""
     platform = connect()
-    old = _read_password("Old password", from_stdin=password_stdin)
-    new = _read_password("New password", from_stdin=password_stdin, twice=True)
+    old = read_password("Old password", from_stdin=password_stdin)
+    new = read_password("New password", from_stdin=password_stdin, twice=True)
     request = pb.ChangePasswordRequest(old_password=old, new_password=new)
     answer = platform.change(platform.auth.ChangePassword, request)
     present(answer, lambda: print_done(answer.detail))
@@ -148,13 +148,19 @@ def redeem(
         f"{parts.scheme}://{parts.netloc}", ca=ca.read_text(encoding="utf-8") if ca else "", pin=pin
     )
     check_trust(session)
-    new = _read_password("New password", from_stdin=password_stdin, twice=True)
+    new = read_password("New password", from_stdin=password_stdin, twice=True)
     request = pb.ResetPasswordRequest(token=token, new_password=new, username=username)
     answer = Platform(session).auth.ResetPassword(request, timeout=30)
     present(answer, lambda: print_done(answer.detail))
 
 
-def _read_password(prompt: str, *, from_stdin: bool, twice: bool = False) -> str:
+def read_password(prompt: str, *, from_stdin: bool, twice: bool = False) -> str:
+    """Read a password from standard input, or from the person at the terminal.
+
+    Raises:
+        CliError: there is neither.
+    """
     if from_stdin:
         return sys.stdin.readline().rstrip("\n")
+    check_terminal("the password", remedy="give --password-stdin")
     return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=twice))

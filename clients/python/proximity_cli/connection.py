@@ -199,6 +199,11 @@ def open_channel(session: Session) -> grpc.Channel:
         options = (*_OPTIONS, ("grpc.ssl_target_name_override", name)) if name else _OPTIONS
         credentials = grpc.ssl_channel_credentials(certificate.encode())
         return grpc.secure_channel(f"{host}:{port}", credentials, options=options)
+    try:
+        check_trust(session)
+    except CliError as error:
+        if error.status != NOT_REACHABLE:  # calls are tried again
+            raise
     credentials = grpc.ssl_channel_credentials(session.ca.encode() or None)
     return grpc.secure_channel(f"{host}:{port}", credentials, options=_OPTIONS)
 
@@ -238,7 +243,7 @@ def check_trust(session: Session) -> None:
     if parts.scheme != "https" or session.insecure or session.pin or not parts.hostname:
         return
     address = (parts.hostname, parts.port or 443)
-    context = ssl.create_default_context(cadata=session.ca or None)
+    context = _trust(session)
     try:
         with (
             socket.create_connection(address, timeout=_TLS_TIMEOUT_S) as plain,
@@ -249,10 +254,20 @@ def check_trust(session: Session) -> None:
         found = read_fingerprint(ssl.get_server_certificate(address, timeout=_TLS_TIMEOUT_S))
         raise CliError(
             f"The certificate of {session.url} is not trusted: {error.verify_message}",
-            hint=f"Its SHA-256 is {found}\nIf that is what the server's owner says: --pin {found}",
+            hint=f"Its SHA-256 is {found}\nIf that is what the server's owner says: --pin {found}, or PROXIMITY_FINGERPRINT={found}",
         ) from error
     except OSError as error:
         raise CliError(f"{session.url} does not answer: {error}", status=NOT_REACHABLE) from error
+
+
+def _trust(session: Session) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cadata=session.ca or None)
+    except ssl.SSLError as error:
+        raise CliError(
+            "The file of certificates to trust has none",
+            hint="It holds certificates as PEM: -----BEGIN CERTIFICATE-----",
+        ) from error
 
 
 def check_pin(certificate: str, session: Session) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from proximity.apps.v1 import export_pb2 as pb
 
 from proximity_cli.apps import AppId, NoWait, check_operation, parse_environment
 from proximity_cli.connection import Platform, connect
-from proximity_cli.failures import CliError
+from proximity_cli.failures import CliError, check_terminal
 from proximity_cli.following import wait_for_app
 from proximity_cli.output import (
     complaints,
@@ -186,10 +185,7 @@ def _read_passphrase(file: Path | None, *, is_new: bool = False) -> str:
     """
     if file is not None:
         return file.read_text().partition("\n")[0].rstrip("\r")
-    if not sys.stdin.isatty():
-        raise CliError(
-            "there is no terminal to prompt for the passphrase", hint="give --passphrase-file", status=2
-        )
+    check_terminal("the passphrase", remedy="give --passphrase-file")
     return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=is_new))
 
 

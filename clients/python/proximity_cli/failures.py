@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
@@ -36,6 +38,16 @@ class CliError(Exception):
         super().__init__(message)
         self.status = status
         self.hint = hint
+
+
+def check_terminal(subject: str, *, remedy: str) -> None:
+    """Refuse to prompt where nobody can answer.
+
+    Raises:
+        CliError: standard input is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise CliError(f"there is no terminal to prompt for {subject}", hint=remedy, status=2)
 
 
 def explain_error(error: grpc.RpcError) -> CliError:

@@ -160,7 +160,7 @@ def show_progress(title: str) -> Iterator[Callable[[Advance], None]]:
 
         def show(status: Advance) -> None:
             text = escape(f"{title}: {describe_step(status)}")
-            progress.update(task, completed=status.progress, description=text)
+            progress.update(task, completed=_read_progress(status), description=text)
 
         yield show
 
@@ -172,12 +172,17 @@ def describe_step(status: Advance) -> str:
     return (status.step_description or status.step or status.status) + waiting
 
 
+def _read_progress(status: Advance) -> int:
+    """Return the percentage that is done; the status of an app that rests names none."""
+    return 100 if status.status in {"running", "stopped", "succeeded"} else status.progress
+
+
 def _write_step(title: str, written: set[str], status: Advance) -> None:
     """Write one line for each step: a bar needs a terminal."""
     step = describe_step(status)
     if step not in written:
         written.add(step)
-        complaints.print(escape(f"{title}: {step} ({status.progress} %)"))
+        complaints.print(escape(f"{title}: {step} ({_read_progress(status)} %)"))
 
 
 def wait_for_operation(platform: Platform, request: Message, answer: Message) -> None:

@@ -60,6 +60,13 @@ def read_session() -> Session:
         )
     if stored is None or not stored.access:
         raise CliError("Not signed in", status=NOT_SIGNED_IN, hint="Sign in with: proximity login URL")
+    wanted = os.environ.get("PROXIMITY_URL", "").rstrip("/")
+    if wanted and wanted != stored.url:
+        raise CliError(
+            f"Not signed in at {wanted}, which PROXIMITY_URL names: the session is for {stored.url}",
+            status=NOT_SIGNED_IN,
+            hint=f"Sign in with: proximity login {wanted}; or unset PROXIMITY_URL",
+        )
     return stored
 
 

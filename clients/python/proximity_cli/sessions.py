@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 from google.protobuf.empty_pb2 import Empty
 from proximity.auth.v1 import auth_service_pb2 as pb
 
+from proximity_cli.accounts import read_password
 from proximity_cli.connection import connect
 from proximity_cli.failures import CliError
 from proximity_cli.output import present, print_done, print_table, render_time
@@ -57,8 +57,5 @@ def step_up(
     platform = connect()
     if not platform.session.refresh:
         raise CliError("An API token cannot step up; its scopes decide what it may do")
-    password = (
-        sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
-    )
-    platform.step_up(password)
+    platform.step_up(read_password("Password", from_stdin=password_stdin))
     present(Empty(), lambda: print_done("confirmed; this holds for ten minutes"))

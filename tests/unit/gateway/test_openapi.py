@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,6 @@ from gateway.openapi import ACCESS, render_openapi
 from gateway.schemas import get_rules
 from gateway.surface import HTTP_BODY, parse_surface
 from protos import VERSION
-from services.apps.domain.config import KEYS, parse_config
-from services.common.core.errors import InvalidError
 from tests.unit.gateway.openapi_document import (
     DOCUMENT,
     SURFACE,
@@ -96,17 +93,6 @@ def test_path_and_query_have_every_field_of_a_read() -> None:
             assert in_path == set(re.findall(r"{(\w+)}", binding.path))
 
 
-def test_every_list_by_pages_can_begin_behind_an_entry() -> None:
-    """Page numbers skip and repeat entries while others come and go."""
-    paged = [m for m in SURFACE.routed if "per_page" in SURFACE.get_message(m.input).fields_by_name]
-    assert len(paged) >= 10
-    without = [m.name for m in paged if "after" not in SURFACE.get_message(m.input).fields_by_name]
-    assert without == []
-    assert [
-        m.name for m in paged if SURFACE.get_message(m.input).fields_by_name["page"].has_presence is False
-    ] == []
-
-
 def test_errors_have_one_schema() -> None:
     for path, verb, operation in list_operations():
         for status, response in operation["responses"].items():
@@ -148,22 +134,6 @@ def test_secrets_are_write_only_and_have_no_example() -> None:
             assert not (get_rules(field).secret and get_rules(field).example), field.full_name
 
 
-def test_every_number_of_a_body_has_an_ordinary_example() -> None:
-    """Without one, Swagger UI shows -2147483648."""
-    numbers = {
-        f"{name}.{field}": schema
-        for name, each in DOCUMENT["components"]["schemas"].items()
-        for field, schema in each.get("properties", {}).items()
-        if {"integer", "number"}
-        & set([schema.get("type")] if isinstance(schema.get("type"), str) else schema.get("type", []))
-    }
-    assert len(numbers) > 50
-    for name, schema in numbers.items():
-        [example] = schema["examples"]
-        assert 0 <= example < 1_000_000_000, name
-        assert schema.get("minimum", 0) <= example <= schema.get("maximum", example), name
-
-
 def test_answers_require_what_is_always_printed() -> None:
     app = find_answer("GET", "/api/apps/{app_id}")
     assert {"id", "status", "environment", "conditions", "created_at"} <= set(app["required"])
@@ -201,23 +171,6 @@ def test_every_body_has_an_example_that_it_allows() -> None:
             assert faults == [], (verb, path)
 
 
-@pytest.mark.parametrize("method", [m for m in SURFACE.routed if m.takes_json], ids=lambda m: m.name)
-def test_null_is_allowed_where_a_field_may_be_left_out(method: Any) -> None:
-    binding = next(each for each in method.bindings if each.body)
-    body = find_body(binding.method, binding.path)
-    for name, schema in body.get("properties", {}).items():
-        rules = get_rules(SURFACE.get_message(method.input).fields_by_name[name])
-        whole = {**schema, "components": DOCUMENT["components"]}
-        allowed = name not in body.get("required", ()) and not rules.null_refused
-        assert jsonschema_rs.validator_for(whole).is_valid(None) == allowed, name
-
-
-@pytest.mark.parametrize("method", [m for m in SURFACE.routed if m.takes_json], ids=lambda m: m.name)
-def test_bodies_exclude_unknown_fields(method: Any) -> None:
-    binding = next(each for each in method.bindings if each.body)
-    assert find_body(binding.method, binding.path)["additionalProperties"] is False
-
-
 def test_every_example_of_a_field_is_one_that_it_allows() -> None:
     refused = [
         f"{name}.{field}: {example!r}"
@@ -249,35 +202,6 @@ def test_every_state_of_an_answer_names_its_values() -> None:
         and not {"enum", "x-extensible-enum"} & set(described)
     }
     assert found - open_sets == set()
-
-
-def test_alternatives_are_components_or_null() -> None:
-    """Generators make a type of each other alternative: of an address or an empty text, an object without fields."""
-
-    def walk(schema: Any) -> Iterator[dict[str, Any]]:
-        if isinstance(schema, dict):
-            yield schema
-        for each in (
-            schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
-        ):
-            yield from walk(each)
-
-    for schema in walk(DOCUMENT):
-        for alternative in schema.get("anyOf", ()):
-            assert "$ref" in alternative or alternative == {"type": "null"}, schema
-
-
-def test_settings_of_a_deployment_are_typed() -> None:
-    schemas = DOCUMENT["components"]["schemas"]
-    assert schemas["App"]["properties"]["config"] == {"$ref": "#/components/schemas/AppConfig"}
-    answer, request = schemas["AppConfig"], schemas["AppConfigInput"]
-    assert set(answer["properties"]) == set(request["properties"]) == set(KEYS)
-    assert "additionalProperties" not in answer, "a later release may add to it"
-    assert request["additionalProperties"] is False
-    memory = {"memory": 63}
-    assert not jsonschema_rs.validator_for(request).is_valid(memory)
-    with pytest.raises(InvalidError):
-        parse_config(memory)
 
 
 def test_answers_have_content_types() -> None:

@@ -810,20 +810,24 @@ class RestorePreview(_message.Message):
         verification: _builtins.str | None = ...,
         target: Global___RestoreTarget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_verification", b"_verification", "has_archive", b"has_archive", "lxc_id", b"lxc_id", "made_at", b"made_at", "target", b"target", "verification", b"verification"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_target", b"_target", "_verification", b"_verification", "has_archive", b"has_archive", "lxc_id", b"lxc_id", "made_at", b"made_at", "target", b"target", "verification", b"verification"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_verification", b"_verification", "backup_id", b"backup_id", "destroyed", b"destroyed", "has_archive", b"has_archive", "left_out", b"left_out", "lxc_id", b"lxc_id", "made_at", b"made_at", "node", b"node", "obstacles", b"obstacles", "overwritten", b"overwritten", "possible", b"possible", "restore_test", b"restore_test", "stops_app", b"stops_app", "target", b"target", "verification", b"verification"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_target", b"_target", "_verification", b"_verification", "backup_id", b"backup_id", "destroyed", b"destroyed", "has_archive", b"has_archive", "left_out", b"left_out", "lxc_id", b"lxc_id", "made_at", b"made_at", "node", b"node", "obstacles", b"obstacles", "overwritten", b"overwritten", "possible", b"possible", "restore_test", b"restore_test", "stops_app", b"stops_app", "target", b"target", "verification", b"verification"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__has_archive: _TypeAlias = _typing.Literal["has_archive"]  # noqa: Y015
     _WhichOneofArgType__has_archive: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive"]  # noqa: Y015
     _WhichOneofReturnType__lxc_id: _TypeAlias = _typing.Literal["lxc_id"]  # noqa: Y015
     _WhichOneofArgType__lxc_id: _TypeAlias = _typing.Literal["_lxc_id", b"_lxc_id"]  # noqa: Y015
+    _WhichOneofReturnType__target: _TypeAlias = _typing.Literal["target"]  # noqa: Y015
+    _WhichOneofArgType__target: _TypeAlias = _typing.Literal["_target", b"_target"]  # noqa: Y015
     _WhichOneofReturnType__verification: _TypeAlias = _typing.Literal["verification"]  # noqa: Y015
     _WhichOneofArgType__verification: _TypeAlias = _typing.Literal["_verification", b"_verification"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__has_archive) -> _WhichOneofReturnType__has_archive | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lxc_id) -> _WhichOneofReturnType__lxc_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__target) -> _WhichOneofReturnType__target | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__verification) -> _WhichOneofReturnType__verification | None: ...
 

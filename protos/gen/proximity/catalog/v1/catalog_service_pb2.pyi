@@ -295,7 +295,9 @@ class CatalogStats(_message.Message):
     total_apps: _builtins.int
     total_categories: _builtins.int
     @_builtins.property
-    def last_updated(self) -> _timestamp_pb2.Timestamp: ...
+    def last_updated(self) -> _timestamp_pb2.Timestamp:
+        """Absent before anything was published."""
+
     @_builtins.property
     def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -311,11 +313,13 @@ class CatalogStats(_message.Message):
         sources: _abc.Iterable[_builtins.str] | None = ...,
         categories: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_updated", b"last_updated"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_last_updated", b"_last_updated", "last_updated", b"last_updated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "last_updated", b"last_updated", "sources", b"sources", "total_apps", b"total_apps", "total_categories", b"total_categories"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_updated", b"_last_updated", "categories", b"categories", "last_updated", b"last_updated", "sources", b"sources", "total_apps", b"total_apps", "total_categories", b"total_categories"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__last_updated: _TypeAlias = _typing.Literal["last_updated"]  # noqa: Y015
+    _WhichOneofArgType__last_updated: _TypeAlias = _typing.Literal["_last_updated", b"_last_updated"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_updated) -> _WhichOneofReturnType__last_updated | None: ...
 
 Global___CatalogStats: _TypeAlias = CatalogStats  # noqa: Y015
 

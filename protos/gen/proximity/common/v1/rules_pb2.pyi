@@ -49,7 +49,7 @@ class Rules(_message.Message):
     PROPERTIES_FIELD_NUMBER: _builtins.int
     ENTRY_FORMAT_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
-    """The field must be present and, for strings, not empty."""
+    """The field must be present and, for strings, not empty; of a list, for the documentation alone."""
     min: _builtins.float
     """Smallest number allowed."""
     max: _builtins.float
@@ -65,7 +65,9 @@ class Rules(_message.Message):
     secret: _builtins.bool
     """The value is a secret: it is never logged, shown or used as an example."""
     format: _builtins.str
-    """Format of a text: email, uri, ip, cidr; for the documentation also address and ssh_address."""
+    """Format of a text: email, uri, ip, cidr; for the documentation also address, ssh_address and
+    source_location.
+    """
     example: _builtins.str
     """An example for the documentation, as JSON."""
     lines: _builtins.bool
