@@ -88,7 +88,7 @@ def _show(seed: int, verdict: Verdict, *, took: float) -> None:
         f"{verdict.silent_copies} silent copies, settled in {verdict.settled_s:.0f} s, {took:.0f} s in all"
     )
     _say(f"seed {seed}: {ends}")
-    _say(f"seed {seed}: policies: {verdict.policies.render()}")
+    _say(f"seed {seed}: came up: {verdict.encounters.render()}")
     for reason in verdict.failures:
         _say(f"seed {seed}: failed {reason}")
     for violation in verdict.violations:

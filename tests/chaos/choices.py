@@ -28,7 +28,7 @@ ACTIONS: Mapping[str, int] = {
     "pry": 4,
     "protect": 2,
     "watch": 5,
-    "terminal": 6,
+    "terminal": 8,
     "reschedule": 3,
 }
 # What concerns one backup and needs no further choice: method, end of the path, body.

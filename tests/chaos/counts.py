@@ -1,4 +1,4 @@
-"""What came up of backup policies in a storm, so that one without them is visible as such."""
+"""What came up in a storm of backup policies, streams and terminals, so that one without them is visible as such."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ WHOLE_S = 180.0
 
 
 @dataclass(frozen=True)
-class PolicyCounts:
-    """Numbers of backups, restore tests and deaths.
+class StormCounts:
+    """Numbers of backups, restore tests, deaths, streams and terminals.
 
     Attributes:
         looks: complete ones at due runs.
@@ -28,6 +28,8 @@ class PolicyCounts:
         verified: backups that a Proxmox Backup Server has verified.
         died_in_pruning, died_in_tests: workers that were killed in a removal by retention, and in a restore test.
         lost_in_tests: restore tests during which Proxmox went away.
+        safety: backups that were made before a restore in place.
+        streams: that gave an event; `terminals` that answered what was typed.
     """
 
     looks: int
@@ -43,13 +45,16 @@ class PolicyCounts:
     died_in_pruning: int
     died_in_tests: int
     lost_in_tests: int
+    safety: int
+    streams: int
+    terminals: int
 
     def render(self) -> str:
         """Render every number with its name."""
         return ", ".join(f"{one.name.replace('_', ' ')} {getattr(self, one.name)}" for one in fields(self))
 
 
-def count_policies(evidence: Evidence) -> PolicyCounts:
+def count_encounters(evidence: Evidence) -> StormCounts:
     """Count what came up."""
     made = list_made(evidence)
     scheduled = [one for one in made if one.origin is not None]
@@ -62,7 +67,7 @@ def count_policies(evidence: Evidence) -> PolicyCounts:
     )
     struck = {kind: {one for what, one in evidence.deaths if what == kind} for kind in ("kill", "outage")}
     of_tests = {str(one["id"]) for one in tests}
-    return PolicyCounts(
+    return StormCounts(
         looks=len(evidence.looks),
         runs=sum(not one.origin.is_copy for one in scheduled if one.origin),
         copies=sum(one.origin.is_copy for one in scheduled if one.origin),
@@ -76,6 +81,14 @@ def count_policies(evidence: Evidence) -> PolicyCounts:
         died_in_pruning=len(struck["kill"] & pruned),
         died_in_tests=len(struck["kill"] & of_tests),
         lost_in_tests=len(struck["outage"] & of_tests),
+        safety=sum(
+            one["kind"] == "restore_backup" and bool(one["state"].get("safety_dump"))
+            for one in evidence.backup_operations
+        ),
+        streams=sum(
+            one.action == "watch" and one.status == 200 and bool(one.answer) for one in evidence.history
+        ),
+        terminals=sum(one.action == "terminal" and one.status == 200 for one in evidence.history),
     )
 
 
@@ -88,10 +101,12 @@ _WANTED = {
     "died_in_pruning": "no worker died in a removal by retention",
     "died_in_tests": "no worker died in a restore test",
     "lost_in_tests": "Proxmox went away in no restore test",
+    "streams": "no event stream came up",
+    "terminals": "no terminal came up",
 }
 
 
-def list_missing(counts: PolicyCounts) -> Iterator[str]:
+def list_missing(counts: StormCounts) -> Iterator[str]:
     """Say what a whole storm has to meet and did not."""
     for name, sentence in _WANTED.items():
         if not getattr(counts, name):

@@ -31,7 +31,7 @@ from tests.chaos.choices import (
     choose_trials,
     choose_way,
 )
-from tests.chaos.counts import WHOLE_S, PolicyCounts, count_policies, list_missing
+from tests.chaos.counts import WHOLE_S, StormCounts, count_encounters, list_missing
 from tests.chaos.evidence import Evidence, is_settled, read_databases
 from tests.chaos.history import History
 from tests.chaos.looks import read_looks
@@ -63,7 +63,7 @@ class Verdict:
         blows: how many struck.
         settled_s: how long it took until nothing was under way.
         silent_copies: how many copies printed nothing for as long as was asked for, and succeeded.
-        policies: what came up of backup policies.
+        encounters: what came up of backup policies, streams and terminals.
     """
 
     violations: tuple[str, ...]
@@ -74,7 +74,7 @@ class Verdict:
     blows: int
     settled_s: float
     silent_copies: int
-    policies: PolicyCounts
+    encounters: StormCounts
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ def _judge(
     operations = Counter(
         f"{one['kind']} {one['status']}" for one in (*evidence.operations, *evidence.backup_operations)
     )
-    counts = count_policies(evidence)
+    counts = count_encounters(evidence)
     missing = list_missing(counts) if storm_s >= WHOLE_S else ()
     return Verdict(
         violations=(*check_all(evidence), *missing),
@@ -256,7 +256,7 @@ def _judge(
         blows=blows,
         settled_s=settled_s,
         silent_copies=silent_copies,
-        policies=counts,
+        encounters=counts,
     )
 
 

@@ -19,7 +19,7 @@ _TIMEOUT_S = 20.0
 _MOST_APPS = 6
 _RESTING = {"running", "stopped", "error"}
 _RESEND_AFTER_S = 0.7
-_ATTENDED = {"watch": "events", "terminal": "terminal"}
+_ATTENDED = {"watch": ("events", follow_events), "terminal": ("terminal", use_terminal)}
 
 
 class User:
@@ -180,11 +180,12 @@ class User:
 
     async def _attend(self, choice: Choice) -> None:
         """Follow the events of an app for a while, or type into a terminal in it."""
-        app = _pick(self._apps, choice.pick)
+        running = [app for app in self._apps if app.get("status") == "running"]
+        app = _pick(running if choice.value % 4 else self._apps, choice.pick)
         if app is None:
             return
-        sent, path = time.time(), f"/apps/{app['id']}/{_ATTENDED[choice.action]}"
-        attend = follow_events if choice.action == "watch" else use_terminal
+        (end, attend), sent = _ATTENDED[choice.action], time.time()
+        path = f"/apps/{app['id']}/{end}"
         status, answer = await attend(self._http, path, choice.value)
         exchange = self._describe(choice.action, "GET", path, subject=str(app["id"]), sent=sent)
         self._note(replace(exchange, status=status, answer=answer))
@@ -207,8 +208,7 @@ class User:
 
     async def _pry(self, choice: Choice, others: Sequence[User]) -> None:
         """Ask for what is somebody else's."""
-        foreign = [app for other in others if other is not self for app in other._apps]
-        app = _pick(foreign, choice.pick)
+        app = _pick([app for other in others if other is not self for app in other._apps], choice.pick)
         if app is not None:
             await self.read(f"/apps/{app['id']}", subject=str(app["id"]), action="pry")
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.checks.operations import check_operations
 from tests.chaos.checks.policies import check_policies
-from tests.chaos.counts import count_policies, list_missing
+from tests.chaos.counts import count_encounters, list_missing
 from tests.chaos.evidence import Evidence, Row
 from tests.chaos.looks import Look, Standing, read_looks
 from tests.chaos.timeline import find_origins, find_slot_operation
@@ -185,13 +185,20 @@ def test_looks_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert read_looks(file) == [Look(1.5, 2.5, 2.0, (standing,))]
 
 
-def test_a_storm_without_policies_is_visible_as_such() -> None:
-    assert len(list(list_missing(count_policies(make_world_of_a_person())))) == 8
+def test_a_storm_without_policies_streams_and_terminals_is_visible_as_such() -> None:
+    assert len(list(list_missing(count_encounters(make_world_of_a_person())))) == 10
     world = make_scheduled(make_test(2, seconds=150), make_test(3, seconds=190), make_removal(2, seconds=220))
     deaths = (("kill", "d2"), ("kill", "t2"), ("outage", "t3"), ("kill", BACKUP_ID))
-    counts = count_policies(dataclasses.replace(world, deaths=deaths))
+    stayed = (
+        make_exchange("watch", method="GET", status=200, answer={"log": 1}),
+        make_exchange("watch", method="GET", status=200, answer={}),
+        make_exchange("terminal", method="GET", status=200),
+        make_exchange("terminal", method="GET", status=409),
+    )
+    counts = count_encounters(dataclasses.replace(world, deaths=deaths, history=(*world.history, *stayed)))
     assert (counts.runs, counts.made, counts.pruned, counts.tests, counts.passed) == (2, 2, 1, 2, 2)
     assert (counts.died_in_pruning, counts.died_in_tests, counts.lost_in_tests) == (1, 1, 1)
+    assert (counts.streams, counts.terminals) == (1, 1)
     assert [sentence.partition(":")[0] for sentence in list_missing(counts)] == [
         "no backup on a second storage came up",
         "no verified backup came up",
