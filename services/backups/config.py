@@ -5,26 +5,10 @@ from __future__ import annotations
 import dataclasses
 from datetime import time, timedelta
 
-from services.backups.domain.restore_tests import QuietHours, RestoreTestOptions
+from services.backups.domain.restore_tests import QuietHours, RestoreTestOptions, parse_hours
 from services.common.core.config import setting
 from services.common.core.parsing import parse_int
 from services.common.operations.queries import OperationSettings
-
-
-def parse_hours(text: str) -> QuietHours:
-    """Parse `22:00-06:00`.
-
-    Raises:
-        ValueError: it is no span of hours and minutes.
-    """
-    begin, dash, end = text.partition("-")
-    try:
-        hours = QuietHours(time.fromisoformat(begin.strip()), time.fromisoformat(end.strip()))
-    except ValueError:
-        dash = ""
-    if not dash:
-        raise ValueError(f"{text[:40]!r} is no span of the day; write it as 22:00-06:00")
-    return hours
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from services.backups.jobs import (
 )
 from services.backups.store import (
     SqlArchiveCheckStore,
+    SqlBackupSettingsStore,
     SqlBackupStore,
     SqlPolicyStore,
     SqlRestoreTestStore,
@@ -104,6 +105,7 @@ def build_parts(settings: BackupsSettings) -> BackupsParts:
             tests=SqlRestoreTestStore(runtime.db, workflows, on_message=runtime.relay.wake),
             storages=SqlStorageStore(runtime.db),
             checks=SqlArchiveCheckStore(runtime.db, workflows, on_message=runtime.relay.wake),
+            settings=SqlBackupSettingsStore(runtime.db),
             test_options=options,
         ),
         workflows=workflows,

@@ -18,6 +18,7 @@ from services.backups.handlers import BackupsHandlers, BackupsInternalHandlers
 from services.backups.server import build_workflows as build_backup_workflows
 from services.backups.store import (
     SqlArchiveCheckStore,
+    SqlBackupSettingsStore,
     SqlBackupStore,
     SqlPolicyStore,
     SqlRestoreTestStore,
@@ -130,6 +131,7 @@ def _wire_backups(clients: LocalClients, database: Database) -> tuple[BackupDepe
         users=FakeUsers(OWNER.id),
         tests=SqlRestoreTestStore(database, workflows),
         checks=SqlArchiveCheckStore(database, workflows),
+        settings=SqlBackupSettingsStore(database),
     )
     clients.handlers["backups"] = [BackupsInternalHandlers(dependencies)]
     return dependencies, Desk(database, backup_tables.tables, workflows, apply_change, write_line)

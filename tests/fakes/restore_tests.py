@@ -9,6 +9,7 @@ from services.clients.inventory.restore_tests import (
     Contents,
     ReservedTest,
     RestoreTestOrder,
+    RestoreTestPlaces,
     RestoreTestPlan,
 )
 from services.clients.inventory.values import Ref, Task
@@ -25,6 +26,7 @@ class FakeRestoreTests(FakeArchives):
         restored: what is in a test container.
         ages: seconds for which ids are reserved, by owner.
         places: where tests were planned.
+        isolated: the bridge that is isolated.
         races: how often somebody takes an id between its reservation and the restore.
     """
 
@@ -35,6 +37,7 @@ class FakeRestoreTests(FakeArchives):
         self.reserved: dict[str, int] = {}
         self.ages: dict[str, int] = {}
         self.races = 0
+        self.isolated = "vmbr9"
         self.places: list[RestoreTestOrder] = []
 
     async def plan_restore_test(self, order: RestoreTestOrder) -> RestoreTestPlan:
@@ -44,6 +47,14 @@ class FakeRestoreTests(FakeArchives):
         self.places.append(order)
         return RestoreTestPlan(
             node=order.node or "pve1", storage=order.storage or "local", bridge=order.bridge
+        )
+
+    async def check_restore_test_place(self, *, bridge: str, storage: str) -> RestoreTestPlaces:
+        self.call("check_restore_test_place")
+        return RestoreTestPlaces(
+            bridge_nodes=("pve/pve1",) if bridge == self.isolated else (),
+            storage_nodes=("pve/pve1",) if storage == "local" else (),
+            bridge_problems=() if bridge == self.isolated else (f"node pve1 has no bridge {bridge}",),
         )
 
     async def restore_test_container(

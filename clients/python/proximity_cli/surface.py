@@ -74,6 +74,8 @@ RPCS = (
     Rpc("policies preview", "backups.BackupsService.PreviewBackupPolicy", "Show the next runs, and what is removed."),
     Rpc("policies try", "backups.BackupsService.PreviewNewBackupPolicy",
         "Show what a policy with these settings would do, without storing it.", arguments=("name", "schedule")),
+    Rpc("backups settings", "backups.BackupsService.GetBackupSettings", "Show what restore tests use."),
+    Rpc("backups set-settings", "backups.BackupsService.UpdateBackupSettings", "Change what restore tests use."),
     Rpc("policies limits", "backups.BackupsService.GetBackupPolicyLimits", "Show what policies of users may do."),
     Rpc("policies limit", "backups.BackupsService.UpdateBackupPolicyLimits", "Change what policies of users may do."),
     Rpc("policies add", "backups.BackupsService.CreateBackupPolicy", "Back apps up by a schedule.",

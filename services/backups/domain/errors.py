@@ -103,6 +103,10 @@ class PolicyInvalidError(InvalidError):
     """The policy selects no app or one that does not exist, or names a storage that cannot take its backups."""
 
 
+class BackupSettingInvalidError(InvalidError):
+    """No node has the bridge or the storage that restore tests are to use, or the hours are no span of the day."""
+
+
 class PolicyHostSilentError(UnavailableError):
     """A Proxmox host of the policy's apps does not answer, so that its storages cannot be checked."""
 

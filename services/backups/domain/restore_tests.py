@@ -141,6 +141,22 @@ class QuietHours:
         return local >= self.begin or local < self.end
 
 
+def parse_hours(text: str) -> QuietHours:
+    """Parse `22:00-06:00`.
+
+    Raises:
+        ValueError: it is no span of hours and minutes.
+    """
+    begin, dash, end = text.partition("-")
+    try:
+        hours = QuietHours(time.fromisoformat(begin.strip()), time.fromisoformat(end.strip()))
+    except ValueError:
+        dash = ""
+    if not dash:
+        raise ValueError(f"{text[:40]!r} is no span of the day; write it as 22:00-06:00")
+    return hours
+
+
 def find_down(found: Contents, recorded: Contents | None) -> list[str]:
     """Describe the containers of Docker that should run and do not.
 

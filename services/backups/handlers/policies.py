@@ -9,14 +9,17 @@ from proximity.backups.v1 import policy_pb2 as pb
 
 from services.backups.convert import policies as convert
 from services.backups.convert.backups import parse_requester
+from services.backups.convert.settings import parse_setting_changes, render_settings
 from services.backups.convert.statistics import render_statistics
 from services.backups.usecases import policies
 from services.backups.usecases.context import BackupDependencies
+from services.backups.usecases.get_backup_settings import get_backup_settings
 from services.backups.usecases.get_backup_statistics import get_backup_statistics
 from services.backups.usecases.preview_backup_policy import (
     preview_backup_policy,
     preview_new_backup_policy,
 )
+from services.backups.usecases.update_backup_settings import update_backup_settings
 from services.common.core.clock import now
 from services.common.rpc.call import Call
 
@@ -91,6 +94,15 @@ class PolicyHandlers:
 
     async def get_backup_policy_limits(self, _: empty_pb2.Empty, __: Call) -> pb.BackupPolicyLimits:
         return convert.render_limits(await policies.get_backup_policy_limits(self._dependencies.policies))
+
+    async def get_backup_settings(self, _: empty_pb2.Empty, __: Call) -> pb.BackupSettings:
+        return render_settings(await get_backup_settings(self._dependencies))
+
+    async def update_backup_settings(
+        self, request: pb.UpdateBackupSettingsRequest, _: Call
+    ) -> pb.BackupSettings:
+        changes = parse_setting_changes(request)
+        return render_settings(await update_backup_settings(self._dependencies, changes))
 
     async def update_backup_policy_limits(
         self, request: pb.UpdateBackupPolicyLimitsRequest, _: Call

@@ -105,6 +105,15 @@ policy_limits = sa.Table(
     sa.Column("max_kept", sa.Integer, nullable=False),
     sa.Column("storages", sa.JSON, nullable=False),
 )
+restore_test_settings = sa.Table(
+    "restore_test_settings",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    # NULL: that of the environment.
+    sa.Column("bridge", sa.String(15)),
+    sa.Column("storage", sa.String(100)),
+    sa.Column("hours", sa.String(20)),
+)
 policy_runs = sa.Table(
     "policy_runs",
     metadata,

@@ -10,6 +10,7 @@ from services.backups.domain.archive_checks import VerifyFrequency, choose_unver
 from services.backups.domain.entities import Backup
 from services.backups.domain.interfaces import BackupKey
 from services.backups.usecases.context import BackupDependencies, BackupRequester
+from services.backups.usecases.get_backup_settings import get_backup_settings
 from services.backups.usecases.scheduled_backups import list_working_policies
 from services.common.core.errors import DomainError
 from services.common.core.log import get_logger
@@ -40,12 +41,13 @@ async def start_due_checks(dependencies: BackupDependencies, *, now: datetime) -
 
     They run within the quiet hours of restore tests, in the time zone of the policy.
     """
+    hours = (await get_backup_settings(dependencies)).hours
     policies = {
         policy.id: policy
         for policy in await list_working_policies(dependencies.policies)
         if policy.settings.verify is not VerifyFrequency.NEVER
         # Reading archives is as much work for the storage as a restore, and nobody waits for it.
-        and dependencies.test_options.hours.contain(now, policy.settings.parse_schedule().zone)
+        and hours.contain(now, policy.settings.parse_schedule().zone)
     }
     if not policies:
         return 0

@@ -9,6 +9,7 @@ from services.backups.domain.interfaces import BackupStore
 from services.backups.domain.policy_store import PolicyStore
 from services.backups.domain.restore_test_store import RestoreTestStore
 from services.backups.domain.restore_tests import RestoreTestOptions
+from services.backups.domain.settings import BackupSettingsStore
 from services.backups.domain.storage_store import StorageStore
 from services.clients.apps.interface import Apps
 from services.clients.auth.interface import Users
@@ -28,6 +29,7 @@ class BackupDependencies:
     tests: RestoreTestStore
     storages: StorageStore
     checks: ArchiveCheckStore
+    settings: BackupSettingsStore
     test_options: RestoreTestOptions = field(default_factory=RestoreTestOptions)
 
 

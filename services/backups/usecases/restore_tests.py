@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from services.backups.domain.entities import Backup
 from services.backups.domain.policies import BackupPolicy, RestoreTesting
-from services.backups.domain.restore_tests import RestoreTestStatus
+from services.backups.domain.restore_tests import QuietHours, RestoreTestStatus
 from services.backups.usecases.context import BackupDependencies
+from services.backups.usecases.get_backup_settings import get_backup_settings
 from services.backups.usecases.scheduled_backups import list_working_policies
 from services.backups.usecases.test_backup import begin_test
 from services.clients.inventory.restore_tests import TEST_PREFIX
@@ -35,10 +36,11 @@ async def start_due_tests(dependencies: BackupDependencies, *, now: datetime) ->
     Tests run within the quiet hours, in the time zone of the policy. A test that cannot be carried out is noted with its
     reason, and tried again later.
     """
+    hours = (await get_backup_settings(dependencies)).hours
     policies = {
         policy.id: policy
         for policy in await list_working_policies(dependencies.policies)
-        if _is_due(policy, dependencies, now=now)
+        if _is_due(policy, hours, now=now)
     }
     if not policies:
         return 0
@@ -102,11 +104,11 @@ async def remove_stale_tests(dependencies: BackupDependencies) -> int:
     return count
 
 
-def _is_due(policy: BackupPolicy, dependencies: BackupDependencies, *, now: datetime) -> bool:
+def _is_due(policy: BackupPolicy, hours: QuietHours, *, now: datetime) -> bool:
     settings = policy.settings
     if settings.test_restore is RestoreTesting.NEVER:
         return False
-    return dependencies.test_options.hours.contain(now, settings.parse_schedule().zone)
+    return hours.contain(now, settings.parse_schedule().zone)
 
 
 async def _begin(dependencies: BackupDependencies, backup: Backup) -> bool:

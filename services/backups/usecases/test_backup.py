@@ -12,6 +12,7 @@ from services.backups.domain.preconditions import check_testable, describe_missi
 from services.backups.domain.restore_test_store import NewRestoreTest
 from services.backups.domain.restore_tests import RecordedApp
 from services.backups.usecases.context import BackupDependencies, BackupRequester
+from services.backups.usecases.get_backup_settings import get_backup_settings
 from services.clients.inventory.restore_tests import RestoreTestOrder
 from services.common.core.errors import NotFoundError, PreconditionError
 
@@ -45,7 +46,7 @@ async def begin_test(
     dependencies: BackupDependencies, backup: Backup, *, operation_id: str = "", requested_by: int
 ) -> Backup:
     """Begin a restore test of a backup that can be tested; raises as `test_backup`."""
-    options = dependencies.test_options
+    options = await get_backup_settings(dependencies)
     recorded, node = await _find_app(dependencies, backup)
     order = RestoreTestOrder(
         host_id=backup.host_id,

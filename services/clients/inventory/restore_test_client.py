@@ -12,6 +12,7 @@ from services.clients.inventory.restore_tests import (
     DockerContainer,
     ReservedTest,
     RestoreTestOrder,
+    RestoreTestPlaces,
     RestoreTestPlan,
 )
 from services.clients.inventory.values import Ref, Task
@@ -40,6 +41,16 @@ class GrpcRestoreTests(GrpcArchives):
             free=plan.free,
             bridge=plan.bridge,
             notes=tuple(plan.notes),
+        )
+
+    async def check_restore_test_place(self, *, bridge: str, storage: str) -> RestoreTestPlaces:
+        """See `RestoreTests.check_restore_test_place`."""
+        request = tests_pb.CheckRestoreTestPlaceRequest(bridge=bridge, storage=storage)
+        found = await self._call("CheckRestoreTestPlace", request, timeout=_PLAN_S)
+        return RestoreTestPlaces(
+            bridge_nodes=tuple(found.bridge_nodes),
+            storage_nodes=tuple(found.storage_nodes),
+            bridge_problems=tuple(found.bridge_problems),
         )
 
     async def restore_test_container(

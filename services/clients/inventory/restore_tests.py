@@ -36,6 +36,15 @@ class RestoreTestPlan:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class RestoreTestPlaces:
+    """Nodes, as host/node, that have an isolated bridge and a storage, and why others do not have the bridge."""
+
+    bridge_nodes: tuple[str, ...] = ()
+    storage_nodes: tuple[str, ...] = ()
+    bridge_problems: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class ReservedTest:
     """A container id that is reserved for a restore test, and for how many seconds it has been."""
@@ -84,6 +93,9 @@ class RestoreTests(Protocol):
             NotFoundError: no storage has the archive.
             PreconditionError: it cannot be isolated, or there is no room.
         """
+
+    async def check_restore_test_place(self, *, bridge: str, storage: str) -> RestoreTestPlaces:
+        """Find the nodes that have an isolated bridge, and those that have a storage for containers."""
 
     async def restore_test_container(
         self, ref: Ref, *, owner: str, archive: str, storage: str, bridge: str = ""

@@ -9,8 +9,9 @@ from proximity.inventory.v1 import restore_test_pb2 as pb
 from services.common.rpc.call import Call
 from services.inventory.convert import containers as convert_containers
 from services.inventory.convert import restore_tests as convert
-from services.inventory.domain.interfaces import ContainerAccess, ProxmoxFleet, VmidStore
+from services.inventory.domain.interfaces import ContainerAccess, HostStore, ProxmoxFleet, VmidStore
 from services.inventory.proxmox.containers import ContainerLookup
+from services.inventory.usecases.check_restore_test_place import check_restore_test_place
 from services.inventory.usecases.inspect_contents import inspect_contents
 from services.inventory.usecases.list_restore_tests import list_restore_tests
 from services.inventory.usecases.plan_restore_test import plan_restore_test
@@ -22,6 +23,7 @@ class RestoreTestHandlers:
 
     _containers: ContainerLookup
     _fleet: ProxmoxFleet
+    _hosts: HostStore
     _vmids: VmidStore
     _access: ContainerAccess
 
@@ -35,6 +37,18 @@ class RestoreTestHandlers:
             bridge=request.bridge,
         )
         return convert.render_plan(plan)
+
+    async def check_restore_test_place(
+        self, request: pb.CheckRestoreTestPlaceRequest, _call: Call
+    ) -> pb.RestoreTestPlaceCheck:
+        check = await check_restore_test_place(
+            self._hosts, self._fleet, bridge=request.bridge, storage=request.storage
+        )
+        return pb.RestoreTestPlaceCheck(
+            bridge_nodes=check.bridge_nodes,
+            storage_nodes=check.storage_nodes,
+            bridge_problems=check.bridge_problems,
+        )
 
     async def restore_test_container(self, request: pb.RestoreTestContainerRequest, _call: Call) -> cs.Task:
         task = await restore_test_container(

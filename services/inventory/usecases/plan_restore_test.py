@@ -50,7 +50,7 @@ async def plan_restore_test(
     required = _measure(saved, found)
     name, free = await _choose_storage(client, found.node, required=required, wanted=storage)
     notes = [f"not restored: {what}" for what in list_omitted(saved)]
-    if bridge and (problem := await _find_bridge_problem(client, found.node, bridge)):
+    if bridge and (problem := await find_bridge_problem(client, found.node, bridge)):
         notes.append(f"without network: {problem}")
         bridge = ""
     return RestoreTestPlace(
@@ -92,7 +92,7 @@ async def _choose_storage(
     return name, free
 
 
-async def _find_bridge_problem(client: ProxmoxApi, node: str, bridge: str) -> str:
+async def find_bridge_problem(client: ProxmoxApi, node: str, bridge: str) -> str:
     """Return why a bridge is not used: it must have neither ports nor a gateway; empty when it is isolated."""
     rows = await client.get(f"/nodes/{node}/network", type="any_bridge")
     one = next((each for each in rows if each.get("iface") == bridge), None)

@@ -17,6 +17,7 @@ from services.backups.jobs import BackupJobs
 from services.backups.server import build_workflows
 from services.backups.store import (
     SqlArchiveCheckStore,
+    SqlBackupSettingsStore,
     SqlBackupStore,
     SqlPolicyStore,
     SqlRestoreTestStore,
@@ -199,6 +200,7 @@ def build_platform(db: Database) -> Platform:
         policies=SqlPolicyStore(db),
         tests=SqlRestoreTestStore(db, workflows),
         checks=SqlArchiveCheckStore(db, workflows),
+        settings=SqlBackupSettingsStore(db),
         users=FakeUsers(OWNER.id, STRANGER.id, ADMIN.id),
     )
     return Platform(

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from proximity.backups.v1 import backups_service_pb2 as pb
 
-from services.backups.config import parse_hours
 from services.backups.domain.entities import Backup, BackupOrder, BackupStatus
 from services.backups.domain.policies import RestoreTesting
 from services.backups.domain.restore_tests import (
@@ -19,6 +18,7 @@ from services.backups.domain.restore_tests import (
     RestoreTestStatus,
     find_differences,
     find_down,
+    parse_hours,
 )
 from services.backups.domain.retention import Mark
 from services.backups.usecases.preview_backup_policy import mark_backups

@@ -145,6 +145,7 @@ async def simulate(year: Year) -> tuple[FakePolicies, Removals]:
         tests=fake,
         storages=fake,
         checks=fake,
+        settings=fake,
     )
     store.clock = BEGIN - TICK
     await start_due_backups(dependencies, now=store.clock)

@@ -145,6 +145,16 @@ class BackupsServiceStub:
                 request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyLimitsRequest.SerializeToString,
                 response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.FromString,
                 _registered_method=True)
+        self.GetBackupSettings = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/GetBackupSettings',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupSettings.FromString,
+                _registered_method=True)
+        self.UpdateBackupSettings = channel.unary_unary(
+                '/proximity.backups.v1.BackupsService/UpdateBackupSettings',
+                request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupSettingsRequest.SerializeToString,
+                response_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupSettings.FromString,
+                _registered_method=True)
         self.PreviewNewBackupPolicy = channel.unary_unary(
                 '/proximity.backups.v1.BackupsService/PreviewNewBackupPolicy',
                 request_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.CreateBackupPolicyRequest.SerializeToString,
@@ -317,6 +327,20 @@ class BackupsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetBackupSettings(self, request, context):
+        """What restore tests use, and when policies have backups tested.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateBackupSettings(self, request, context):
+        """Change what restore tests use. A bridge and a storage are compared with those of the nodes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PreviewNewBackupPolicy(self, request, context):
         """The next five runs of a policy with these settings, and what it would keep and remove now; nothing is stored. The
         settings are checked as CreateBackupPolicy checks them. Under the name of a policy that exists they are previewed as
@@ -440,6 +464,16 @@ def add_BackupsServiceServicer_to_server(servicer, server):
                     servicer.UpdateBackupPolicyLimits,
                     request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyLimitsRequest.FromString,
                     response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.SerializeToString,
+            ),
+            'GetBackupSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBackupSettings,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupSettings.SerializeToString,
+            ),
+            'UpdateBackupSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateBackupSettings,
+                    request_deserializer=proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupSettingsRequest.FromString,
+                    response_serializer=proximity_dot_backups_dot_v1_dot_policy__pb2.BackupSettings.SerializeToString,
             ),
             'PreviewNewBackupPolicy': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewNewBackupPolicy,
@@ -1021,6 +1055,60 @@ class BackupsService:
             '/proximity.backups.v1.BackupsService/UpdateBackupPolicyLimits',
             proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupPolicyLimitsRequest.SerializeToString,
             proximity_dot_backups_dot_v1_dot_policy__pb2.BackupPolicyLimits.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBackupSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/GetBackupSettings',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_policy__pb2.BackupSettings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateBackupSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.backups.v1.BackupsService/UpdateBackupSettings',
+            proximity_dot_backups_dot_v1_dot_policy__pb2.UpdateBackupSettingsRequest.SerializeToString,
+            proximity_dot_backups_dot_v1_dot_policy__pb2.BackupSettings.FromString,
             options,
             channel_credentials,
             insecure,

@@ -95,6 +95,10 @@ class BackupsServiceStub:
     """Change what is allowed in policies of users. Policies that exist stay as they are, and are checked when they are
     changed; they do nothing while policies of users are not allowed.
     """
+    GetBackupSettings: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _policy_pb2.BackupSettings]
+    """What restore tests use, and when policies have backups tested."""
+    UpdateBackupSettings: _grpc.UnaryUnaryMultiCallable[_policy_pb2.UpdateBackupSettingsRequest, _policy_pb2.BackupSettings]
+    """Change what restore tests use. A bridge and a storage are compared with those of the nodes."""
     PreviewNewBackupPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.CreateBackupPolicyRequest, _policy_pb2.BackupPolicyPreview]
     """The next five runs of a policy with these settings, and what it would keep and remove now; nothing is stored. The
     settings are checked as CreateBackupPolicy checks them. Under the name of a policy that exists they are previewed as
@@ -166,6 +170,10 @@ class BackupsServiceAsyncStub(BackupsServiceStub):
     """Change what is allowed in policies of users. Policies that exist stay as they are, and are checked when they are
     changed; they do nothing while policies of users are not allowed.
     """
+    GetBackupSettings: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _policy_pb2.BackupSettings]  # type: ignore[assignment]
+    """What restore tests use, and when policies have backups tested."""
+    UpdateBackupSettings: _aio.UnaryUnaryMultiCallable[_policy_pb2.UpdateBackupSettingsRequest, _policy_pb2.BackupSettings]  # type: ignore[assignment]
+    """Change what restore tests use. A bridge and a storage are compared with those of the nodes."""
     PreviewNewBackupPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.CreateBackupPolicyRequest, _policy_pb2.BackupPolicyPreview]  # type: ignore[assignment]
     """The next five runs of a policy with these settings, and what it would keep and remove now; nothing is stored. The
     settings are checked as CreateBackupPolicy checks them. Under the name of a policy that exists they are previewed as
@@ -360,6 +368,22 @@ class BackupsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Change what is allowed in policies of users. Policies that exist stay as they are, and are checked when they are
         changed; they do nothing while policies of users are not allowed.
         """
+
+    @_abc_1.abstractmethod
+    def GetBackupSettings(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.BackupSettings, _abc.Awaitable[_policy_pb2.BackupSettings]]:
+        """What restore tests use, and when policies have backups tested."""
+
+    @_abc_1.abstractmethod
+    def UpdateBackupSettings(
+        self,
+        request: _policy_pb2.UpdateBackupSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.BackupSettings, _abc.Awaitable[_policy_pb2.BackupSettings]]:
+        """Change what restore tests use. A bridge and a storage are compared with those of the nodes."""
 
     @_abc_1.abstractmethod
     def PreviewNewBackupPolicy(

@@ -756,3 +756,78 @@ class UpdateBackupPolicyLimitsRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_interval_minutes) -> _WhichOneofReturnType__min_interval_minutes | None: ...
 
 Global___UpdateBackupPolicyLimitsRequest: _TypeAlias = UpdateBackupPolicyLimitsRequest  # noqa: Y015
+
+@_typing.final
+class BackupSettings(_message.Message):
+    """What restore tests and checks of archives use. What nobody set is that of the environment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTORE_TEST_BRIDGE_FIELD_NUMBER: _builtins.int
+    RESTORE_TEST_STORAGE_FIELD_NUMBER: _builtins.int
+    RESTORE_TEST_HOURS_FIELD_NUMBER: _builtins.int
+    RESTORE_TEST_MINUTES_FIELD_NUMBER: _builtins.int
+    restore_test_bridge: _builtins.str
+    """Bridge without ports and gateway; empty: test containers have no network."""
+    restore_test_storage: _builtins.str
+    """For the volumes of test containers; empty: the one with most free space."""
+    restore_test_hours: _builtins.str
+    """Span of the day, in the time zone of each policy, in which policies have backups tested and archives checked."""
+    restore_test_minutes: _builtins.int
+    """Minutes after which a test is broken off: RESTORE_TEST_MINUTES of the environment."""
+    def __init__(
+        self,
+        *,
+        restore_test_bridge: _builtins.str = ...,
+        restore_test_storage: _builtins.str = ...,
+        restore_test_hours: _builtins.str = ...,
+        restore_test_minutes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["restore_test_bridge", b"restore_test_bridge", "restore_test_hours", b"restore_test_hours", "restore_test_minutes", b"restore_test_minutes", "restore_test_storage", b"restore_test_storage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupSettings: _TypeAlias = BackupSettings  # noqa: Y015
+
+@_typing.final
+class UpdateBackupSettingsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTORE_TEST_BRIDGE_FIELD_NUMBER: _builtins.int
+    RESTORE_TEST_STORAGE_FIELD_NUMBER: _builtins.int
+    RESTORE_TEST_HOURS_FIELD_NUMBER: _builtins.int
+    restore_test_bridge: _builtins.str
+    """At least one node must have it, without ports and gateway. Empty: test containers have no network.
+    null is refused.
+    """
+    restore_test_storage: _builtins.str
+    """At least one node must have it for containers. Empty: the one with most free space. null is refused."""
+    restore_test_hours: _builtins.str
+    """As 22:00-06:00; equal times: the whole day. null is refused."""
+    def __init__(
+        self,
+        *,
+        restore_test_bridge: _builtins.str | None = ...,
+        restore_test_storage: _builtins.str | None = ...,
+        restore_test_hours: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_restore_test_bridge", b"_restore_test_bridge", "_restore_test_hours", b"_restore_test_hours", "_restore_test_storage", b"_restore_test_storage", "restore_test_bridge", b"restore_test_bridge", "restore_test_hours", b"restore_test_hours", "restore_test_storage", b"restore_test_storage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_restore_test_bridge", b"_restore_test_bridge", "_restore_test_hours", b"_restore_test_hours", "_restore_test_storage", b"_restore_test_storage", "restore_test_bridge", b"restore_test_bridge", "restore_test_hours", b"restore_test_hours", "restore_test_storage", b"restore_test_storage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__restore_test_bridge: _TypeAlias = _typing.Literal["restore_test_bridge"]  # noqa: Y015
+    _WhichOneofArgType__restore_test_bridge: _TypeAlias = _typing.Literal["_restore_test_bridge", b"_restore_test_bridge"]  # noqa: Y015
+    _WhichOneofReturnType__restore_test_hours: _TypeAlias = _typing.Literal["restore_test_hours"]  # noqa: Y015
+    _WhichOneofArgType__restore_test_hours: _TypeAlias = _typing.Literal["_restore_test_hours", b"_restore_test_hours"]  # noqa: Y015
+    _WhichOneofReturnType__restore_test_storage: _TypeAlias = _typing.Literal["restore_test_storage"]  # noqa: Y015
+    _WhichOneofArgType__restore_test_storage: _TypeAlias = _typing.Literal["_restore_test_storage", b"_restore_test_storage"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__restore_test_bridge) -> _WhichOneofReturnType__restore_test_bridge | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__restore_test_hours) -> _WhichOneofReturnType__restore_test_hours | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__restore_test_storage) -> _WhichOneofReturnType__restore_test_storage | None: ...
+
+Global___UpdateBackupSettingsRequest: _TypeAlias = UpdateBackupSettingsRequest  # noqa: Y015

@@ -170,6 +170,11 @@ class ContainerServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_archive__check__pb2.CheckArchiveRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_archive__check__pb2.ArchiveCheckProgress.FromString,
                 _registered_method=True)
+        self.CheckRestoreTestPlace = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/CheckRestoreTestPlace',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.CheckRestoreTestPlaceRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.RestoreTestPlaceCheck.FromString,
+                _registered_method=True)
         self.PlanRestoreTest = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/PlanRestoreTest',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.PlanRestoreTestRequest.SerializeToString,
@@ -486,6 +491,13 @@ class ContainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckRestoreTestPlace(self, request, context):
+        """Which nodes have an isolated bridge and a storage that restore tests are to use.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PlanRestoreTest(self, request, context):
         """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
         Refused with RESTORE_TEST_UNSUPPORTED for an archive whose container could not be isolated, and with NO_ROOM.
@@ -792,6 +804,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.CheckArchive,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_archive__check__pb2.CheckArchiveRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_archive__check__pb2.ArchiveCheckProgress.SerializeToString,
+            ),
+            'CheckRestoreTestPlace': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckRestoreTestPlace,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.CheckRestoreTestPlaceRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_restore__test__pb2.RestoreTestPlaceCheck.SerializeToString,
             ),
             'PlanRestoreTest': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanRestoreTest,
@@ -1599,6 +1616,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/CheckArchive',
             proximity_dot_inventory_dot_v1_dot_archive__check__pb2.CheckArchiveRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_archive__check__pb2.ArchiveCheckProgress.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckRestoreTestPlace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/CheckRestoreTestPlace',
+            proximity_dot_inventory_dot_v1_dot_restore__test__pb2.CheckRestoreTestPlaceRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_restore__test__pb2.RestoreTestPlaceCheck.FromString,
             options,
             channel_credentials,
             insecure,

@@ -108,6 +108,8 @@ class ContainerServiceStub:
     """Read an archive on a node that sees it, by SSH and with low priority, and tell whether it is whole. One is read on a node
     at a time: another one is refused with NODE_CHECKING, and tried again later.
     """
+    CheckRestoreTestPlace: _grpc.UnaryUnaryMultiCallable[_restore_test_pb2.CheckRestoreTestPlaceRequest, _restore_test_pb2.RestoreTestPlaceCheck]
+    """Which nodes have an isolated bridge and a storage that restore tests are to use."""
     PlanRestoreTest: _grpc.UnaryUnaryMultiCallable[_restore_test_pb2.PlanRestoreTestRequest, _restore_test_pb2.RestoreTestPlan]
     """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
     Refused with RESTORE_TEST_UNSUPPORTED for an archive whose container could not be isolated, and with NO_ROOM.
@@ -243,6 +245,8 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     """Read an archive on a node that sees it, by SSH and with low priority, and tell whether it is whole. One is read on a node
     at a time: another one is refused with NODE_CHECKING, and tried again later.
     """
+    CheckRestoreTestPlace: _aio.UnaryUnaryMultiCallable[_restore_test_pb2.CheckRestoreTestPlaceRequest, _restore_test_pb2.RestoreTestPlaceCheck]  # type: ignore[assignment]
+    """Which nodes have an isolated bridge and a storage that restore tests are to use."""
     PlanRestoreTest: _aio.UnaryUnaryMultiCallable[_restore_test_pb2.PlanRestoreTestRequest, _restore_test_pb2.RestoreTestPlan]  # type: ignore[assignment]
     """Where the restore test of an archive can run: a node that sees the archive, and a storage with room for its volumes.
     Refused with RESTORE_TEST_UNSUPPORTED for an archive whose container could not be isolated, and with NO_ROOM.
@@ -525,6 +529,14 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Read an archive on a node that sees it, by SSH and with low priority, and tell whether it is whole. One is read on a node
         at a time: another one is refused with NODE_CHECKING, and tried again later.
         """
+
+    @_abc_1.abstractmethod
+    def CheckRestoreTestPlace(
+        self,
+        request: _restore_test_pb2.CheckRestoreTestPlaceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_restore_test_pb2.RestoreTestPlaceCheck, _abc.Awaitable[_restore_test_pb2.RestoreTestPlaceCheck]]:
+        """Which nodes have an isolated bridge and a storage that restore tests are to use."""
 
     @_abc_1.abstractmethod
     def PlanRestoreTest(

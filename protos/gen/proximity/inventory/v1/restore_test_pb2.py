@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from proximity.common.v1 import rules_pb2 as proximity_dot_common_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)proximity/inventory/v1/restore_test.proto\x12\x16proximity.inventory.v1\x1a\x1fproximity/common/v1/rules.proto\"q\n\x16PlanRestoreTestRequest\x12\x0f\n\x07host_id\x18\x01 \x01(\x05\x12\x17\n\x07\x61rchive\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02\x08\x01\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x0f\n\x07storage\x18\x04 \x01(\t\x12\x0e\n\x06\x62ridge\x18\x05 \x01(\t\"o\n\x0fRestoreTestPlan\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0f\n\x07storage\x18\x02 \x01(\t\x12\x10\n\x08required\x18\x03 \x01(\x01\x12\x0c\n\x04\x66ree\x18\x04 \x01(\x01\x12\x0e\n\x06\x62ridge\x18\x05 \x01(\t\x12\r\n\x05notes\x18\x06 \x03(\t\"\xa5\x01\n\x1bRestoreTestContainerRequest\x12\x0f\n\x07host_id\x18\x01 \x01(\x05\x12\x0c\n\x04vmid\x18\x02 \x01(\x05\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x17\n\x05owner\x18\x04 \x01(\tB\x08\xb2\xbb\x18\x04\x08\x01(d\x12\x17\n\x07\x61rchive\x18\x05 \x01(\tB\x06\xb2\xbb\x18\x02\x08\x01\x12\x17\n\x07storage\x18\x06 \x01(\tB\x06\xb2\xbb\x18\x02\x08\x01\x12\x0e\n\x06\x62ridge\x18\x07 \x01(\t\"\x19\n\x17ListRestoreTestsRequest\"Y\n\x18ListRestoreTestsResponse\x12=\n\x05tests\x18\x01 \x03(\x0b\x32..proximity.inventory.v1.RestoreTestReservation\"U\n\x16RestoreTestReservation\x12\x0f\n\x07host_id\x18\x01 \x01(\x05\x12\x0c\n\x04vmid\x18\x02 \x01(\x05\x12\r\n\x05owner\x18\x03 \x01(\t\x12\r\n\x05\x61ge_s\x18\x04 \x01(\x05\"\xb8\x01\n\x08\x43ontents\x12\x12\n\nhas_docker\x18\x01 \x01(\x08\x12;\n\ncontainers\x18\x02 \x03(\x0b\x32\'.proximity.inventory.v1.DockerContainer\x12\x0e\n\x06images\x18\x03 \x03(\t\x12\x33\n\x07\x66olders\x18\x04 \x03(\x0b\x32\".proximity.inventory.v1.DataFolder\x12\x16\n\x0e\x64ocker_answers\x18\x05 \x01(\x08\"b\n\x0f\x44ockerContainer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05image\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x11\n\texit_code\x18\x05 \x01(\x05\"+\n\nDataFolder\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)proximity/inventory/v1/restore_test.proto\x12\x16proximity.inventory.v1\x1a\x1fproximity/common/v1/rules.proto\"q\n\x16PlanRestoreTestRequest\x12\x0f\n\x07host_id\x18\x01 \x01(\x05\x12\x17\n\x07\x61rchive\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02\x08\x01\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x0f\n\x07storage\x18\x04 \x01(\t\x12\x0e\n\x06\x62ridge\x18\x05 \x01(\t\"O\n\x1c\x43heckRestoreTestPlaceRequest\x12\x16\n\x06\x62ridge\x18\x01 \x01(\tB\x06\xb2\xbb\x18\x02(\x0f\x12\x17\n\x07storage\x18\x02 \x01(\tB\x06\xb2\xbb\x18\x02(d\"]\n\x15RestoreTestPlaceCheck\x12\x14\n\x0c\x62ridge_nodes\x18\x01 \x03(\t\x12\x15\n\rstorage_nodes\x18\x02 \x03(\t\x12\x17\n\x0f\x62ridge_problems\x18\x03 \x03(\t\"o\n\x0fRestoreTestPlan\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0f\n\x07storage\x18\x02 \x01(\t\x12\x10\n\x08required\x18\x03 \x01(\x01\x12\x0c\n\x04\x66ree\x18\x04 \x01(\x01\x12\x0e\n\x06\x62ridge\x18\x05 \x01(\t\x12\r\n\x05notes\x18\x06 \x03(\t\"\xa5\x01\n\x1bRestoreTestContainerRequest\x12\x0f\n\x07host_id\x18\x01 \x01(\x05\x12\x0c\n\x04vmid\x18\x02 \x01(\x05\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x17\n\x05owner\x18\x04 \x01(\tB\x08\xb2\xbb\x18\x04\x08\x01(d\x12\x17\n\x07\x61rchive\x18\x05 \x01(\tB\x06\xb2\xbb\x18\x02\x08\x01\x12\x17\n\x07storage\x18\x06 \x01(\tB\x06\xb2\xbb\x18\x02\x08\x01\x12\x0e\n\x06\x62ridge\x18\x07 \x01(\t\"\x19\n\x17ListRestoreTestsRequest\"Y\n\x18ListRestoreTestsResponse\x12=\n\x05tests\x18\x01 \x03(\x0b\x32..proximity.inventory.v1.RestoreTestReservation\"U\n\x16RestoreTestReservation\x12\x0f\n\x07host_id\x18\x01 \x01(\x05\x12\x0c\n\x04vmid\x18\x02 \x01(\x05\x12\r\n\x05owner\x18\x03 \x01(\t\x12\r\n\x05\x61ge_s\x18\x04 \x01(\x05\"\xb8\x01\n\x08\x43ontents\x12\x12\n\nhas_docker\x18\x01 \x01(\x08\x12;\n\ncontainers\x18\x02 \x03(\x0b\x32\'.proximity.inventory.v1.DockerContainer\x12\x0e\n\x06images\x18\x03 \x03(\t\x12\x33\n\x07\x66olders\x18\x04 \x03(\x0b\x32\".proximity.inventory.v1.DataFolder\x12\x16\n\x0e\x64ocker_answers\x18\x05 \x01(\x08\"b\n\x0f\x44ockerContainer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05image\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x11\n\texit_code\x18\x05 \x01(\x05\"+\n\nDataFolder\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,6 +34,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PLANRESTORETESTREQUEST'].fields_by_name['archive']._loaded_options = None
   _globals['_PLANRESTORETESTREQUEST'].fields_by_name['archive']._serialized_options = b'\262\273\030\002\010\001'
+  _globals['_CHECKRESTORETESTPLACEREQUEST'].fields_by_name['bridge']._loaded_options = None
+  _globals['_CHECKRESTORETESTPLACEREQUEST'].fields_by_name['bridge']._serialized_options = b'\262\273\030\002(\017'
+  _globals['_CHECKRESTORETESTPLACEREQUEST'].fields_by_name['storage']._loaded_options = None
+  _globals['_CHECKRESTORETESTPLACEREQUEST'].fields_by_name['storage']._serialized_options = b'\262\273\030\002(d'
   _globals['_RESTORETESTCONTAINERREQUEST'].fields_by_name['owner']._loaded_options = None
   _globals['_RESTORETESTCONTAINERREQUEST'].fields_by_name['owner']._serialized_options = b'\262\273\030\004\010\001(d'
   _globals['_RESTORETESTCONTAINERREQUEST'].fields_by_name['archive']._loaded_options = None
@@ -42,20 +46,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESTORETESTCONTAINERREQUEST'].fields_by_name['storage']._serialized_options = b'\262\273\030\002\010\001'
   _globals['_PLANRESTORETESTREQUEST']._serialized_start=102
   _globals['_PLANRESTORETESTREQUEST']._serialized_end=215
-  _globals['_RESTORETESTPLAN']._serialized_start=217
-  _globals['_RESTORETESTPLAN']._serialized_end=328
-  _globals['_RESTORETESTCONTAINERREQUEST']._serialized_start=331
-  _globals['_RESTORETESTCONTAINERREQUEST']._serialized_end=496
-  _globals['_LISTRESTORETESTSREQUEST']._serialized_start=498
-  _globals['_LISTRESTORETESTSREQUEST']._serialized_end=523
-  _globals['_LISTRESTORETESTSRESPONSE']._serialized_start=525
-  _globals['_LISTRESTORETESTSRESPONSE']._serialized_end=614
-  _globals['_RESTORETESTRESERVATION']._serialized_start=616
-  _globals['_RESTORETESTRESERVATION']._serialized_end=701
-  _globals['_CONTENTS']._serialized_start=704
-  _globals['_CONTENTS']._serialized_end=888
-  _globals['_DOCKERCONTAINER']._serialized_start=890
-  _globals['_DOCKERCONTAINER']._serialized_end=988
-  _globals['_DATAFOLDER']._serialized_start=990
-  _globals['_DATAFOLDER']._serialized_end=1033
+  _globals['_CHECKRESTORETESTPLACEREQUEST']._serialized_start=217
+  _globals['_CHECKRESTORETESTPLACEREQUEST']._serialized_end=296
+  _globals['_RESTORETESTPLACECHECK']._serialized_start=298
+  _globals['_RESTORETESTPLACECHECK']._serialized_end=391
+  _globals['_RESTORETESTPLAN']._serialized_start=393
+  _globals['_RESTORETESTPLAN']._serialized_end=504
+  _globals['_RESTORETESTCONTAINERREQUEST']._serialized_start=507
+  _globals['_RESTORETESTCONTAINERREQUEST']._serialized_end=672
+  _globals['_LISTRESTORETESTSREQUEST']._serialized_start=674
+  _globals['_LISTRESTORETESTSREQUEST']._serialized_end=699
+  _globals['_LISTRESTORETESTSRESPONSE']._serialized_start=701
+  _globals['_LISTRESTORETESTSRESPONSE']._serialized_end=790
+  _globals['_RESTORETESTRESERVATION']._serialized_start=792
+  _globals['_RESTORETESTRESERVATION']._serialized_end=877
+  _globals['_CONTENTS']._serialized_start=880
+  _globals['_CONTENTS']._serialized_end=1064
+  _globals['_DOCKERCONTAINER']._serialized_start=1066
+  _globals['_DOCKERCONTAINER']._serialized_end=1164
+  _globals['_DATAFOLDER']._serialized_start=1166
+  _globals['_DATAFOLDER']._serialized_end=1209
 # @@protoc_insertion_point(module_scope)

@@ -56,6 +56,62 @@ class PlanRestoreTestRequest(_message.Message):
 Global___PlanRestoreTestRequest: _TypeAlias = PlanRestoreTestRequest  # noqa: Y015
 
 @_typing.final
+class CheckRestoreTestPlaceRequest(_message.Message):
+    """What restore tests are to use. Empty: nothing is checked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRIDGE_FIELD_NUMBER: _builtins.int
+    STORAGE_FIELD_NUMBER: _builtins.int
+    bridge: _builtins.str
+    storage: _builtins.str
+    def __init__(
+        self,
+        *,
+        bridge: _builtins.str = ...,
+        storage: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge", b"bridge", "storage", b"storage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckRestoreTestPlaceRequest: _TypeAlias = CheckRestoreTestPlaceRequest  # noqa: Y015
+
+@_typing.final
+class RestoreTestPlaceCheck(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BRIDGE_NODES_FIELD_NUMBER: _builtins.int
+    STORAGE_NODES_FIELD_NUMBER: _builtins.int
+    BRIDGE_PROBLEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def bridge_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes, as host/node, that have the bridge without ports and gateway, and those that have the storage for containers."""
+
+    @_builtins.property
+    def storage_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def bridge_problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why the others do not have the bridge, or are not known to."""
+
+    def __init__(
+        self,
+        *,
+        bridge_nodes: _abc.Iterable[_builtins.str] | None = ...,
+        storage_nodes: _abc.Iterable[_builtins.str] | None = ...,
+        bridge_problems: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bridge_nodes", b"bridge_nodes", "bridge_problems", b"bridge_problems", "storage_nodes", b"storage_nodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreTestPlaceCheck: _TypeAlias = RestoreTestPlaceCheck  # noqa: Y015
+
+@_typing.final
 class RestoreTestPlan(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
