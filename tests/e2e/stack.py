@@ -46,6 +46,14 @@ def make_environment(state: Path, port: int) -> dict[str, str]:
     }
 
 
+def read_name(process: psutil.Process) -> str:
+    """Return the name of a process, or "" when it has ended meanwhile: short-lived ones come and go."""
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 class RunningStack:
     """`python -m deploy.local run` on a state directory; `url` is the gateway, `more` goes into the environment."""
 
@@ -112,7 +120,7 @@ class RunningStack:
     def find_process(self, name: str) -> psutil.Process:
         """One process of it as it is now."""
         mine = psutil.Process(self.process.pid).children(recursive=True)
-        [found] = [each for each in mine if each.name() == name]
+        [found] = [each for each in mine if read_name(each) == name]
         return found
 
     def kill(self) -> None:

@@ -52,6 +52,8 @@ test("an app lives: store, deployment with its steps, credentials, backup, resto
   await dialog.getByRole("log").waitFor();
   await tab.look("restore-test-light-1280");
   await dialog.getByRole("button", { name: "Close" }).last().click();
+  await choose("Check the archive");
+  await page.getByText(/Archive read whole, intact/).waitFor();
   await choose("Restore as a new app…");
   await dialog.getByLabel("Host name of the new app").fill("life-03");
   await dialog.getByLabel("Node").selectOption({ index: 1 });
@@ -67,6 +69,7 @@ test("an app lives: store, deployment with its steps, credentials, backup, resto
   await page.getByLabel("Type life-01 to confirm").fill("life-01");
   await restore.click();
   await page.waitForURL(/\/apps\/nextcloud-[0-9a-f]+$/);
+  const original = page.url();
   await page.getByText("Restoring the archive").waitFor();
   await page.locator(".state .badge", { hasText: "Running" }).waitFor();
 
@@ -75,6 +78,29 @@ test("an app lives: store, deployment with its steps, credentials, backup, resto
   await tab.look("statistics-light-1280");
   await page.goBack();
   await page.locator(".state .badge", { hasText: "Running" }).waitFor();
+  await page.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("menuitem", { name: "Export…" }).click();
+  await dialog.getByLabel("Passphrase").fill("correct horse battery");
+  await dialog.getByLabel("Passphrase again").fill("correct horse battery");
+  await tab.look("export-light-1280");
+  const [download] = await Promise.all([page.waitForEvent("download"), dialog.getByRole("button", { name: "Export", exact: true }).click()]);
+  const document = await download.path();
+  await dialog.getByText("The document is saved").waitFor();
+  await tab.look("exported-light-1280");
+  await dialog.getByRole("button", { name: "Close" }).last().click();
+  await page.goto(new globalThis.URL("/apps?do=import", page.url()).href);
+  await dialog.getByLabel("Document").setInputFiles(document);
+  await dialog.getByLabel("Passphrase").fill("correct horse battery");
+  await dialog.getByLabel("Host name").fill("life-04");
+  await dialog.getByLabel("Name", { exact: true }).fill("life-04");
+  await dialog.getByRole("button", { name: "Check", exact: true }).click();
+  await dialog.getByText("It can be imported.").waitFor();
+  await tab.look("import-light-1280");
+  await dialog.getByRole("button", { name: "Import", exact: true }).click();
+  await page.getByRole("heading", { name: "life-04" }).waitFor();
+  await page.locator(".state .badge", { hasText: "Running" }).waitFor();
+  await page.goto(original);
+
   await page.getByRole("button", { name: "Stop" }).click();
   await page.locator(".state .badge", { hasText: "Stopped" }).waitFor();
   await page.getByRole("button", { name: "Start" }).click();

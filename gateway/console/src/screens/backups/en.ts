@@ -60,6 +60,8 @@ export const words = {
   test: "Test by restoring",
   tests: { never: "Never", weekly: "One a week", each: "Each" } as Record<string, string>,
   testHelp: "Into a container without network, which is destroyed afterwards.",
+  verify: "Read archives again",
+  verifyHelp: "Compares their checksums on the node; the host needs SSH.",
   enabled: "Enabled",
   advanced: "More settings",
   save: "Save",

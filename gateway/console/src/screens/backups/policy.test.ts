@@ -5,7 +5,7 @@ import { describeApps, describeKeep, describeLimits, makeForm, makeRequest } fro
 const stored: Schemas["BackupPolicy"] = {
   id: 1, name: "nightly", schedule: "30 2 * * *", time_zone: "Europe/Rome", window_minutes: 20, jitter_minutes: 5, backup_type: "stop", compression: "gzip",
   storage: "nas", second_storage: "pbs", keep_last: 2, keep_hourly: 0, keep_daily: 7, keep_weekly: 0, keep_monthly: 0, keep_yearly: 1, app_ids: [], owner_ids: [3],
-  excluded_app_ids: ["b"], new_apps: false, applies_to: "owners", test_restore: "weekly", enabled: true, created_at: "", updated_at: "",
+  excluded_app_ids: ["b"], new_apps: false, applies_to: "owners", test_restore: "weekly", verify: "each", enabled: true, created_at: "", updated_at: "",
 };
 const name = (id: string | number): string => `<${String(id)}>`;
 

@@ -26,6 +26,7 @@ export interface PolicyForm {
   way: string;
   compression: string;
   test: string;
+  verify: string;
   enabled: boolean;
 }
 
@@ -35,14 +36,14 @@ export function makeForm(policy: Policy | null): PolicyForm {
     const time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     return {
       name: "", schedule: parseCron("0 3 * * *"), time_zone, window: "15", jitter: "0", keep, applies_to: "all", app_ids: [], owner_ids: [], excluded: [],
-      new_apps: false, storage: "", second: "", way: "snapshot", compression: "zstd", test: "never", enabled: true,
+      new_apps: false, storage: "", second: "", way: "snapshot", compression: "zstd", test: "never", verify: "never", enabled: true,
     };
   }
   for (const each of KEEPS) keep[each] = String(policy[`keep_${each}`]);
   return {
     name: policy.name, schedule: parseCron(policy.schedule), time_zone: policy.time_zone, window: String(policy.window_minutes), jitter: String(policy.jitter_minutes), keep,
     applies_to: policy.applies_to, app_ids: [...policy.app_ids], owner_ids: [...policy.owner_ids], excluded: [...policy.excluded_app_ids], new_apps: policy.new_apps,
-    storage: policy.storage, second: policy.second_storage, way: policy.backup_type, compression: policy.compression, test: policy.test_restore, enabled: policy.enabled,
+    storage: policy.storage, second: policy.second_storage, way: policy.backup_type, compression: policy.compression, test: policy.test_restore, verify: policy.verify, enabled: policy.enabled,
   };
 }
 
@@ -65,6 +66,7 @@ export function makeRequest(form: PolicyForm): Schemas["CreateBackupPolicyReques
     backup_type: form.way as "snapshot",
     compression: form.compression as "zstd",
     test_restore: form.test as "never",
+    verify: form.verify as "never",
     enabled: form.enabled,
   };
 }

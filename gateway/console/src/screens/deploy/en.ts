@@ -30,6 +30,7 @@ export const words = {
   preview: "What will be deployed",
   where: "Place",
   noPlace: "No place",
+  noPlaceNow: "There is no place for it now.",
   images: "Images",
   ports: "Ports",
   volumes: "Volumes",

@@ -25,6 +25,11 @@ test("nodes that are gone or full are named", () => {
   expect(list({ nodes })).toEqual(["Node pve1 is offline", "Node pve2: memory 95 % used"]);
 });
 
+test("a host that does not answer is named once, and not each of its nodes", () => {
+  const nodes = [{ ...node, status: "unknown" }, { ...node, name: "pve2", status: "unknown", memory_used: 99 }];
+  expect(list({ nodes })).toEqual(["The host pve does not answer: What is shown of pve1, pve2 is old."]);
+});
+
 test("apps without backups are named up to four", () => {
   expect(list({ apps_without_backup: 6, app_ids_without_backup: ["a", "b", "c", "d", "e", "f"] }, [make("a", { name: "Files" })])).toEqual(["6 apps without a backup: Files, b, c, d and 2 more"]);
 });

@@ -26,3 +26,19 @@ export const words = {
   of: (part: string, whole: string): string => `${part} of ${whole}`,
   waiting: (what: string): string => `Waiting: ${what}`,
 } as const;
+
+export const concerns = {
+  broken: (app: string): string => `${app} is in error`,
+  silentService: (name: string): string => `The service ${name} does not answer`,
+  silentServiceDetail: "What it knows is not shown here.",
+  silentHost: (name: string): string => `The host ${name} does not answer`,
+  silentHostDetail: (nodes: string): string => `What is shown of ${nodes} is old.`,
+  node: (name: string, status: string): string => `Node ${name} is ${status}`,
+  memory: "memory",
+  storage: "storage",
+  full: (name: string, what: string, share: string): string => `Node ${name}: ${what} ${share} used`,
+  failed: (operations: string): string => `${operations} failed in the last 24 hours`,
+  withoutBackup: (apps: string): string => `${apps} without a backup`,
+  updates: (updates: string): string => `${updates} available`,
+  more: (number: number): string => ` and ${String(number)} more`,
+} as const;
