@@ -153,7 +153,7 @@ def parse_import_order(request: pb.ImportExportedAppRequest, *, request_id: str,
         passphrase=request.passphrase,
         archive=_parse_place(request, document) if request.HasField("archive") else None,
         hostname=request.hostname or document.app.hostname,
-        name=request.name or document.app.name,
+        name=request.name or _choose_name(request, document.app),
         node=request.node,
         host_id=request.host_id if request.HasField("host_id") else None,
         owner_id=request.owner if request.HasField("owner") else user.id,
@@ -161,6 +161,11 @@ def parse_import_order(request: pb.ImportExportedAppRequest, *, request_id: str,
         network_cidr=request.network_cidr,
         environment=dict(request.environment),
     )
+
+
+def _choose_name(request: pb.ImportExportedAppRequest, app: ExportedApp) -> str:
+    """Return the name of the document; an app that is named as its host follows a new hostname."""
+    return request.hostname or app.name if app.name == app.hostname else app.name
 
 
 def _parse_place(request: pb.ImportExportedAppRequest, document: ExportedDocument) -> ArchivePlace:

@@ -76,14 +76,10 @@ class ImportPlan:
     warnings: tuple[str, ...] = ()
     placement: Placement | None = None
     restore: PlannedRestore | None = None
+    bridge: str = ""
     address: str = ""
     catalog_item: str = ""
     missing: tuple[str, ...] = ()
-
-    @property
-    def bridge(self) -> str:
-        """The bridge of its network device."""
-        return (self.placement.bridge if self.placement else "") or self.defaults.bridge
 
 
 def check_request(order: ImportOrder) -> None:
@@ -182,8 +178,8 @@ def describe_place(
     )
 
 
-def list_warnings(order: ImportOrder, restore: PlannedRestore | None, item: str) -> list[str]:
-    """List what differs from the app that was exported, or is not imported."""
+def list_warnings(order: ImportOrder, restore: PlannedRestore | None, *, item: str, bridge: str) -> list[str]:
+    """List what differs from the app that was exported, or is not imported; `bridge` is the one chosen here."""
     app, known = order.document.app, order.document.archive
     found = []
     if order.archive is None:
@@ -200,11 +196,9 @@ def list_warnings(order: ImportOrder, restore: PlannedRestore | None, item: str)
     network = app.rendering
     if network.network_cidr not in _SHARED and not order.network_cidr:
         found.append(f"The app had the address {network.network_cidr}; here it gets another one")
-    if (network.bridge or network.vlan) and not order.config.bridge:
-        vlan = f" with VLAN {network.vlan}" if network.vlan else ""
-        found.append(
-            f"The app was on bridge {network.bridge or 'by default'}{vlan}; here it is on the default network"
-        )
+    if (network.bridge or bridge, network.vlan) != (bridge, order.config.vlan or 0):
+        before = f"bridge {network.bridge or bridge}" + (f" with VLAN {network.vlan}" if network.vlan else "")
+        found.append(f"The app was on {before}; here it is on bridge {bridge}")
     if network.devices:
         found.append(f"The container gets {', '.join(network.devices)} of its node")
     if order.document.policies:

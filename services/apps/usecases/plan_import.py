@@ -71,6 +71,7 @@ async def plan_import(dependencies: AppDependencies, order: ImportOrder) -> Impo
         wanted = describe_place(order, restore, resources=resources, address=address)
         placement = await attempt(_find_place(dependencies, order, wanted))
     item = await _find_item(dependencies, order)
+    bridge = (placement.bridge if placement else "") or defaults.bridge
     return ImportPlan(
         order=order,
         runtime=runtime,
@@ -79,9 +80,10 @@ async def plan_import(dependencies: AppDependencies, order: ImportOrder) -> Impo
         inputs=inputs,
         defaults=defaults,
         obstacles=tuple(obstacles),
-        warnings=tuple(list_warnings(order, restore, item)),
+        warnings=tuple(list_warnings(order, restore, item=item, bridge=bridge)),
         placement=placement,
         restore=restore,
+        bridge=bridge,
         address=address,
         catalog_item=item,
         missing=missing,

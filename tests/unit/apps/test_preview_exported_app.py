@@ -42,6 +42,7 @@ async def test_it_says_what_would_be_made_and_changes_nothing(service: Service) 
     assert (found.possible, list(found.obstacles), found.with_data) == (True, [], True)
     assert (found.hostname, found.catalog_id, found.catalog_item) == ("moved-1", "adminer", "known")
     assert (found.runtime, found.host_id, found.node, found.bridge) == ("compose", 1, "pve1", "vmbr0")
+    assert not [warning for warning in found.warnings if "bridge" in warning], "it is the same here"
     assert found.resources.memory == source.config.memory
     assert found.archive_size == document["archive"]["size"]
     assert list(found.omitted) == ["mp0 (/srv/photos, 50 GB on tank)"]
@@ -89,3 +90,12 @@ async def test_what_another_network_had_is_said(service: Service) -> None:
     for part in ("had the address 10.9.0.5/24", "bridge vmbr9 with VLAN 4", "no elsewhere", "/dev/dri"):
         assert part in texts
     assert found.catalog_item == "unknown"
+
+
+async def test_an_app_that_is_named_as_its_host_follows_a_new_hostname(service: Service) -> None:
+    source = await deploy_with_backup(service)
+    document = await export(service, source.id, passphrase=PASSPHRASE)
+    assert (await preview(service, document, passphrase=PASSPHRASE)).name == "moved-1"
+    document = await export(service, source.id)
+    document["app"]["name"] = "The shop"
+    assert (await preview(service, document, environment={"PASSWORD": "x"})).name == "The shop"
