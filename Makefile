@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PARTS := $(filter-out tests/contract/api,$(wildcard tests/contract/*))
+# Journeys that people take by a client or by a page of the documentation; each half of tests/e2e takes as long as the other.
+CLIENTS := $(foreach name,ansible cli clients docs document stock_clients,tests/e2e/test_e2e_$(name).py)
 # Seeds of `make chaos`, three random ones when empty, and how long each storm lasts.
 SEED ?=
 SECONDS ?= 180
@@ -82,7 +84,7 @@ lint: venv protos-current protos-breaking ## everything that is checked without 
 # Four beside each other, since half of their time they wait; the longest first, so that none runs alone at the end.
 test: venv ## what CI runs: lint and every suite, each with a platform of its own
 	$(MAKE) --no-print-directory --jobs 4 --keep-going --output-sync=target \
-		test-e2e test-failpoints test-unit test-parts lint test-api test-store test-console test-security catalog-check
+		test-clients test-failpoints test-e2e test-unit test-parts lint test-api test-store test-console test-security catalog-check
 
 test-unit: venv ## domains, workflows and programs, each alone
 	$(PYTEST) tests/unit
@@ -99,8 +101,11 @@ test-parts: venv ## parts together: services against the simulator, the gateway,
 test-api: venv ## every RPC against its REST contract, through the whole platform
 	$(PYTEST) tests/contract/api
 
-test-e2e: venv ## journeys of users, clients, a minute of storm
-	$(PYTEST) tests/e2e
+test-e2e: venv ## journeys of users, a minute of storm
+	$(PYTEST) tests/e2e $(addprefix --ignore=,$(CLIENTS))
+
+test-clients: venv ## journeys by the command line, Ansible, generated clients and the pages of the documentation
+	$(PYTEST) $(CLIENTS)
 
 test-security: venv ## who may call what, and attacks
 	$(PYTEST) tests/security

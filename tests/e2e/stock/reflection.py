@@ -12,8 +12,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from tests.e2e.stock.walk import Event
 
-CALL_S = 30.0
-STREAM_S = 240.0  # a loaded machine takes long for a deployment
+CALL_LIMIT_S = 120.0  # the first sign-in comes while a platform still starts: at load 20 it took longer than half a minute
+STREAM_LIMIT_S = 240.0  # a loaded machine takes long for a deployment
 
 
 class _ChannelOfVersion:
@@ -38,7 +38,7 @@ class ReflectionPlatform:
         self._metadata: tuple[tuple[str, str], ...] = ()
         self._services = {name.rsplit(".", 1)[1]: name for name in database.get_services()}
 
-    def _call(self, method: str, *, timeout: float = CALL_S, **fields: Any) -> Any:
+    def _call(self, method: str, *, timeout: float = CALL_LIMIT_S, **fields: Any) -> Any:
         service, _, name = method.partition(".")
         described = self._pool.FindServiceByName(self._services[service]).FindMethodByName(name)
         begin = self.channel.unary_stream if described.server_streaming else self.channel.unary_unary
@@ -58,7 +58,7 @@ class ReflectionPlatform:
 
     def watch(self, app_id: str, after: str) -> Generator[Event, None, None]:
         events = self._call(
-            "AppsService.StreamAppEvents", app_id=app_id, last_event_id=after, timeout=STREAM_S
+            "AppsService.StreamAppEvents", app_id=app_id, last_event_id=after, timeout=STREAM_LIMIT_S
         )
         try:
             for event in events:
