@@ -55,6 +55,7 @@ def test_a_limit_of_a_wait_is_long() -> None:
         f"{path.relative_to(TESTS)}:{number}: {line}"
         for path, text in read_files()
         for number, line in enumerate(text.splitlines(), start=1)
-        if (limit := re.match(r"_?(?:[A-Z]+_)*LIMIT_S = (\d+(?:\.\d+)?)\b", line)) and float(limit[1]) < SHORTEST_S
+        if (limit := re.match(r"_?(?:[A-Z]+_)*LIMIT_S = (\d+(?:\.\d+)?)\b", line))
+        and float(limit[1]) < SHORTEST_S
     ]
     assert found == []
