@@ -166,7 +166,9 @@ def _render_security(method: Method) -> list[dict[str, list[str]]]:
 
 def _render_body(schemas: Schemas, method: Method, binding: Binding) -> dict[str, Any]:
     schema = schemas.render_body(method.input, binding.variables)
-    content = {"schema": schema, "example": make_example(schemas, method, schema)}
+    is_alias = binding != method.bindings[0]
+    example = json.loads(method.alias_example) if is_alias and method.alias_example else None
+    content = {"schema": schema, "example": example or make_example(schemas, method, schema)}
     return {"required": schemas.is_needed(schema), "content": {"application/json": content}}
 
 

@@ -66,6 +66,7 @@ class Method:
     events: str  # full name of the message whose one-of lists the server-sent events
     websocket: str  # path of the WebSocket that carries it to browsers; empty: none
     example: str  # a request body that works on a fresh platform, as JSON; empty: none declared
+    alias_example: str  # the same of the further bindings; empty: as the first one
     reads: bool  # declared free of side effects
     idempotent: bool
     client_streaming: bool
@@ -225,6 +226,7 @@ def _parse_method(service: str, method: descriptor_pb2.MethodDescriptorProto) ->
         events=rpc.events,
         websocket=rpc.websocket,
         example=rpc.example,
+        alias_example=rpc.alias_example,
         reads=reads,
         idempotent=reads or level == descriptor_pb2.MethodOptions.IDEMPOTENT,
         client_streaming=method.client_streaming,

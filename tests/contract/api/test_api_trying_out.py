@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gateway.surface import Method
+from gateway.surface import Binding
 from tests.contract.api.answers import fill_path, send_request
 from tests.contract.api.callers import LIMIT_S, Json, read_object
 from tests.contract.api.documented import Documented
@@ -26,8 +26,7 @@ IDENTIFIERS = {"vmid", "node_name", "host_id", "app_id", "target_node", "names"}
 CASES = [case for case in load_cases().values() if case.method.takes_json and case.good is not None]
 
 
-def find_example(document: Json, method: Method) -> Any:
-    binding = next(each for each in method.bindings if each.body)
+def find_example(document: Json, binding: Binding) -> Any:
     operation = document["paths"][binding.path][binding.method.lower()]
     return operation["requestBody"]["content"]["application/json"]["example"]
 
@@ -69,12 +68,17 @@ def wait_until_free(world: World, backup: str) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_an_example_succeeds(world: World, documented: Documented, document: Json, case: Case) -> None:
+@pytest.mark.parametrize(
+    ("case", "binding"),
+    [(case, each) for case in CASES for each in case.method.bindings if each.body],
+    ids=lambda each: each.name if isinstance(each, Case) else f"{each.method} {each.path}",
+)
+def test_an_example_succeeds(
+    world: World, documented: Documented, document: Json, case: Case, binding: Binding
+) -> None:
     assert case.good is not None
     made: Json = {}
-    body = complete(find_example(document, case.method), find_known(world, case, made))
-    binding = next(each for each in case.method.bindings if each.body)
+    body = complete(find_example(document, binding), find_known(world, case, made))
     headers = make_cookie(world, made) if case.name == "auth/refresh_token" else {}
     request = replace(case.good, body=body, headers=headers)
     answer = send_request(world, case, request, binding=binding, made=made)

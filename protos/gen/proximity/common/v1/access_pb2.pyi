@@ -76,6 +76,7 @@ class Rpc(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     EXAMPLE_FIELD_NUMBER: _builtins.int
     WEBSOCKET_FIELD_NUMBER: _builtins.int
+    ALIAS_EXAMPLE_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success: _builtins.int
@@ -104,6 +105,8 @@ class Rpc(_message.Message):
     """Path of the WebSocket by which browsers reach a bidirectional stream, /api/apps/{app_id}/terminal: fields of the
     first message stand in the path or the query.
     """
+    alias_example: _builtins.str
+    """The example of the further bindings, where what it makes can be made once."""
     @_builtins.property
     def callers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The names of the services that may call an internal RPC."""
@@ -132,10 +135,11 @@ class Rpc(_message.Message):
         events: _builtins.str = ...,
         example: _builtins.str = ...,
         websocket: _builtins.str = ...,
+        alias_example: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "callers", b"callers", "creates", b"creates", "deprecated", b"deprecated", "errors", b"errors", "events", b"events", "example", b"example", "media_types", b"media_types", "printed", b"printed", "recent_sign_in", b"recent_sign_in", "success", b"success", "sunset", b"sunset", "websocket", b"websocket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "alias_example", b"alias_example", "callers", b"callers", "creates", b"creates", "deprecated", b"deprecated", "errors", b"errors", "events", b"events", "example", b"example", "media_types", b"media_types", "printed", b"printed", "recent_sign_in", b"recent_sign_in", "success", b"success", "sunset", b"sunset", "websocket", b"websocket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
