@@ -119,5 +119,5 @@ def _write_apps(connection: sa.Connection, plan: Plan, sealer: Sealer) -> None:
     changes = AppChanges(rows, upgrades=UpgradeRows(sealer, rows), notify=lambda _: None)
     _insert(connection, apps_tables.app_events, plan.events)
     for app, begin in plan.apps:
-        if not changes.add_app(connection, app, begin):
+        if not changes.add_app(connection, app, begin=begin):
             raise RuntimeError(f"port {app.public_port} of host {app.host_id} was taken meanwhile")

@@ -54,7 +54,7 @@ _VALUES = timedelta(hours=1)  # a worker of an earlier release may write values 
 _VALUES_RETRY_S = 15.0  # the catalog starts together with this service
 
 
-def follow_departures(bus: Bus, store: SqlAppStore, relay: Relay) -> None:
+def follow_departures(bus: Bus, store: SqlAppStore, *, relay: Relay) -> None:
     """Consume events of users whose sign-in was withdrawn: stop their deployments, hand over apps of removed ones."""
 
     # Delivery is at least once: a repetition finds nothing to stop or to hand over.
@@ -73,7 +73,7 @@ def follow_departures(bus: Bus, store: SqlAppStore, relay: Relay) -> None:
     bus.consume("EVENTS", USER_DEACTIVATED, durable="apps-user-deactivated", handler=handle)
 
 
-def follow_backups(bus: Bus, store: SqlAppStore, backups: Backups) -> None:
+def follow_backups(bus: Bus, store: SqlAppStore, *, backups: Backups) -> None:
     """Consume changes of backups, which apps and streams of events show."""
 
     # A repetition reads once more and notes the event once.
@@ -85,7 +85,7 @@ def follow_backups(bus: Bus, store: SqlAppStore, backups: Backups) -> None:
         # the message is delivered again, and the app follows.
         try:
             if changed.status in _RESTORABLE_CHANGES:
-                await refresh_last_backups(store, backups, [changed.app_id])
+                await refresh_last_backups(store, backups, app_ids=[changed.app_id])
                 await refresh_overdue_backups(store, backups)
         finally:
             await store.note_backup(parse_backup_changed(changed), message_id=message_id)

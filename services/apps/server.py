@@ -67,7 +67,7 @@ def build_parts(settings: AppsSettings) -> AppsParts:
     # Auth has both: whether an account exists, and its quota.
     users = GrpcUsers(runtime.clients)
     # The server needs them too: a new operation lists the steps that it will have.
-    workflows = build_workflows(Tools(containers, store), backups, store)
+    workflows = build_workflows(Tools(containers, store), backups, upgrades=store)
     dependencies = AppDependencies(
         store=store,
         containers=containers,
@@ -126,12 +126,12 @@ async def serve(settings: AppsSettings) -> None:
             handlers=handlers,
             background=background,
             measures=(measure,),
-            make_doors=lambda context: list_doors(settings, public, context),
+            make_doors=lambda context: list_doors(settings, public, context=context),
         )
     )
 
 
-def list_doors(settings: AppsSettings, handlers: AppsHandlers, context: ServerContext) -> list[Background]:
+def list_doors(settings: AppsSettings, handlers: AppsHandlers, *, context: ServerContext) -> list[Background]:
     """Return the server of WebSockets, where there is to be one."""
     if not settings.websocket_listen:
         return []
@@ -162,8 +162,8 @@ async def work(settings: AppsSettings) -> None:
         on_message=runtime.relay.wake,
         concurrency=settings.worker_concurrency,
     )
-    follow_departures(runtime.bus, store, runtime.relay)
-    follow_backups(runtime.bus, store, parts.backups)
+    follow_departures(runtime.bus, store, relay=runtime.relay)
+    follow_backups(runtime.bus, store, backups=parts.backups)
     follow_backup_alerts(runtime.bus, store)
     background: list[Background] = [
         parts.hints.run(),

@@ -63,7 +63,7 @@ class Exchange:
         if not self.key or self.action not in METHODS:
             return ""
         who = f"user {self.user_id} as administrator" if self.is_admin else f"user {self.user_id}"
-        return request_id_of(who, METHODS[self.action], self.key)
+        return request_id_of(who, METHODS[self.action], key=self.key)
 
 
 class History:

@@ -44,7 +44,7 @@ class CrashingStore(SqlOperationStore):
 
         async def write() -> None:
             nonlocal cancelled
-            cancelled = await super(CrashingStore, self).update_step(operation, position, step, **more)
+            cancelled = await super(CrashingStore, self).update_step(operation, position, step=step, **more)
 
         if step.get("status") in {"done", "undone", "waiting", "failed"}:
             await self._pass(operation, f"{operation.kind} step {position} {step['status']}", write)
@@ -54,7 +54,7 @@ class CrashingStore(SqlOperationStore):
 
     async def note_upid(self, operation: ClaimedOperation, position: int, upid: str) -> None:
         """See `SqlOperationStore.note_upid`."""
-        await self._write(lambda: super(CrashingStore, self).note_upid(operation, position, upid))
+        await self._write(lambda: super(CrashingStore, self).note_upid(operation, position, upid=upid))
 
     async def write_line(self, operation: ClaimedOperation, level: str, message: str, step: str) -> None:
         """See `SqlOperationStore.write_line`."""

@@ -84,7 +84,7 @@ class WatchingStore(CrashingStore):
         """See `SqlOperationStore.update_step`."""
         if step == {"status": "running"} and more.get("values", {}).get("attempt") == 1:
             self.outage.steps += not self.outage.undoing
-        cancelled = await super().update_step(operation, position, step, **more)
+        cancelled = await super().update_step(operation, position, step=step, **more)
         if step.get("status") == "undone":
             self.outage.steps += self.outage.undoing
         return cancelled

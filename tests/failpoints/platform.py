@@ -151,7 +151,7 @@ class Platform:
 
     async def act(self, app_id: str, action: str) -> None:
         """Ask for an action."""
-        await perform_app_action(self.dependencies, app_id, action, requester=asked())
+        await perform_app_action(self.dependencies, app_id, action=action, requester=asked())
 
     async def back_up(self, app_id: str) -> int:
         """Ask for a backup."""

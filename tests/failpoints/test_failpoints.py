@@ -170,13 +170,15 @@ async def test_what_backups_carries_out_is_cancelled_through_apps(
         app_id = stage.made if scene.name == "backup" else stage.made[0]
         operation = await platform.apps.find_unfinished(app_id)
         assert operation is not None
-        await cancel_operation(platform.dependencies, app_id, operation.id, owner_filter=None)
+        await cancel_operation(platform.dependencies, app_id, operation_id=operation.id, owner_filter=None)
         await platform.settle()
         await check_invariants(platform, stage.strangers)
         assert await find_end(platform.desks["backups"], scene.kind) == "cancelled cancelled by request"
         assert (await platform.apps.get_app(app_id)).status == "running"
         with pytest.raises(AppBusyError):
-            await cancel_operation(platform.dependencies, app_id, operation.id, owner_filter=None)
+            await cancel_operation(
+                platform.dependencies, app_id, operation_id=operation.id, owner_filter=None
+            )
 
 
 @pytest.mark.parametrize("scene", [one for one in SCENES if one.name == "backup"], ids=["backup"])

@@ -103,7 +103,7 @@ def _wire_apps(
     clients: LocalClients, database: Database, catalog: FakeCatalog
 ) -> tuple[SqlAppStore, AppDependencies, Desk]:
     apps, containers = SqlAppStore(database, Sealer("k" * 40)), GrpcContainers(clients)
-    workflows = build_app_workflows(Tools(containers, apps), GrpcBackups(clients), apps)
+    workflows = build_app_workflows(Tools(containers, apps), GrpcBackups(clients), upgrades=apps)
     dependencies = AppDependencies(
         store=apps,
         containers=containers,

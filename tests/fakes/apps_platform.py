@@ -68,7 +68,7 @@ class Platform:
         return await deploy_app(self.dependencies, new, Requester(request_id, owner))
 
     async def act(self, app_id: str, action: str) -> str | None:
-        accepted = await perform_app_action(self.dependencies, app_id, action, requester=asked())
+        accepted = await perform_app_action(self.dependencies, app_id, action=action, requester=asked())
         return accepted.message if accepted.operation_id else None
 
 
@@ -91,7 +91,7 @@ def asked() -> Requester:
 async def platform(db: Database) -> Platform:
     store, containers = SqlAppStore(db, Sealer("k" * 40)), FakeContainers()
     backups, catalog = FakeBackups(containers), FakeCatalog()
-    workflows = build_workflows(Tools(containers, store), backups, store)
+    workflows = build_workflows(Tools(containers, store), backups, upgrades=store)
     operations = SqlOperationStore(db, operation_tables, apply=store.apply, log=store.log)
     engine = Engine(operations, workflows, worker="w1", retry_s=0.01)
     dependencies = AppDependencies(

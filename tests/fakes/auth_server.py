@@ -155,8 +155,8 @@ async def run(
     )
     server = create_server()
     services = pb.DESCRIPTOR.services_by_name
-    add_service(server, services["AuthService"], auth.handlers, around)
-    add_service(server, services["AuthInternalService"], auth.internal, around)
+    add_service(server, services["AuthService"], handlers=auth.handlers, context=around)
+    add_service(server, services["AuthInternalService"], handlers=auth.internal, context=around)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     schedules = SqlSchedules(auth.runtime.db, auth.runtime.tables.tables["schedules"])

@@ -165,7 +165,7 @@ def build_request(item: Item, *, runtime: str, environment: Mapping[str, str]) -
 async def plan_item(item: Item, *, runtime: str, environment: Mapping[str, str]) -> DeploymentPlan:
     """Return what the preview of a deployment shows."""
     new = build_request(item, runtime=runtime, environment=environment)
-    return await plan_deployment(new, GrpcCatalog(LocalClients(item)), SimulatedContainers())
+    return await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers=SimulatedContainers())
 
 
 async def deploy_item(item: Item, *, runtime: str, environment: Mapping[str, str]) -> App:
@@ -176,7 +176,7 @@ async def deploy_item(item: Item, *, runtime: str, environment: Mapping[str, str
     """
     containers, catalog = SimulatedContainers(), GrpcCatalog(LocalClients(item))
     new = build_request(item, runtime=runtime, environment=environment)
-    plan = await plan_app(new, catalog, containers)
+    plan = await plan_app(new, catalog, containers=containers)
     apps = Apps(await build_app(plan, catalog, public_port=PUBLIC_PORT))
     rendering = apps.app.rendering
     assert rendering.probe is not None

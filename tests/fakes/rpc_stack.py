@@ -133,7 +133,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
     server = create_server()
     handlers = Handlers()
     for service in pb.DESCRIPTOR.services_by_name.values():
-        add_service(server, service, handlers, around)
+        add_service(server, service, handlers=handlers, context=around)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     result = Stack(f"127.0.0.1:{port}", tmp_path, revocations, handlers)

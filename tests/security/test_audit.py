@@ -142,7 +142,7 @@ async def test_who_hangs_up_is_recorded_all_the_same(tmp_path: Path) -> None:
     guard = Guard(TokenVerifier("catalog", publics, find_key, Revocations(), authenticate))
     server = create_server()
     service = catalog_pb.DESCRIPTOR.services_by_name["CatalogService"]
-    add_service(server, service, Slow(), ServerContext(guard=guard, audit=kept))
+    add_service(server, service, handlers=Slow(), context=ServerContext(guard=guard, audit=kept))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -81,7 +81,7 @@ async def test_values_are_sealed_anew_and_open_without_the_old_key(url: str) -> 
     ids = [await add_host(db, Sealer(OLD), f"h{number}") for number in range(205)]
     both = Sealer(NEW, previous=[OLD])
     ids.append(await add_host(db, both, "meanwhile"))
-    done = await reseal(db, both, SEALED_BY_INVENTORY)
+    done = await reseal(db, both, columns=SEALED_BY_INVENTORY)
     assert (done.count, done.broken) == (205, ())
     store = SqlHostStore(db, Sealer(NEW))
     assert [(await store.get_secrets(one)).password for one in ids[-2:]] == [
@@ -90,14 +90,14 @@ async def test_values_are_sealed_anew_and_open_without_the_old_key(url: str) -> 
     ]
     with pytest.raises(SealBrokenError):
         await SqlHostStore(db, Sealer(OLD)).get_secrets(ids[0])
-    assert (await reseal(db, both, SEALED_BY_INVENTORY)).count == 0
+    assert (await reseal(db, both, columns=SEALED_BY_INVENTORY)).count == 0
     await db.close()
 
 
 async def test_a_value_that_does_not_open_is_named_and_left_alone(url: str) -> None:
     db = Database(create_engine(url, service="inventory"))
     host_id = await add_host(db, Sealer("a key that nobody has any more.."), "lost")
-    done = await reseal(db, Sealer(NEW, previous=[OLD]), SEALED_BY_INVENTORY)
+    done = await reseal(db, Sealer(NEW, previous=[OLD]), columns=SEALED_BY_INVENTORY)
     assert done.broken == (f"hosts.password.{host_id}",)
     await db.close()
 

@@ -85,7 +85,12 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     guard = Guard(TokenVerifier("catalog", publics, find_key, Revocations(), authenticate))
     server = create_server()
     for service in pb.DESCRIPTOR.services_by_name.values():
-        add_service(server, service, Catalog(), ServerContext(guard=guard, peers=Peers(by_certificate=True)))
+        add_service(
+            server,
+            service,
+            handlers=Catalog(),
+            context=ServerContext(guard=guard, peers=Peers(by_certificate=True)),
+        )
     tls = read_tls(tmp_path / "certs", "catalog")
     assert tls is not None
     port = server.add_secure_port("127.0.0.1:0", tls.make_server_credentials())

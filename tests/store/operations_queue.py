@@ -47,7 +47,7 @@ class Queue:
                 new = NewOperation(
                     name, name, "work", {}, (("work", "Working"),), user, node=node, storage=storage
                 )
-                add_operation(connection, TABLES, new)
+                add_operation(connection, TABLES, new=new)
 
         await self.db.write(fn)
 

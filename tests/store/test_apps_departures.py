@@ -89,7 +89,7 @@ async def test_the_event_of_auth_hands_the_apps_over(
     await platform.run()
     bus = Bus(nats, name="apps-worker")
     relay = Relay(db, bus, outbox=outbox, inbox=inbox)
-    follow_departures(bus, platform.store, relay)
+    follow_departures(bus, platform.store, relay=relay)
     bus.start()
     try:
         assert await bus.wait_connected(timeout=20)

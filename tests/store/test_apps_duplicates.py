@@ -56,7 +56,9 @@ async def test_copies_take_theirs_over_as_well(platform: Platform, kind: str) ->
     source = await platform.store.get_app(source.id)
     name = platform.containers.archive(source.vmid or 0) if kind == "restore_beside" else ""
     archive = CopiedArchive(volume_id=name, source_host_id=1, source_volume_id=name) if name else None
-    copy = await copy_app(platform.dependencies, source, asked(), hostname="web-02", archive=archive)
+    copy = await copy_app(
+        platform.dependencies, source, requester=asked(), hostname="web-02", archive=archive
+    )
     put_container(platform, 9077, copy.id, name=copy.hostname)
     platform.containers.docker.add(9077)
     await platform.run()

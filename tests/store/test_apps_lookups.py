@@ -51,7 +51,9 @@ async def test_a_lost_connection_is_made_anew(store: SqlAppStore, db: Database) 
 
 async def page(renderer: AppRenderer, wanted: AppFilter, number: int = 1) -> pb.ListAppsResponse:
     metrics = ContainerMetrics(FakeContainers())
-    found = await list_apps(renderer.store, metrics, wanted, owner_filter=None, page=number, per_page=100)
+    found = await list_apps(
+        renderer.store, metrics, wanted=wanted, owner_filter=None, page=number, per_page=100
+    )
     return (await renderer.list_apps(found)).message
 
 

@@ -118,7 +118,7 @@ async def test_what_was_left_is_deleted_before_a_move_and_by_the_clean_up(platfo
     app = await settle(platform, app.id)
     assert (app.status, app.node, taken) == ("running", "pve2", {})
     taken |= {ours: packed, theirs: packed}
-    await perform_app_action(platform.dependencies, app.id, "restart", requester=asked())
+    await perform_app_action(platform.dependencies, app.id, action="restart", requester=asked())
     assert await drop_left_snapshots(platform.store, platform.containers) == 0, "it is being worked on"
     await settle(platform, app.id)
     platform.containers.broken = {"drop_snapshots": 1}

@@ -154,7 +154,7 @@ async def stack(request: pytest.FixtureRequest, shelf: Database, tmp_path: Path)
     )
     server = create_server()
     for service in pb.DESCRIPTOR.services_by_name.values():
-        add_service(server, service, handlers, around)
+        add_service(server, service, handlers=handlers, context=around)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

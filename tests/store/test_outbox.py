@@ -57,7 +57,7 @@ def relay_on(db: Database, bus: SlowBus) -> Relay:
 
 async def add(db: Database, *message_ids: str) -> None:
     messages = [Message("audit.v1.recorded", b"x", message_id) for message_id in message_ids]
-    await db.write(lambda connection: add_messages(connection, OUTBOX, messages))
+    await db.write(lambda connection: add_messages(connection, OUTBOX, messages=messages))
 
 
 async def list_waiting(db: Database) -> list[str]:

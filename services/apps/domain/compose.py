@@ -56,16 +56,16 @@ def read_project(compose: str) -> str:
     return str(document.get("name") or "") if isinstance(document, dict) else ""
 
 
-def republish(compose: str, old: int, new: int) -> str:
+def republish(compose: str, old: int, *, new: int) -> str:
     """Return the definition with host port `old` changed to `new`; the rest means the same."""
     document: Any = yaml.safe_load(compose)
     for service in (document.get("services") or {}).values():
         if "ports" in service:
-            service["ports"] = [_republish_port(entry, old, new) for entry in service["ports"]]
+            service["ports"] = [_republish_port(entry, old, new=new) for entry in service["ports"]]
     return str(yaml.safe_dump(document, sort_keys=False))
 
 
-def _republish_port(entry: Any, old: int, new: int) -> Any:
+def _republish_port(entry: Any, old: int, *, new: int) -> Any:
     if isinstance(entry, dict):
         return {**entry, "published": str(new)} if str(entry.get("published")) == str(old) else entry
     parts = str(entry).split(":")

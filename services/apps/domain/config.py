@@ -118,7 +118,8 @@ def _find_fault(key: str, value: object) -> str:
     if value is None:
         return ""
     if key in _NUMBERS:
-        return _find_number_fault(value, *_NUMBERS[key])
+        low, high = _NUMBERS[key]
+        return _find_number_fault(value, low, high=high)
     if not isinstance(value, str):
         return f"{show_value(value)} is not text"
     if key in _CHOICES:
@@ -134,7 +135,7 @@ def _find_text_fault(key: str, value: str) -> str:
     return ""
 
 
-def _find_number_fault(value: object, low: int, high: int) -> str:
+def _find_number_fault(value: object, low: int, *, high: int) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"{show_value(value)} is not a whole number from {low} to {high}"
     if not math.isfinite(value) or value != int(value):

@@ -60,7 +60,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
 
 
-async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Plan:
+async def plan_app(new: NewApp, catalog: Catalog, *, containers: Containers) -> Plan:
     """Check the inputs against the catalog and choose a place.
 
     Raises:
@@ -74,7 +74,7 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
     defaults = await containers.get_deployment_defaults()
     # Such an item needs a node that runs images; for others the place decides on the runtime.
     only_oci = rendering.runtimes == ("oci",)
-    resources = choose_resources(new, rendering, defaults)
+    resources = choose_resources(new, rendering, defaults=defaults)
     placement = await find_place(
         containers,
         Wanted(
@@ -94,7 +94,7 @@ async def plan_app(new: NewApp, catalog: Catalog, containers: Containers) -> Pla
         ),
     )
     offered = rendering.runtimes or ("compose",)
-    runtime, reason = choose_runtime(new.config.requested_runtime, offered, placement)
+    runtime, reason = choose_runtime(new.config.requested_runtime, offered, place=placement)
     is_chosen_here = runtime == "oci" and not new.config.requested_runtime
     return Plan(
         new=new,
@@ -122,7 +122,7 @@ def _list_warnings(rendering: Rendering, place: Placement) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def choose_runtime(requested: str, offered: Sequence[str], place: Placement) -> tuple[str, str]:
+def choose_runtime(requested: str, offered: Sequence[str], *, place: Placement) -> tuple[str, str]:
     """Choose the runtime of an app: the requested one, else the catalog's preference, else one that the place offers.
 
     Args:
@@ -192,7 +192,7 @@ async def build_app(plan: Plan, catalog: Catalog, *, public_port: int) -> App:
     return _build(plan, rendering, public_port=public_port)
 
 
-async def build_fallback(plan: Plan, catalog: Catalog, app: App) -> Upgrade | None:
+async def build_fallback(plan: Plan, catalog: Catalog, *, app: App) -> Upgrade | None:
     """Build the same app with Docker Compose, for an image that cannot be downloaded; None when it may not run so."""
     if not plan.may_fall_back:
         return None
@@ -204,7 +204,7 @@ async def build_fallback(plan: Plan, catalog: Catalog, app: App) -> Upgrade | No
 
 def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
     new, place, defaults = plan.new, plan.placement, plan.defaults
-    limits = choose_resources(new, rendering, defaults)
+    limits = choose_resources(new, rendering, defaults=defaults)
     current = now()
     return App(
         id=new.id,
@@ -233,7 +233,7 @@ def _build(plan: Plan, rendering: Rendering, *, public_port: int) -> App:
     )
 
 
-def choose_resources(new: NewApp, rendering: Rendering, defaults: Defaults) -> ContainerLimits:
+def choose_resources(new: NewApp, rendering: Rendering, *, defaults: Defaults) -> ContainerLimits:
     """Choose the resources of a new app: as requested, else the default, but never less than the item needs."""
     config = new.config
     return ContainerLimits(

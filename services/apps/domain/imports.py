@@ -134,7 +134,7 @@ def check_archive(order: ImportOrder, plan: PlannedRestore) -> None:
 
 
 def choose_resources(
-    order: ImportOrder, defaults: Defaults, restore: PlannedRestore | None
+    order: ImportOrder, defaults: Defaults, *, restore: PlannedRestore | None
 ) -> ContainerLimits:
     """Choose the resources: as requested, else as exported; the root disk is at least as large as that of the archive."""
     wanted, exported = order.config, order.document.app.config

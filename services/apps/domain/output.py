@@ -115,7 +115,7 @@ def make_read(source: str, wanted: OutputRequest) -> tuple[str, ...]:
     return ("sh", "-c", f'{{ {read}; echo "{_END}$?"; }} 2>&1 | tail -c {MAX_BYTES}')
 
 
-def parse_output(app: App, source: str, text: str, *, wanted: OutputRequest) -> AppOutput:
+def parse_output(app: App, source: str, *, text: str, wanted: OutputRequest) -> AppOutput:
     """Parse what `make_read` printed: lines in the order of their times, with the secret values of the app masked.
 
     Raises:

@@ -29,8 +29,8 @@ def version_of(app: App) -> AppVersion:
 async def render_again(
     catalog: Catalog,
     app: App,
-    values: Mapping[str, str],
     *,
+    values: Mapping[str, str],
     revision: str,
     secret: Mapping[str, bool],
 ) -> Rendering:

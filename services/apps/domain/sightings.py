@@ -40,5 +40,5 @@ class Sightings(Protocol):
     ) -> Mapping[Seen, Sighting]:
         """Count each once more; delete those that a `complete` host no longer shows."""
 
-    async def find_sighting(self, kind: str, host_id: int, vmid: int) -> Sighting | None:
+    async def find_sighting(self, kind: str, host_id: int, *, vmid: int) -> Sighting | None:
         """Return the orphan or duplicate with an id, if the last scan saw one."""

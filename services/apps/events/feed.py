@@ -47,7 +47,7 @@ class StreamedEvent:
     def frame(self) -> bytes:
         """Server-sent event, rendered once for all listeners."""
         kind = self.event.WhichOneof("event") or "status"
-        return render_frame(self.number, kind, getattr(self.event, kind))
+        return render_frame(self.number, kind, data=getattr(self.event, kind))
 
 
 class Listener(Generic[T]):
@@ -211,7 +211,7 @@ class Feed:
             listener.put(happening)
 
 
-def render_frame(number: int | str, kind: str, data: Message) -> bytes:
+def render_frame(number: int | str, kind: str, *, data: Message) -> bytes:
     """Render a server-sent event; without an id to resume after where `number` is empty."""
     text = json_format.MessageToJson(
         data, preserving_proto_field_name=True, indent=None, always_print_fields_with_no_presence=True

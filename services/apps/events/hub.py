@@ -61,7 +61,7 @@ class HubEvent:
         if kind is None:
             # An id without data is no event to a browser, which resumes after it all the same.
             return f": ping\nid: {self.number}\n\n".encode()
-        return render_frame(self.number, kind, getattr(self.event, kind))
+        return render_frame(self.number, kind, data=getattr(self.event, kind))
 
 
 class EventHub:
@@ -189,14 +189,14 @@ class EventHub:
         touched = await self._store.list_newest_operations(_list_worked_on(rows))
         moving = await self._store.list_moving_operations(since=self._since)
         for number, owner_id, event in await self._render(rows, touched):
-            self._send(number, owner_id, event)
+            self._send(number, owner_id, event=event)
         self._last = end
         self._note_shown(touched)
         advanced = [operation for operation in moving if self._is_new(operation)]
         owners = await self._store.list_owners({operation.subject for operation in advanced})
         for operation in advanced:
             event = convert.render_operation_event(self._last, operation)
-            self._send(self._last, owners.get(operation.subject), event)
+            self._send(self._last, owners.get(operation.subject), event=event)
         self._note_shown(advanced)
         return has_more
 
@@ -206,10 +206,12 @@ class EventHub:
         """Render events in order, with each app's operation behind the last event of the app."""
         changed = [row.app_id for row in rows if row.kind == "status"]
         found = {app.id: app for app in await self._store.get_apps(list(dict.fromkeys(changed)))}
-        return self._render_rows(rows, found, {operation.subject: operation for operation in operations})
+        return self._render_rows(
+            rows, found, operations={operation.subject: operation for operation in operations}
+        )
 
     def _render_rows(
-        self, rows: Sequence[RecordedEvent], found: Mapping[str, App], operations: Mapping[str, Operation]
+        self, rows: Sequence[RecordedEvent], found: Mapping[str, App], *, operations: Mapping[str, Operation]
     ) -> Iterator[tuple[int, int, pb.Event]]:
         last_of = {row.app_id: row.id for row in rows}
         for row in rows:
@@ -222,7 +224,7 @@ class EventHub:
             if operation is not None and row.id == last_of[row.app_id]:
                 yield row.id, row.owner_id, convert.render_operation_event(row.id, operation)
 
-    def _send(self, number: int, owner_id: int | None, event: pb.Event) -> None:
+    def _send(self, number: int, owner_id: int | None, *, event: pb.Event) -> None:
         self._serial += 1
         happening = HubEvent(number, self._serial, owner_id, event)
         for listener, owner in self._listeners.items():

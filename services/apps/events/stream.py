@@ -98,13 +98,13 @@ class Watcher:
         listener = Listener[StreamedEvent]()
         feed = await self._join(app_id, listener)
         try:
-            async for happening in self._follow(feed, listener, after):
+            async for happening in self._follow(feed, listener, after=after):
                 yield happening
         finally:
             self._leave(feed, listener)
 
     async def _follow(
-        self, feed: Feed, listener: Listener[StreamedEvent], after: int | None
+        self, feed: Feed, listener: Listener[StreamedEvent], *, after: int | None
     ) -> AsyncGenerator[StreamedEvent | None, None]:
         last = feed.last if after is None else min(after, feed.last)
         serial = -1

@@ -51,7 +51,7 @@ class AppRenderer:
         known = self._pages.find(key, state)
         if known is None:
             rest = pb.ListAppsResponse(total=found.total, page=found.page, per_page=found.per_page)
-            known = render_list(rest, "apps", await self._render_page(found, form), form)
+            known = render_list(rest, "apps", pieces=await self._render_page(found, form), form=form)
             self._pages.keep(key, state, known)
         return Rendered(pb.ListAppsResponse, known)
 
@@ -68,7 +68,7 @@ class AppRenderer:
             found = await self._render([(version.id, version.stamp)], Form.WIRE)
             if version.id not in found:
                 raise AppNotFoundError(f"there is no app {version.id}")
-            known = self._add_live(version.id, version.stamp, found[version.id], live=live, form=form)
+            known = self._add_live(version.id, version.stamp, data=found[version.id], live=live, form=form)
         return Rendered(app_pb2.App, known)
 
     async def list_logs(self, found: LogPage, *, form: Form = Form.WIRE) -> Rendered[pb.ListAppLogsResponse]:
@@ -116,7 +116,7 @@ class AppRenderer:
         for app_id, stamp in stale:
             if app_id in without_metrics:
                 data = without_metrics[app_id]
-                rendered[app_id] = self._add_live(app_id, stamp, data, live=live[app_id], form=form)
+                rendered[app_id] = self._add_live(app_id, stamp, data=data, live=live[app_id], form=form)
         pieces = {**rendered, **(await self._render(plain, form) if plain else {})}
         found_pieces = (pieces.get(one.id) for one in found.stamps)
         return [piece for piece in found_pieces if piece is not None]
@@ -125,7 +125,7 @@ class AppRenderer:
         return self._live.find((app_id, form), (stamp, self.updates.generation, live))
 
     def _add_live(
-        self, app_id: str, stamp: object, data: bytes, *, live: Container | None, form: Form
+        self, app_id: str, stamp: object, *, data: bytes, live: Container | None, form: Form
     ) -> bytes:
         """Add metrics to an app in the form of the wire, and render it as the client wants it."""
         app = app_pb2.App.FromString(data)

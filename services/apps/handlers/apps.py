@@ -25,7 +25,7 @@ class AppHandlers(BaseHandlers):
         found = await usecases.list_apps(
             self.dependencies.store,
             self.metrics,
-            convert.parse_filter(request),
+            wanted=convert.parse_filter(request),
             owner_filter=call.owner_filter,
             page=page,
             per_page=per_page,
@@ -50,7 +50,7 @@ class AppHandlers(BaseHandlers):
     async def get_app(self, request: pb.GetAppRequest, call: Call) -> Rendered[app_pb2.App]:
         call.audit_target = request.app_id
         app, live = await usecases.get_app(
-            self.dependencies.store, self.metrics, request.app_id, owner_filter=call.owner_filter
+            self.dependencies.store, self.metrics, app_id=request.app_id, owner_filter=call.owner_filter
         )
         return await self.renderer.get_app(app, live=live, form=call.form)
 
@@ -67,7 +67,7 @@ class AppHandlers(BaseHandlers):
     async def reveal_secrets(self, request: pb.RevealSecretsRequest, call: Call) -> pb.RevealSecretsResponse:
         call.audit_target = request.app_id
         app, revealed = await usecases.reveal_secrets(
-            self.dependencies.store, request.app_id, request.names, owner_filter=call.owner_filter
+            self.dependencies.store, request.app_id, names=request.names, owner_filter=call.owner_filter
         )
         call.audit_target = f"{app.id}: {', '.join(revealed)}"
         call.add_header("cache-control", "no-store")

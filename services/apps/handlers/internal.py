@@ -28,14 +28,14 @@ class AppsInternalHandlers:
 
     async def plan_deployment(self, request: pb.PlanDeploymentRequest, call: Call) -> pb.DeploymentPlan:
         new = parse_plan_request(request, call.caller.user)
-        plan = await plan_deployment(new, self.dependencies.catalog, self.dependencies.containers)
+        plan = await plan_deployment(new, self.dependencies.catalog, containers=self.dependencies.containers)
         return render_plan(plan)
 
     async def begin_operation(self, request: pb.BeginOperationRequest, call: Call) -> pb.AppHold:
         lock = await delegated_operations.begin_operation(
             self.dependencies.store,
             request.app_id,
-            request.operation_id,
+            operation_id=request.operation_id,
             kind=request.kind,
             made_by=request.made_by,
             user_id=_find_user_id(call),
@@ -47,7 +47,7 @@ class AppsInternalHandlers:
         await delegated_operations.report_operation(
             self.dependencies.store,
             request.app_id,
-            request.operation_id,
+            operation_id=request.operation_id,
             report=convert.parse_report(request),
         )
         return Empty()
@@ -75,7 +75,7 @@ class AppsInternalHandlers:
         await delegated_operations.finish_operation(
             self.dependencies.store,
             request.app_id,
-            request.operation_id,
+            operation_id=request.operation_id,
             succeeded=request.succeeded,
             message=request.message,
             status=request.status,

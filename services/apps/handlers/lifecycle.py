@@ -24,7 +24,10 @@ class LifecycleHandlers(BaseHandlers):
         self, request: pb.PerformAppActionRequest, call: Call
     ) -> pb.PerformAppActionResponse:
         accepted = await perform_app_action(
-            self.dependencies, request.app_id, request.action, requester=parse_requester(call, request.app_id)
+            self.dependencies,
+            request.app_id,
+            action=request.action,
+            requester=parse_requester(call, request.app_id),
         )
         self._accept(accepted, call)
         return pb.PerformAppActionResponse(
@@ -87,7 +90,7 @@ class LifecycleHandlers(BaseHandlers):
         found = await list_migration_targets(
             self.dependencies.store,
             self.dependencies.containers,
-            request.app_id,
+            app_id=request.app_id,
             owner_filter=call.owner_filter,
         )
         return render_targets(request.app_id, found)

@@ -21,7 +21,7 @@ class MetricHandlers(BaseHandlers):
         container = await get_app_stats(
             self.dependencies.store,
             self.dependencies.containers,
-            request.app_id,
+            app_id=request.app_id,
             owner_filter=call.owner_filter,
         )
         return convert.render_stats(container)
@@ -33,7 +33,7 @@ class MetricHandlers(BaseHandlers):
         history = await get_app_metrics(
             self.dependencies.store,
             self.dependencies.containers,
-            request.app_id,
+            app_id=request.app_id,
             owner_filter=call.owner_filter,
             timeframe=request.range,
         )

@@ -48,7 +48,10 @@ class OperationHandlers(BaseHandlers):
 
     async def get_operation(self, request: pb.GetOperationRequest, call: Call) -> operation_pb2.Operation:
         operation = await usecases.get_operation(
-            self.dependencies, request.app_id, request.operation_id, owner_filter=call.owner_filter
+            self.dependencies,
+            request.app_id,
+            operation_id=request.operation_id,
+            owner_filter=call.owner_filter,
         )
         return render_operation(operation)
 
@@ -57,7 +60,10 @@ class OperationHandlers(BaseHandlers):
     ) -> operation_pb2.Operation:
         call.audit_target = request.app_id
         operation = await usecases.cancel_operation(
-            self.dependencies, request.app_id, request.operation_id, owner_filter=call.owner_filter
+            self.dependencies,
+            request.app_id,
+            operation_id=request.operation_id,
+            owner_filter=call.owner_filter,
         )
         self._announce(call, f"/api/apps/{operation.subject}/operations/{operation.id}")
         return render_operation(operation)

@@ -25,7 +25,7 @@ class OutputHandlers(BaseHandlers):
         output = await get_app_output(
             self.dependencies.store,
             self.dependencies.containers,
-            request.app_id,
+            app_id=request.app_id,
             owner_filter=call.owner_filter,
             wanted=convert.parse_output_request(request),
         )
@@ -39,7 +39,7 @@ class OutputHandlers(BaseHandlers):
         followed = watch_app_output(
             self.dependencies.store,
             self.dependencies.containers,
-            request.app_id,
+            app_id=request.app_id,
             owner_filter=call.owner_filter,
             wanted=convert.parse_stream_request(request),
             last_event_id=call.metadata.get("last-event-id", ""),
@@ -49,7 +49,9 @@ class OutputHandlers(BaseHandlers):
             async with aclosing(followed) as lines:
                 async for line in lines:
                     frame = (
-                        render_frame(line.at, "line", convert.render_line(line)) if line is not None else PING
+                        render_frame(line.at, "line", data=convert.render_line(line))
+                        if line is not None
+                        else PING
                     )
                     yield httpbody_pb2.HttpBody(content_type="text/event-stream", data=frame)
 
@@ -60,7 +62,7 @@ class OutputHandlers(BaseHandlers):
         followed = stream_app_output(
             self.dependencies.store,
             self.dependencies.containers,
-            request.app_id,
+            app_id=request.app_id,
             owner_filter=call.owner_filter,
             wanted=convert.parse_stream_request(request),
         )

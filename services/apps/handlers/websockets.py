@@ -172,7 +172,7 @@ class WebSocketServer:
         receiving = asyncio.ensure_future(_receive(socket, frames, may_send))
         try:
             async with aclosing(self.duplex.run(call, self._read(socket, frames))) as answers:
-                await self._send(socket, answers, may_send)
+                await self._send(socket, answers, may_send=may_send)
             await socket.close(_NORMAL)
         except DomainError as refusal:
             code = name_code(code_of(refusal))
@@ -189,7 +189,7 @@ class WebSocketServer:
             receiving.cancel()
 
     async def _send(
-        self, socket: ServerConnection, answers: AsyncGenerator[Message, None], may_send: asyncio.Event
+        self, socket: ServerConnection, answers: AsyncGenerator[Message, None], *, may_send: asyncio.Event
     ) -> None:
         is_first = True
         async for message in answers:

@@ -65,38 +65,38 @@ class AppChanges:
         """Apply one change of a workflow; what concerns an app that is gone does nothing."""
         match change:
             case ChangeApp(app_id, values):
-                self._change_app(connection, app_id, values)
+                self._change_app(connection, app_id, values=values)
             case AddLog(app_id, message, level, step):
-                self._add_event(connection, app_id, "log", message=message, level=level, step=step)
+                self._add_event(connection, app_id, kind="log", message=message, level=level, step=step)
             case AnnounceDeployed(app_id):
                 row = _facts(connection, app_id)
                 if row is not None:
                     event = events_pb2.AppDeployed(
                         app_id=app_id, owner_id=row.owner_id, host_id=row.host_id, vmid=row.vmid or 0
                     )
-                    add_messages(connection, outbox, [new_message(f"{_EVENTS}.app_deployed", event)])
+                    add_messages(connection, outbox, messages=[new_message(f"{_EVENTS}.app_deployed", event)])
             case RemoveApp(app_id, delete_backups):
                 self._remove(connection, app_id, delete_backups=delete_backups)
             case AddUpgrade(upgrade):
                 self._upgrades.add(connection, upgrade)
             case NoteArchive(upgrade_id, archive):
-                self._upgrades.note_archive(connection, upgrade_id, archive)
+                self._upgrades.note_archive(connection, upgrade_id, archive=archive)
             case SwitchVersion(upgrade_id, forward):
                 self._upgrades.switch(connection, upgrade_id, forward=forward)
             case ForgetUpgrade(upgrade_id):
                 self._upgrades.forget(connection, upgrade_id)
             case ForgetSightings(host_id, vmid):
-                forget_sightings(connection, host_id, vmid)
+                forget_sightings(connection, host_id, vmid=vmid)
             case RestoreVersion(app_id, operation_id):
-                restore_version(connection, self._upgrades, app_id, operation_id)
+                restore_version(connection, self._upgrades, app_id=app_id, operation_id=operation_id)
 
     def log(
         self, connection: sa.Connection, operation: ClaimedOperation, level: str, message: str, step: str
     ) -> None:
         """Write a line of an operation into its app's log, as long as there is the app."""
-        self._add_event(connection, operation.subject, "log", message=message, level=level, step=step)
+        self._add_event(connection, operation.subject, kind="log", message=message, level=level, step=step)
 
-    def add_app(self, connection: sa.Connection, app: App, begin: NewAppOperation) -> bool:
+    def add_app(self, connection: sa.Connection, app: App, *, begin: NewAppOperation) -> bool:
         """Add an app, its port and its first operation; False when its port was taken meanwhile.
 
         Raises:
@@ -113,9 +113,9 @@ class AppChanges:
             if not connection.execute(insert_ignore(ports, connection).values(**values)).rowcount:
                 return False
         connection.execute(apps.insert().values(**self._rows.render_app(app)))
-        _check_quota(connection, app.id, begin.quota)
-        self._add_operation(connection, app.id, begin)
-        self._announce_status(connection, app.id, begin.status)
+        _check_quota(connection, app.id, quota=begin.quota)
+        self._add_operation(connection, app.id, begin=begin)
+        self._announce_status(connection, app.id, status=begin.status)
         return True
 
     def begin(
@@ -141,20 +141,20 @@ class AppChanges:
             query.values(**fields, **self._rows.render_columns(app_id, values))
         ).rowcount:
             raise AppBusyError(f"another operation on {app_id} is under way or has just ended", retry_after=2)
-        _check_quota(connection, app_id, begin.quota)
+        _check_quota(connection, app_id, quota=begin.quota)
         if _is_copied(connection, app_id):
             raise AppBusyError(f"{app_id} is being copied; wait until that has ended", retry_after=2)
-        self._add_operation(connection, app_id, begin)
-        self._announce_status(connection, app_id, begin.status)
+        self._add_operation(connection, app_id, begin=begin)
+        self._announce_status(connection, app_id, status=begin.status)
         if message:
-            self._add_event(connection, app_id, "log", message=message)
+            self._add_event(connection, app_id, kind="log", message=message)
 
-    def begin_destruction(self, connection: sa.Connection, mark: str, begin: NewAppOperation) -> None:
+    def begin_destruction(self, connection: sa.Connection, mark: str, *, begin: NewAppOperation) -> None:
         """Begin an operation on what carries a mark; nothing more when it is known."""
         if connection.execute(sa.select(ops.c.id).where(ops.c.id == begin.id)).first() is None:
-            self._add_operation(connection, mark, begin)
+            self._add_operation(connection, mark, begin=begin)
 
-    def _add_operation(self, connection: sa.Connection, app_id: str, begin: NewAppOperation) -> None:
+    def _add_operation(self, connection: sa.Connection, app_id: str, *, begin: NewAppOperation) -> None:
         new = NewOperation(
             begin.id,
             app_id,
@@ -166,7 +166,7 @@ class AppChanges:
             node=begin.node,
             storage=begin.storage,
         )
-        add_operation(connection, operation_tables, new)
+        add_operation(connection, operation_tables, new=new)
         # Another service carries a delegated operation out; no worker of apps has to wake.
         if not begin.delegated:
             operation_queue.wake(connection, begin.id)
@@ -175,13 +175,13 @@ class AppChanges:
         """Give every app of a user to another one, with a line in its log, and return how many there are."""
         found = list(connection.execute(sa.select(apps.c.id).where(apps.c.owner_id == owner_id)).scalars())
         for app_id in found:
-            self._change_app(connection, app_id, {"owner_id": to})
+            self._change_app(connection, app_id, values={"owner_id": to})
             message = f"Handed over from user {owner_id}, who was removed, to user {to}"
-            self._add_event(connection, app_id, "log", message=message)
+            self._add_event(connection, app_id, kind="log", message=message)
         hand_over_records(connection, owner_id, to=to)
         return len(found)
 
-    def _change_app(self, connection: sa.Connection, app_id: str, values: Mapping[str, Any]) -> None:
+    def _change_app(self, connection: sa.Connection, app_id: str, *, values: Mapping[str, Any]) -> None:
         current = now()
         fields = {**self._rows.render_columns(app_id, values), "updated_at": current}
         if "public_port" in values and values["public_port"] is None:
@@ -190,7 +190,7 @@ class AppChanges:
         if status is not None:
             fields["state_changed_at"] = current
         if connection.execute(apps.update().where(apps.c.id == app_id).values(**fields)).rowcount and status:
-            self._announce_status(connection, app_id, str(status))
+            self._announce_status(connection, app_id, status=str(status))
 
     def _remove(self, connection: sa.Connection, app_id: str, *, delete_backups: bool) -> None:
         row = _facts(connection, app_id)
@@ -209,21 +209,21 @@ class AppChanges:
             adopted=row.adopted,
             delete_backups=delete_backups,
         )
-        add_messages(connection, outbox, [new_message(f"{_EVENTS}.app_removed", event)])
+        add_messages(connection, outbox, messages=[new_message(f"{_EVENTS}.app_removed", event)])
         self._notify(app_id)
 
-    def _announce_status(self, connection: sa.Connection, app_id: str, status: str) -> None:
-        self._add_event(connection, app_id, "status", message=status)
+    def _announce_status(self, connection: sa.Connection, app_id: str, *, status: str) -> None:
+        self._add_event(connection, app_id, kind="status", message=status)
         event = events_pb2.AppStatusChanged(app_id=app_id, status=status)
         event.timestamp.FromDatetime(now())
-        add_messages(connection, outbox, [new_message(f"{_EVENTS}.app_status_changed", event)])
+        add_messages(connection, outbox, messages=[new_message(f"{_EVENTS}.app_status_changed", event)])
 
     def _add_event(
         self,
         connection: sa.Connection,
         app_id: str,
-        kind: str,
         *,
+        kind: str,
         message: str,
         level: str = "info",
         step: str = "",
@@ -250,7 +250,7 @@ def _facts(connection: sa.Connection, app_id: str) -> sa.Row[Any] | None:
     return rows[0] if rows else None
 
 
-def _check_quota(connection: sa.Connection, app_id: str, quota: Quota | None) -> None:
+def _check_quota(connection: sa.Connection, app_id: str, *, quota: Quota | None) -> None:
     """Check the quota of an app's owner with the app as it is in the transaction; one transaction at a time per owner."""
     if quota is None or quota.is_unlimited:
         return

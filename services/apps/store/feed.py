@@ -39,7 +39,7 @@ class FeedRows:
 
         def write(connection: sa.Connection) -> None:
             # NATS may deliver twice: the inbox and the event commit together, so listeners see a change once.
-            if note_received(connection, inbox, message_id):
+            if note_received(connection, inbox, message_id=message_id):
                 _add_backup(connection, changed)
                 self._notify(changed.app_id)
 
@@ -50,7 +50,7 @@ class FeedRows:
 
         def write(connection: sa.Connection) -> None:
             query = sa.select(apps.c.owner_id).where(apps.c.id == alert.app_id)
-            if not note_received(connection, inbox, message_id):
+            if not note_received(connection, inbox, message_id=message_id):
                 return
             owner_id = connection.execute(query).scalar_one_or_none()
             if owner_id is not None:
@@ -115,7 +115,9 @@ class FeedRows:
         newer = ops.alias()
         newest = sa.select(sa.func.max(newer.c.created_at)).where(newer.c.subject == ops.c.subject)
         query = sa.select(ops).where(ops.c.subject.in_(app_ids), ops.c.created_at == newest.scalar_subquery())
-        return await self._db.read(lambda connection: read_operations(connection, operation_tables, query))
+        return await self._db.read(
+            lambda connection: read_operations(connection, operation_tables, query=query)
+        )
 
     async def list_moving_operations(self, *, since: datetime | None) -> list[Operation]:
         """List unfinished operations, or those of them that changed since a time, oldest first."""
@@ -123,7 +125,9 @@ class FeedRows:
         if since is not None:
             query = query.where(ops.c.updated_at >= since)
         query = query.order_by(ops.c.created_at)
-        return await self._db.read(lambda connection: read_operations(connection, operation_tables, query))
+        return await self._db.read(
+            lambda connection: read_operations(connection, operation_tables, query=query)
+        )
 
     async def list_owners(self, app_ids: Collection[str]) -> dict[str, int]:
         """Return the owners of those of some apps that exist."""

@@ -36,7 +36,7 @@ class AppPages:
         """
 
         def read(connection: sa.Connection) -> tuple[list[str], int] | None:
-            created = _find_position(connection, after, wanted.owner_id)
+            created = _find_position(connection, after, owner=wanted.owner_id)
             if created is None:
                 return None
             params = list_params(wanted)
@@ -71,7 +71,7 @@ class AppPages:
         return [stamps[app_id] for app_id in ids if app_id in stamps]
 
 
-def _find_position(connection: sa.Connection, app_id: str, owner: int | None) -> datetime | None:
+def _find_position(connection: sa.Connection, app_id: str, *, owner: int | None) -> datetime | None:
     """Return when an app was made, also one that was removed; None: it is not known, or not the owner's."""
     query = sa.select(apps.c.created_at, apps.c.owner_id).where(apps.c.id == app_id)
     row: Any = connection.execute(query).one_or_none()

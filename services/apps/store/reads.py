@@ -174,7 +174,9 @@ class SqlAppReads:
         """List unfinished delegated operations that nothing was reported of for `seconds`."""
         limit = now() - timedelta(seconds=seconds)
         query = sa.select(ops).where(ops.c.delegated, ops.c.finished_at.is_(None), ops.c.updated_at < limit)
-        return await self._db.read(lambda connection: read_operations(connection, operation_tables, query))
+        return await self._db.read(
+            lambda connection: read_operations(connection, operation_tables, query=query)
+        )
 
     async def get_former_status(self, operation_id: str) -> str:
         """Return the status that the app had before a delegated operation."""
@@ -230,7 +232,7 @@ class SqlAppReads:
             total = int(connection.execute(count).scalar_one())
             if not after:
                 numbered = query.offset((page - 1) * per_page)
-                return read_operations(connection, operation_tables, numbered), total
+                return read_operations(connection, operation_tables, query=numbered), total
             # A filter that it does not fit any more, as it has ended, leaves its place in the order.
             owned = _select_operations(OperationFilter(owner_id=wanted.owner_id))
             position = sa.select(ops.c.created_at).where(ops.c.id == after, *owned)
@@ -238,7 +240,7 @@ class SqlAppReads:
             if created is None:
                 raise refuse_after(after, kind="operation")
             behind = comes_after([(ops.c.created_at, True, created), (ops.c.id, False, after)])
-            return read_operations(connection, operation_tables, query.where(behind)), total
+            return read_operations(connection, operation_tables, query=query.where(behind)), total
 
         return await self._db.read(read)
 

@@ -34,7 +34,7 @@ def keep_record(connection: sa.Connection, app_id: str) -> None:
     connection.execute(insert_ignore(removed_apps, connection).values(**values))
 
 
-def find_record(connection: sa.Connection, rows: AppRows, app_id: str) -> App | None:
+def find_record(connection: sa.Connection, rows: AppRows, *, app_id: str) -> App | None:
     """A removed app as it was, or None when nothing is known of it."""
     row = connection.execute(sa.select(removed_apps).where(removed_apps.c.id == app_id)).one_or_none()
     if row is None:

@@ -65,13 +65,15 @@ class AppRows:
         if unknown:
             raise ValueError(f"apps has no column {', '.join(sorted(unknown))}")
         fields = dict(values)
-        fields |= {name: self._seal(app_id, name, fields[name]) for name in SEALED_COLUMNS if name in fields}
+        fields |= {
+            name: self._seal(app_id, name, values=fields[name]) for name in SEALED_COLUMNS if name in fields
+        }
         fields |= {name: fields[name].to_json() for name in ("config", "rendering") if name in fields}
         if "secret_names" in fields:
             fields["secret_names"] = list(fields["secret_names"])
         return fields
 
-    def _seal(self, app_id: str, column: str, values: Mapping[str, str]) -> str:
+    def _seal(self, app_id: str, column: str, *, values: Mapping[str, str]) -> str:
         if column == "inputs" and not values:
             return ""
         return self._sealer.seal(json.dumps(dict(values)), place=f"apps.{column}.{app_id}")

@@ -13,7 +13,7 @@ from services.common.db.database import insert_ignore
 
 
 def note_sightings(
-    connection: sa.Connection, seen: Collection[Seen], complete: Collection[int]
+    connection: sa.Connection, seen: Collection[Seen], *, complete: Collection[int]
 ) -> dict[Seen, Sighting]:
     """Count what a scan saw, and forget what complete hosts no longer show."""
     known = {one.seen: one for one in _read(connection, sa.select(sightings))}
@@ -24,7 +24,7 @@ def note_sightings(
     return {one: _count(connection, one, known.get(one)) for one in dict.fromkeys(seen)}
 
 
-def find_sighting(connection: sa.Connection, kind: str, host_id: int, vmid: int) -> Sighting | None:
+def find_sighting(connection: sa.Connection, kind: str, *, host_id: int, vmid: int) -> Sighting | None:
     """The orphan or duplicate with an id."""
     query = sa.select(sightings).where(
         sightings.c.kind == kind, sightings.c.host_id == host_id, sightings.c.vmid == vmid
@@ -32,7 +32,7 @@ def find_sighting(connection: sa.Connection, kind: str, host_id: int, vmid: int)
     return next(iter(_read(connection, query)), None)
 
 
-def forget_sightings(connection: sa.Connection, host_id: int, vmid: int) -> None:
+def forget_sightings(connection: sa.Connection, host_id: int, *, vmid: int) -> None:
     """Forget an orphan or duplicate: it is gone."""
     connection.execute(
         sightings.delete().where(

@@ -36,7 +36,7 @@ class UpgradeRows:
         }
         connection.execute(insert_ignore(upgrades, connection).values(**values))
 
-    def note_archive(self, connection: sa.Connection, upgrade_id: str, archive: str) -> None:
+    def note_archive(self, connection: sa.Connection, upgrade_id: str, *, archive: str) -> None:
         """Note the backup that was made before an upgrade."""
         connection.execute(upgrades.update().where(upgrades.c.id == upgrade_id).values(archive=archive))
 
@@ -49,11 +49,11 @@ class UpgradeRows:
         # An upgrade that was never switched forward has changed nothing that has to be switched back.
         if forward or row.status == "current":
             self.apply_version(
-                connection, row.app_id, self._open(upgrade_id, row.after if forward else row.before)
+                connection, row.app_id, version=self._open(upgrade_id, row.after if forward else row.before)
             )
         connection.execute(upgrades.update().where(upgrades.c.id == upgrade_id).values(status=status))
 
-    def apply_version(self, connection: sa.Connection, app_id: str, version: AppVersion) -> None:
+    def apply_version(self, connection: sa.Connection, app_id: str, *, version: AppVersion) -> None:
         """Make an app be of a version."""
         fields = {**self._rows.render_columns(app_id, version.values), "updated_at": now()}
         connection.execute(apps.update().where(apps.c.id == app_id).values(**fields))

@@ -22,7 +22,7 @@ class BackedUp:
 
 
 def find_backed_up(
-    connection: sa.Connection, rows: UpgradeRows, app_id: str, made_by: str
+    connection: sa.Connection, rows: UpgradeRows, *, app_id: str, made_by: str
 ) -> BackedUp | None:
     """The version in the backup that an operation made; None where that is the app's own, or not known.
 
@@ -50,20 +50,20 @@ def find_backed_up(
     return BackedUp(upgrade.before, older[-1] if older else None)
 
 
-def restore_version(connection: sa.Connection, rows: UpgradeRows, app_id: str, operation_id: str) -> None:
+def restore_version(connection: sa.Connection, rows: UpgradeRows, *, app_id: str, operation_id: str) -> None:
     """Make an app be of the version that a restore brought back; what has the same revision is left alone."""
     state = connection.execute(sa.select(ops.c.state).where(ops.c.id == operation_id)).scalar()
     if not state or not state.get("made_by"):
         return
-    found = find_backed_up(connection, rows, app_id, state["made_by"])
+    found = find_backed_up(connection, rows, app_id=app_id, made_by=state["made_by"])
     revision = connection.execute(sa.select(apps.c.revision).where(apps.c.id == app_id)).scalar()
     if found is None or revision in (None, found.version.revision):
         return
-    rows.apply_version(connection, app_id, found.version)
-    _mark_upgrades(connection, app_id, found.upgrade)
+    rows.apply_version(connection, app_id, version=found.version)
+    _mark_upgrades(connection, app_id, current=found.upgrade)
 
 
-def _mark_upgrades(connection: sa.Connection, app_id: str, current: Upgrade | None) -> None:
+def _mark_upgrades(connection: sa.Connection, app_id: str, *, current: Upgrade | None) -> None:
     """Note that the app is of the version after an upgrade, and those that came later are undone."""
     of_app = upgrades.update().where(upgrades.c.app_id == app_id)
     later = of_app

@@ -66,7 +66,9 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
             HostnameTakenError, ContainerManagedError: another app has it.
         """
         try:
-            return await self._db.write(lambda connection: self._add_app(connection, app, begin, changes))
+            return await self._db.write(
+                lambda connection: self._add_app(connection, app, begin=begin, changes=changes)
+            )
         except sa.exc.IntegrityError as error:
             # SQLite names the columns of a unique index, PostgreSQL the index.
             if "vmid" in str(error.orig) or "apps_container" in str(error.orig):
@@ -76,9 +78,9 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
             raise HostnameTakenError(f"hostname {app.hostname} is taken") from error
 
     def _add_app(
-        self, connection: sa.Connection, app: App, begin: NewAppOperation, changes: Sequence[Change]
+        self, connection: sa.Connection, app: App, *, begin: NewAppOperation, changes: Sequence[Change]
     ) -> bool:
-        added = self._changes.add_app(connection, app, begin)
+        added = self._changes.add_app(connection, app, begin=begin)
         if not added:
             raise UnchangedError(result=False)
         for change in changes:
@@ -118,7 +120,7 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
         """
         try:
             await self._db.write(
-                lambda connection: self._changes.begin_destruction(connection, subject, begin)
+                lambda connection: self._changes.begin_destruction(connection, subject, begin=begin)
             )
         except sa.exc.IntegrityError as error:
             raise AppBusyError(f"{subject} is being destroyed already", retry_after=2) from error
@@ -128,12 +130,14 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
     ) -> dict[Seen, Sighting]:
         """Count each once more; what a `complete` host no longer shows is forgotten."""
         return await self._db.write(
-            lambda connection: note_sightings(connection, seen, complete), is_final=False
+            lambda connection: note_sightings(connection, seen, complete=complete), is_final=False
         )
 
-    async def find_sighting(self, kind: str, host_id: int, vmid: int) -> Sighting | None:
+    async def find_sighting(self, kind: str, host_id: int, *, vmid: int) -> Sighting | None:
         """The orphan or duplicate with an id, if the last scan saw one."""
-        return await self._db.read(lambda connection: find_sighting(connection, kind, host_id, vmid))
+        return await self._db.read(
+            lambda connection: find_sighting(connection, kind, host_id=host_id, vmid=vmid)
+        )
 
     async def get_upgrade(self, upgrade_id: str) -> Upgrade:
         """An upgrade that an operation named."""
@@ -151,7 +155,7 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
         """
         app = await self._find_app_or_record(app_id)
         backed_up = await self._db.read(
-            lambda connection: find_backed_up(connection, self._upgrades, app_id, made_by)
+            lambda connection: find_backed_up(connection, self._upgrades, app_id=app_id, made_by=made_by)
         )
         # Of the same revision, the app itself has the values as they are now.
         if backed_up is None or backed_up.version.revision == app.revision:
@@ -162,7 +166,7 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
         try:
             return await self.get_app(app_id)
         except AppNotFoundError:
-            found = await self._db.read(lambda connection: find_record(connection, self._rows, app_id))
+            found = await self._db.read(lambda connection: find_record(connection, self._rows, app_id=app_id))
             if found is None:
                 raise
             return found
@@ -213,10 +217,12 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
             query = ops.update().where(ops.c.id == operation_id, ops.c.delegated, ops.c.finished_at.is_(None))
             found = connection.execute(query.values(updated_at=now(), **values)).rowcount
             if found and step is not None:
-                note_delegated_step(connection, operation_tables, operation_id, step=step)
+                note_delegated_step(connection, operation_tables, operation_id=operation_id, step=step)
             # The end may come without a report of the last step.
             if found and "finished_at" in values:
-                end_delegated_steps(connection, operation_tables, operation_id, status=str(values["status"]))
+                end_delegated_steps(
+                    connection, operation_tables, operation_id=operation_id, status=str(values["status"])
+                )
             for change in changes if found else ():
                 self._changes.apply(connection, None, change)
             return bool(found)

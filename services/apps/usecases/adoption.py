@@ -73,25 +73,25 @@ async def adopt_container(
     if container is None or container.template or (ref.node and container.node != ref.node):
         raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")
     app = _describe_adopted(container, requester, kind=kind or "custom", port=port, owner_id=new_owner)
-    await _check_mark(dependencies, container, app, replace_mark=replace_mark)
+    await _check_mark(dependencies, container, app=app, replace_mark=replace_mark)
     requester.name_target(f"app {app.id}, container {ref.vmid}, host {ref.host_id}")
     # Before the app is added, as the unique index allows one app for each VMID of a host.
-    await _take_from_holder(dependencies, container, app.id)
+    await _take_from_holder(dependencies, container, app_id=app.id)
     state = {"vmid": ref.vmid, "port": port, "replaced_mark": container.owner}
     try:
         await dependencies.store.add_app(
-            app, build_creation(dependencies, app, "adopt_container", requester=requester, **state)
+            app, build_creation(dependencies, app, kind="adopt_container", requester=requester, **state)
         )
     except HostnameTakenError:  # it exists already; the platform only needs another name for it
         app = dataclasses.replace(app, hostname=f"{app.name[:52]}-{ref.vmid}")
         await dependencies.store.add_app(
-            app, build_creation(dependencies, app, "adopt_container", requester=requester, **state)
+            app, build_creation(dependencies, app, kind="adopt_container", requester=requester, **state)
         )
     return app
 
 
 async def _check_mark(
-    dependencies: AppDependencies, container: Container, app: App, *, replace_mark: bool
+    dependencies: AppDependencies, container: Container, *, app: App, replace_mark: bool
 ) -> None:
     """Refuse a container that is an app's, or carries somebody's mark without a confirmation."""
     mark = container.owner
@@ -113,7 +113,7 @@ async def _check_mark(
         )
 
 
-async def _take_from_holder(dependencies: AppDependencies, container: Container, app_id: str) -> None:
+async def _take_from_holder(dependencies: AppDependencies, container: Container, *, app_id: str) -> None:
     """Let go of the id of a container that is gone, where a stranger's container has it now.
 
     Raises:

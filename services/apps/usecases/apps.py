@@ -19,8 +19,8 @@ DEFAULT_LOG_LINES = 100  # of a log whose request names no number: a screen or t
 async def list_apps(
     store: AppStamps,
     metrics: ContainerMetrics,
-    wanted: AppFilter,
     *,
+    wanted: AppFilter,
     owner_filter: int | None,
     page: int,
     per_page: int,
@@ -47,7 +47,7 @@ async def list_apps(
 
 
 async def get_app(
-    store: AppStamps, metrics: ContainerMetrics, app_id: str, *, owner_filter: int | None
+    store: AppStamps, metrics: ContainerMetrics, *, app_id: str, owner_filter: int | None
 ) -> tuple[AppStamp, Container | None]:
     """Return the state of an app, and its container where it runs and its host answers.
 
@@ -95,7 +95,7 @@ async def list_app_logs(
 
 
 async def reveal_secrets(
-    store: AppReads, app_id: str, names: Sequence[str], *, owner_filter: int | None
+    store: AppReads, app_id: str, *, names: Sequence[str], owner_filter: int | None
 ) -> tuple[App, dict[str, str]]:
     """Return an app and some of its values in clear.
 

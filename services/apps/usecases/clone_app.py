@@ -32,7 +32,7 @@ async def clone_app(
     require_stable(source)
     if source.vmid is not None:
         require_managed(source)
-    app = await copy_app(dependencies, source, requester, hostname=hostname)
+    app = await copy_app(dependencies, source, requester=requester, hostname=hostname)
     return Accepted(app, f"Cloning {source.hostname} to {app.hostname}", requester.operation_id)
 
 
@@ -55,8 +55,8 @@ class CopiedArchive:
 async def copy_app(
     dependencies: AppDependencies,
     source: App,
-    requester: Requester,
     *,
+    requester: Requester,
     hostname: str,
     archive: CopiedArchive | None = None,
 ) -> App:
@@ -90,7 +90,7 @@ async def copy_app(
         port = await dependencies.store.choose_port(source.host_id)
         app = _describe_copy(source, requester, hostname=hostname, port=port)
         requester.name_target(f"app {source.id}, app {app.id}")
-        begin = build_creation(dependencies, app, kind, requester=requester, **state)
+        begin = build_creation(dependencies, app, kind=kind, requester=requester, **state)
         if await dependencies.store.add_app(app, dataclasses.replace(begin, quota=quota)):
             return app
     raise NoFreePortError(f"no port of host {source.host_id} could be taken", retry_after=1)
@@ -99,7 +99,7 @@ async def copy_app(
 def _describe_copy(source: App, requester: Requester, *, hostname: str, port: int) -> App:
     rendering = source.rendering
     if source.published and source.public_port is not None and rendering.compose:
-        compose = republish(rendering.compose, source.public_port, port)
+        compose = republish(rendering.compose, source.public_port, new=port)
         rendering = dataclasses.replace(rendering, compose=compose)
         # The note contains a hash of the definition, which has changed with the port.
         rendering = rendering.mark_without_values() if source.rendering.is_without_values else rendering

@@ -60,7 +60,7 @@ class DelegatedReport:
 
 
 async def begin_operation(
-    store: AppStore, app_id: str, operation_id: str, *, kind: str, made_by: str, user_id: int | None
+    store: AppStore, app_id: str, *, operation_id: str, kind: str, made_by: str, user_id: int | None
 ) -> AppLock:
     """Lock an app for an operation of another service; a repetition returns the same lock.
 
@@ -100,7 +100,7 @@ async def begin_operation(
 
 
 async def report_operation(
-    store: AppStore, app_id: str, operation_id: str, *, report: DelegatedReport
+    store: AppStore, app_id: str, *, operation_id: str, report: DelegatedReport
 ) -> None:
     """Write down progress of a delegated operation; one that has ended is left alone."""
     values: dict[str, Any] = {
@@ -118,7 +118,7 @@ async def report_operation(
 
 
 async def finish_operation(
-    store: AppStore, app_id: str, operation_id: str, *, succeeded: bool, message: str = "", status: str = ""
+    store: AppStore, app_id: str, *, operation_id: str, succeeded: bool, message: str = "", status: str = ""
 ) -> None:
     """End a delegated operation; the app gets `status`, or is as it was before.
 

@@ -62,7 +62,7 @@ async def delete_app(
     accepted = await begin_action(
         dependencies,
         app,
-        "delete",
+        action="delete",
         requester=requester,
         delete_backups=delete_backups,
         keep_container=keep_container,

@@ -29,9 +29,9 @@ async def deploy_app(dependencies: AppDependencies, new: NewApp, requester: Requ
         # The id comes from the idempotency key: a repeated request must not make a second app.
         return await dependencies.store.get_app(new.id, owner=new.owner_id)
     except NotFoundError:
-        plan = await plan_app(new, dependencies.catalog, dependencies.containers)
+        plan = await plan_app(new, dependencies.catalog, containers=dependencies.containers)
     try:
-        return await _record_app(dependencies, plan, requester)
+        return await _record_app(dependencies, plan, requester=requester)
     except DomainError:
         await _release_address(dependencies, plan)
         raise
@@ -48,7 +48,7 @@ async def _release_address(dependencies: AppDependencies, plan: Plan) -> None:
             await dependencies.containers.release_vmid(plan.placement.host_id, plan.new.id)
 
 
-async def _record_app(dependencies: AppDependencies, plan: Plan, requester: Requester) -> App:
+async def _record_app(dependencies: AppDependencies, plan: Plan, *, requester: Requester) -> App:
     catalog, store = dependencies.catalog, dependencies.store
     quota = await dependencies.quotas.get_quota(plan.new.owner_id)
     operation_id = requester.operation_id
@@ -56,10 +56,10 @@ async def _record_app(dependencies: AppDependencies, plan: Plan, requester: Requ
     for _ in range(PORT_ATTEMPTS):
         port = await store.choose_port(plan.placement.host_id)
         app = await build_app(plan, catalog, public_port=port)
-        fallback = await build_fallback(plan, catalog, app)
+        fallback = await build_fallback(plan, catalog, app=app)
         stored = () if fallback is None else (AddUpgrade(dataclasses.replace(fallback, id=operation_id)),)
         begin = build_creation(
-            dependencies, app, "deploy_app", requester=requester, kept_id=operation_id if stored else ""
+            dependencies, app, kind="deploy_app", requester=requester, kept_id=operation_id if stored else ""
         )
         reason = app.rendering.runtime_reason
         changes = (*stored, *((AddLog(app.id, reason, level="warning"),) if reason else ()))

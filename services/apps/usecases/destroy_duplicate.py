@@ -32,13 +32,13 @@ async def destroy_duplicate(
         ContainerManagedError: it is the app's own container, or carries another mark now.
         AppBusyError: an operation on the app is under way, or it is being destroyed already.
     """
-    sighting = await dependencies.store.find_sighting("duplicate", ref.host_id, ref.vmid)
+    sighting = await dependencies.store.find_sighting("duplicate", ref.host_id, vmid=ref.vmid)
     if sighting is None or sighting.seen.subject != app_id:
         raise ContainerNotFoundError(
             f"reconciliation saw no duplicate {ref.vmid} of {app_id} on host {ref.host_id}; let it look first"
         )
     check_grace(sighting, grace)
-    marked = await check_duplicate(dependencies.store, ref, app_id)
+    marked = await check_duplicate(dependencies.store, ref, app_id=app_id)
     container = await find_container(dependencies.containers, ref)
     if container is None:
         raise ContainerNotFoundError(f"container {ref.vmid} is gone")
@@ -50,7 +50,7 @@ async def destroy_duplicate(
         )
     subject = f"duplicate.{ref.host_id}.{ref.vmid}"
     await dependencies.store.begin_destruction(
-        subject, begin_destruction(dependencies, container, requester, kind=KIND, mark=app_id)
+        subject, begin_destruction(dependencies, container, requester=requester, kind=KIND, mark=app_id)
     )
     return subject
 
@@ -69,7 +69,7 @@ def require_distinct(app: App, container: Container) -> None:
         )
 
 
-async def check_duplicate(store: AppStore, ref: Ref, app_id: str) -> App | None:
+async def check_duplicate(store: AppStore, ref: Ref, *, app_id: str) -> App | None:
     """Refuse the container that an app has, or may be about to take over; return the app whose mark it carries.
 
     Raises:

@@ -29,10 +29,10 @@ async def destroy_orphan(
         ContainerManagedError: it carries another mark now, or that of an app.
         AppBusyError: it is being destroyed already.
     """
-    sighting = await dependencies.store.find_sighting("orphan", ref.host_id, ref.vmid)
+    sighting = await dependencies.store.find_sighting("orphan", ref.host_id, vmid=ref.vmid)
     if sighting is None:
         # Findings list both kinds side by side, so that they are easily confused.
-        if await dependencies.store.find_sighting("duplicate", ref.host_id, ref.vmid) is not None:
+        if await dependencies.store.find_sighting("duplicate", ref.host_id, vmid=ref.vmid) is not None:
             raise ContainerManagedError(
                 f"container {ref.vmid} of host {ref.host_id} is no orphan but a duplicate: its mark is that of an app; "
                 "use POST /api/apps/duplicates/destroy"
@@ -46,11 +46,11 @@ async def destroy_orphan(
     if container is None:
         raise ContainerNotFoundError(f"container {ref.vmid} is gone")
     mark = sighting.seen.subject
-    await _require_orphan(dependencies.store, mark, container)
+    await _require_orphan(dependencies.store, mark, container=container)
     # Before the write, whose transaction has the audit entry.
     requester.name_target(f"app {mark}, container {ref.vmid}, host {ref.host_id}")
     await dependencies.store.begin_destruction(
-        mark, begin_destruction(dependencies, container, requester, kind=KIND, mark=mark)
+        mark, begin_destruction(dependencies, container, requester=requester, kind=KIND, mark=mark)
     )
     return mark
 
@@ -69,7 +69,7 @@ def check_grace(sighting: Sighting, grace: timedelta) -> None:
         )
 
 
-async def _require_orphan(store: AppStore, mark: str, container: Container) -> None:
+async def _require_orphan(store: AppStore, mark: str, *, container: Container) -> None:
     if container.owner != mark:
         holder = container.owner or "nobody"
         raise ContainerManagedError(f"container {container.vmid} carries the mark of {holder}, not of {mark}")
@@ -78,7 +78,7 @@ async def _require_orphan(store: AppStore, mark: str, container: Container) -> N
 
 
 def begin_destruction(
-    dependencies: AppDependencies, container: Container, requester: Requester, *, kind: str, mark: str
+    dependencies: AppDependencies, container: Container, *, requester: Requester, kind: str, mark: str
 ) -> NewAppOperation:
     """The operation that destroys a container with a mark."""
     state = {

@@ -12,7 +12,7 @@ DEFAULT_RANGE = "hour"
 
 
 async def get_app_metrics(
-    apps: AppReads, containers: Containers, app_id: str, *, owner_filter: int | None, timeframe: str = ""
+    apps: AppReads, containers: Containers, *, app_id: str, owner_filter: int | None, timeframe: str = ""
 ) -> MetricHistory:
     """Return what an app used over the last hour, day, week, month or year; the default is the hour.
 

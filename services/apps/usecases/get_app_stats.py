@@ -14,7 +14,7 @@ _FIND_S = 5.0  # a person waits for the answer
 
 
 async def get_app_stats(
-    apps: AppReads, containers: Containers, app_id: str, *, owner_filter: int | None
+    apps: AppReads, containers: Containers, *, app_id: str, owner_filter: int | None
 ) -> Container:
     """Return an app's container as Proxmox reports it now.
 

@@ -52,7 +52,7 @@ async def import_exported_app(
     # Chosen here and taken in the transaction that adds the app: another deployment may take it in between.
     for _ in range(PORT_ATTEMPTS):
         app = _build_app(plan, public_port=await dependencies.store.choose_port(host_id))
-        begin = build_creation(dependencies, app, "import_exported_app", requester=requester, **state)
+        begin = build_creation(dependencies, app, kind="import_exported_app", requester=requester, **state)
         if await dependencies.store.add_app(app, dataclasses.replace(begin, quota=quota)):
             return Import(app, plan.warnings)
     raise NoFreePortError(f"no port of host {host_id} could be taken", retry_after=1)
@@ -99,7 +99,7 @@ def _render_record(plan: ImportPlan, *, public_port: int) -> AppRendering:
     compose = exported.rendering.compose
     if exported.published and exported.public_port and compose:
         # Another app here may have the port that it had there.
-        compose = republish(compose, exported.public_port, public_port)
+        compose = republish(compose, exported.public_port, new=public_port)
     return dataclasses.replace(
         exported.rendering,
         compose=compose,

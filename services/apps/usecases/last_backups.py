@@ -30,7 +30,7 @@ class LastBackups(Protocol):
 
 
 async def refresh_last_backups(
-    store: LastBackups, backups: Backups, app_ids: Sequence[str] | None = None
+    store: LastBackups, backups: Backups, *, app_ids: Sequence[str] | None = None
 ) -> int:
     """Read the backups of some apps (None: of all) and note them; return for how many of them that changed anything.
 
@@ -45,7 +45,10 @@ async def refresh_last_backups(
         batch = wanted[start : start + _BATCH]
         upgrades = await store.list_current_upgrades(batch)
         counts = await backups.count_backups(batch, operation_ids=list(upgrades.values()))
-        states = [_describe(app_id, counts.get(app_id, _NONE), upgrades.get(app_id, "")) for app_id in batch]
+        states = [
+            _describe(app_id, counts.get(app_id, _NONE), upgrade_id=upgrades.get(app_id, ""))
+            for app_id in batch
+        ]
         changed += await store.note_backups([one for one in states if one is not None])
     return changed
 
@@ -75,7 +78,7 @@ def _find_last(count: AppBackupCount) -> LastBackup | None:
     )
 
 
-def _describe(app_id: str, count: AppBackupCount, upgrade_id: str) -> BackupState | None:
+def _describe(app_id: str, count: AppBackupCount, *, upgrade_id: str) -> BackupState | None:
     """Return the state of an app's backups; None where a release of backups that does not tell has answered."""
     if count.completed and count.last is None:
         return None

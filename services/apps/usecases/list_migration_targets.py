@@ -10,7 +10,7 @@ from services.clients.inventory.values import Ref
 
 
 async def list_migration_targets(
-    apps: AppReads, containers: Containers, app_id: str, *, owner_filter: int | None
+    apps: AppReads, containers: Containers, *, app_id: str, owner_filter: int | None
 ) -> MigrationTargets:
     """Return where an app is, and the other nodes of its host, those that it fits first.
 

@@ -39,7 +39,7 @@ async def mark_container(
     container = await find_container(dependencies.containers, Ref(app.host_id, vmid, app.node))
     if container is None:
         raise ContainerNotFoundError(f"host {app.host_id} has no container {app.vmid}")
-    await _check(dependencies, app, container, confirm=confirm)
+    await _check(dependencies, app, container=container, confirm=confirm)
     # The node that Proxmox reports now: the HA manager may have moved the container.
     ref = Ref(container.host_id, container.vmid, container.node)
     await dependencies.containers.adopt_container(ref, owner=app.id, instead_of=container.owner)
@@ -56,7 +56,7 @@ async def mark_container(
     return await dependencies.store.get_app(app.id)
 
 
-async def _check(dependencies: AppDependencies, app: App, container: Container, *, confirm: bool) -> None:
+async def _check(dependencies: AppDependencies, app: App, *, container: Container, confirm: bool) -> None:
     mark = container.owner
     if mark == app.id:
         return

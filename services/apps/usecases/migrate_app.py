@@ -33,7 +33,7 @@ async def migrate_app(
     except (InvalidError, PreconditionError) as error:
         raise invalid_field("target_node", error.message.removeprefix("node: ")) from error
     begin = build_operation(
-        dependencies, app, "migrate_app", requester=requester, status="updating", target_node=node
+        dependencies, app, kind="migrate_app", requester=requester, status="updating", target_node=node
     )
     message = f"Moving {app.hostname} to {node}"
     await dependencies.store.begin(app.id, begin, message=message)

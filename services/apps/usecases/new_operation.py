@@ -25,7 +25,7 @@ class Accepted:
 
 
 def build_operation(
-    dependencies: AppDependencies, app: App, kind: str, *, requester: Requester, status: str, **state: Any
+    dependencies: AppDependencies, app: App, *, kind: str, requester: Requester, status: str, **state: Any
 ) -> NewAppOperation:
     """Build an operation on an app: `status` is the app's while it runs, `state` what its steps begin with."""
     base = {
@@ -54,10 +54,10 @@ def build_operation(
 
 
 def build_creation(
-    dependencies: AppDependencies, app: App, kind: str, *, requester: Requester, **state: Any
+    dependencies: AppDependencies, app: App, *, kind: str, requester: Requester, **state: Any
 ) -> NewAppOperation:
     """Build the operation that makes a new app."""
-    return build_operation(dependencies, app, kind, requester=requester, status=app.status, **state)
+    return build_operation(dependencies, app, kind=kind, requester=requester, status=app.status, **state)
 
 
 def _name_node_load(app: App, kind: str) -> str:
@@ -67,7 +67,7 @@ def _name_node_load(app: App, kind: str) -> str:
 
 
 async def begin_action(
-    dependencies: AppDependencies, app: App, action: str, *, requester: Requester, **state: Any
+    dependencies: AppDependencies, app: App, *, action: str, requester: Requester, **state: Any
 ) -> Accepted:
     """Begin an action of `ACTIONS` on an app, with `state` as further state of the operation.
 
@@ -84,7 +84,7 @@ async def begin_action(
     if action != "delete":
         require_container(app)
         require_managed(app)
-    begin = build_operation(dependencies, app, kind, requester=requester, status=status, **state)
+    begin = build_operation(dependencies, app, kind=kind, requester=requester, status=status, **state)
     message = f"{word} {app.hostname}"
     await dependencies.store.begin(app.id, begin, message=message)
     return Accepted(app, message, begin.id)

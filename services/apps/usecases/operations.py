@@ -46,7 +46,7 @@ async def list_all_operations(
 
 
 async def get_operation(
-    dependencies: AppDependencies, app_id: str, operation_id: str, *, owner_filter: int | None
+    dependencies: AppDependencies, app_id: str, *, operation_id: str, owner_filter: int | None
 ) -> Operation:
     """Return an operation of an app; administrators also see those of an app that is gone.
 
@@ -59,7 +59,7 @@ async def get_operation(
 
 
 async def cancel_operation(
-    dependencies: AppDependencies, app_id: str, operation_id: str, *, owner_filter: int | None
+    dependencies: AppDependencies, app_id: str, *, operation_id: str, owner_filter: int | None
 ) -> Operation:
     """Request that an operation stops, here or at the service that it is delegated to, and return it as it is then.
 

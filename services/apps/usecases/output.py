@@ -64,7 +64,7 @@ class OutputStreams:
 
 
 async def get_app_output(
-    apps: AppReads, containers: Containers, app_id: str, *, owner_filter: int | None, wanted: OutputRequest
+    apps: AppReads, containers: Containers, *, app_id: str, owner_filter: int | None, wanted: OutputRequest
 ) -> AppOutput:
     """Return the last lines that an app wrote.
 
@@ -81,7 +81,7 @@ async def get_app_output(
 
 
 async def stream_app_output(
-    apps: AppReads, containers: Containers, app_id: str, *, owner_filter: int | None, wanted: OutputRequest
+    apps: AppReads, containers: Containers, *, app_id: str, owner_filter: int | None, wanted: OutputRequest
 ) -> AsyncGenerator[OutputLine | None]:
     """Yield the last lines that an app wrote, then every further one; None is a sign of life.
 
@@ -93,7 +93,7 @@ async def stream_app_output(
     """
     if wanted.since and not _NANOSECONDS.fullmatch(wanted.since):
         raise invalid_field("last_event_id", f"{wanted.since!r} is no id of an event of this stream")
-    output = await get_app_output(apps, containers, app_id, owner_filter=owner_filter, wanted=wanted)
+    output = await get_app_output(apps, containers, app_id=app_id, owner_filter=owner_filter, wanted=wanted)
     progress, delay, sent_at = _Progress(wanted.since), _SOON_S, time.monotonic()
     while True:
         for line in (new := progress.take_new(output)):
@@ -108,7 +108,9 @@ async def stream_app_output(
         try:
             if progress.since:
                 wanted = replace(wanted, since=progress.since, tail=MOST_LINES)
-            output = await get_app_output(apps, containers, app_id, owner_filter=owner_filter, wanted=wanted)
+            output = await get_app_output(
+                apps, containers, app_id=app_id, owner_filter=owner_filter, wanted=wanted
+            )
         except (PreconditionError, UnavailableError):
             # Stopped, restarting or on a host that is away: what it writes afterwards is shown.
             output = replace(output, lines=())
@@ -117,15 +119,15 @@ async def stream_app_output(
 def watch_app_output(
     apps: AppReads,
     containers: Containers,
-    app_id: str,
     *,
+    app_id: str,
     owner_filter: int | None,
     wanted: OutputRequest,
     last_event_id: str = "",
 ) -> AsyncGenerator[OutputLine | None]:
     """Yield as `stream_app_output`, after the event that a browser names in its header, which has precedence."""
     resumed = replace(wanted, since=last_event_id or wanted.since)
-    return stream_app_output(apps, containers, app_id, owner_filter=owner_filter, wanted=resumed)
+    return stream_app_output(apps, containers, app_id=app_id, owner_filter=owner_filter, wanted=resumed)
 
 
 class _Progress:
@@ -187,4 +189,4 @@ async def _read(containers: Containers, app: App, wanted: OutputRequest) -> AppO
         raise UnavailableError(
             f"the container of {app.id} did not answer within {_READ_S:.0f} s", retry_after=5
         ) from None
-    return parse_output(app, source, "".join(pieces), wanted=wanted)
+    return parse_output(app, source, text="".join(pieces), wanted=wanted)

@@ -8,7 +8,7 @@ from services.apps.usecases.new_operation import Accepted, begin_action
 
 
 async def perform_app_action(
-    dependencies: AppDependencies, app_id: str, action: str, *, requester: Requester
+    dependencies: AppDependencies, app_id: str, *, action: str, requester: Requester
 ) -> Accepted:
     """Queue an action; an app that is as the action makes it has nothing to do.
 
@@ -22,4 +22,4 @@ async def perform_app_action(
         deletion = await delete_app(dependencies, app_id, requester)
         return Accepted(deletion.app, deletion.message, deletion.operation_id)
     app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
-    return await begin_action(dependencies, app, action, requester=requester)
+    return await begin_action(dependencies, app, action=action, requester=requester)

@@ -24,17 +24,17 @@ class DeploymentPlan:
     warnings: tuple[str, ...] = ()
 
 
-async def plan_deployment(new: NewApp, catalog: Catalog, containers: Containers) -> DeploymentPlan:
+async def plan_deployment(new: NewApp, catalog: Catalog, *, containers: Containers) -> DeploymentPlan:
     """Return what a deployment would choose, through the same code; nothing is created or reserved.
 
     Raises:
         InvalidError: the catalog does not know the item, or an input or a setting is wrong.
     """
     rendering = await render_app(new, catalog, runtime=new.config.requested_runtime, public_port=0)
-    resources = choose_resources(new, rendering, await containers.get_deployment_defaults())
+    resources = choose_resources(new, rendering, defaults=await containers.get_deployment_defaults())
     runtime = new.config.requested_runtime or next(iter(rendering.runtimes), "compose")
     try:
-        plan = await plan_app(new, catalog, containers)
+        plan = await plan_app(new, catalog, containers=containers)
     except DomainError as error:
         return DeploymentPlan(runtime=runtime, resources=resources, placement_message=error.message)
     return DeploymentPlan(

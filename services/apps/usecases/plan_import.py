@@ -60,8 +60,8 @@ async def plan_import(dependencies: AppDependencies, order: ImportOrder) -> Impo
     await attempt(_check_hostname(dependencies, order))
     restore = await attempt(_plan_restore(dependencies, order)) if order.archive else None
     defaults = await dependencies.containers.get_deployment_defaults()
-    resources = choose_resources(order, defaults, restore)
-    await attempt(_check_quota(dependencies, order, resources))
+    resources = choose_resources(order, defaults, restore=restore)
+    await attempt(_check_quota(dependencies, order, resources=resources))
     # Nothing is known of what runs in an adopted container: it is started and stopped as an image is.
     runtime = "oci" if order.document.app.adopted else order.document.app.runtime
     address = choose_address(order)
@@ -69,7 +69,7 @@ async def plan_import(dependencies: AppDependencies, order: ImportOrder) -> Impo
     # Without the archive the size and node of the container are not known, and a place would be a guess.
     if restore or not order.archive:
         wanted = describe_place(order, restore, resources=resources, address=address)
-        placement = await attempt(_find_place(dependencies, order, wanted))
+        placement = await attempt(_find_place(dependencies, order, wanted=wanted))
     item = await _find_item(dependencies, order)
     bridge = (placement.bridge if placement else "") or defaults.bridge
     return ImportPlan(
@@ -133,7 +133,9 @@ async def _check_hostname(dependencies: AppDependencies, order: ImportOrder) -> 
             )
 
 
-async def _check_quota(dependencies: AppDependencies, order: ImportOrder, resources: ContainerLimits) -> None:
+async def _check_quota(
+    dependencies: AppDependencies, order: ImportOrder, *, resources: ContainerLimits
+) -> None:
     quota = await dependencies.quotas.get_quota(order.owner_id)
     check_quota(
         quota,
@@ -151,7 +153,7 @@ async def _plan_restore(dependencies: AppDependencies, order: ImportOrder) -> Pl
     return plan
 
 
-async def _find_place(dependencies: AppDependencies, order: ImportOrder, wanted: Wanted) -> Placement:
+async def _find_place(dependencies: AppDependencies, order: ImportOrder, *, wanted: Wanted) -> Placement:
     """Choose host and node.
 
     Raises:

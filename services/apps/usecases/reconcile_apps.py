@@ -129,7 +129,7 @@ class Reconciler:
             for item in there.values()
             if item.owner not in ours
         ]
-        doubled = find_duplicates(scan.containers, before, after)
+        doubled = find_duplicates(scan.containers, before, after=after)
         duplicates = {Seen("duplicate", item.host_id, item.vmid, app.id): app for item, app in doubled}
         missing = [
             Seen("missing", app.host_id, app.vmid or 0, app.id)
@@ -144,7 +144,7 @@ class Reconciler:
         findings = [
             finding
             for app in compared
-            if (finding := await self._compare(app, there, lacking.get(app.id))) is not None
+            if (finding := await self._compare(app, there, lacking=lacking.get(app.id))) is not None
         ]
         findings.extend(self._report(sightings[seen], None) for seen in orphans)
         findings.extend(self._report(sightings[seen], app) for seen, app in duplicates.items())
@@ -164,11 +164,11 @@ class Reconciler:
         )
 
     async def _compare(
-        self, app: App, there: Mapping[tuple[int, int], Container], lacking: Sighting | None
+        self, app: App, there: Mapping[tuple[int, int], Container], *, lacking: Sighting | None
     ) -> Finding | None:
         container = there.get((app.host_id, app.vmid or 0))
         found = await self._find_difference(app, container)
-        if container is not None and (healed := await self._take_over(app, container, found)) is not None:
+        if container and (healed := await self._take_over(app, container, found=found)):
             return healed
         known = {item.type: item for item in app.conditions}
         if found is None:
@@ -207,13 +207,13 @@ class Reconciler:
             return None  # its node does not answer, which proves nothing
         return None if container is None else find_difference(app, container)
 
-    async def _take_over(self, app: App, container: Container, found: Difference | None) -> Finding | None:
+    async def _take_over(self, app: App, container: Container, *, found: Difference | None) -> Finding | None:
         """Take over the container of an imported app whose take-over failed, as soon as nothing hinders it."""
         if (found is not None and found.type != UNMANAGED) or not may_take_over(app, container):
             return None
         if not await self._is_as_before(app):
             return None
-        if not await repeat_take_over(self._store, self._containers, app, container=container):
+        if not await repeat_take_over(self._store, self._containers, app=app, container=container):
             return None
         return Finding(
             type=UNMANAGED,
@@ -246,7 +246,7 @@ class Reconciler:
 
 
 def find_duplicates(
-    containers: Iterable[Container], before: Sequence[App], after: Sequence[App]
+    containers: Iterable[Container], before: Sequence[App], *, after: Sequence[App]
 ) -> list[tuple[Container, App]]:
     """Containers that carry the mark of an app and are not its container, neither before nor after the scan.
 

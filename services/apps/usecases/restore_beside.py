@@ -58,7 +58,7 @@ async def restore_beside(
         await dependencies.store.get_app(backup.app_id)
     except AppNotFoundError:
         # A removed app may name a node or an owner that is gone.
-        source = await _find_removed(dependencies, backup, requester)
+        source = await _find_removed(dependencies, backup, requester=requester)
     else:
         source = await dependencies.store.get_app_of_backup(backup.app_id, backup.made_by)
     archive = CopiedArchive(
@@ -72,10 +72,10 @@ async def restore_beside(
         wanted = Wanted(host_id=backup.target_host_id or source.host_id, node=backup.node)
         place = await find_place(dependencies.containers, wanted)
         source = dataclasses.replace(source, host_id=place.host_id, node=place.node)
-    return await copy_app(dependencies, source, requester, hostname=hostname, archive=archive)
+    return await copy_app(dependencies, source, requester=requester, hostname=hostname, archive=archive)
 
 
-async def _find_removed(dependencies: AppDependencies, backup: BackedUpApp, requester: Requester) -> App:
+async def _find_removed(dependencies: AppDependencies, backup: BackedUpApp, *, requester: Requester) -> App:
     """An app that was removed, as it was in its backup, on a node that is there, owned by somebody who is there."""
     try:
         source = await dependencies.store.get_app_of_backup(backup.app_id, backup.made_by)

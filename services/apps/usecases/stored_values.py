@@ -65,7 +65,7 @@ async def _describe_app(app: App, catalog: Catalog) -> dict[str, Any]:
     record = dataclasses.replace(app.rendering, compose=compose)
     secret = {*app.secret_names, *app.environment}
     try:
-        rendering = await render_again(catalog, app, app.given, revision=app.revision, secret={})
+        rendering = await render_again(catalog, app, values=app.given, revision=app.revision, secret={})
     except UnavailableError:
         raise
     except DomainError:
@@ -109,7 +109,7 @@ def _replace_text(text: str, values: Sequence[tuple[str, str]], *, key: str) -> 
     parts: list[str | _Reference] = _split(text)
     for name, value in values:
         if value and (plain == value or len(value) >= _SHORTEST):
-            parts = [piece for part in parts for piece in _cut(part, name, value)]
+            parts = [piece for part in parts for piece in _cut(part, name, value=value)]
     return "".join(
         f"${{{part.name}}}" if isinstance(part, _Reference) else part.replace("$", "$$") for part in parts
     )
@@ -130,7 +130,7 @@ def _split(text: str) -> list[str | _Reference]:
     return [*parts, literal]
 
 
-def _cut(part: str | _Reference, name: str, value: str) -> list[str | _Reference]:
+def _cut(part: str | _Reference, name: str, *, value: str) -> list[str | _Reference]:
     if isinstance(part, _Reference) or value not in part:
         return [part]
     pieces: list[str | _Reference] = []

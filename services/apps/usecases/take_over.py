@@ -22,7 +22,7 @@ def may_take_over(app: App, container: Container) -> bool:
 
 
 async def repeat_take_over(
-    store: AppStore, containers: Containers, app: App, *, container: Container
+    store: AppStore, containers: Containers, *, app: App, container: Container
 ) -> bool:
     """Mark the container of an app and set the app's status by it; False where that is refused again."""
     ref = Ref(container.host_id, container.vmid, container.node)

@@ -53,7 +53,7 @@ async def update_app(
         AppStateError: the app has no container that could be changed.
     """
     app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
-    confirm_disclosure(app, changes.values, requester)
+    confirm_disclosure(app, changes.values, requester=requester)
     # What stays as it is needs neither an operation nor quota.
     resources = changes.resources.without_unchanged(app.config)
     if resources.disk_size and resources.disk_size < (app.config.disk_size or 0):
@@ -64,7 +64,7 @@ async def update_app(
     before = version_of(app)
     after = before
     if changes.values:
-        after = await _render_values(dependencies, app, before, changes=changes.values)
+        after = await _render_values(dependencies, app, before=before, changes=changes.values)
     if has_environment := (before.environment, before.inputs) != (after.environment, after.inputs):
         work |= {name: after.values[name] for name in _OF_VALUES}
     elif after.secret_names != before.secret_names:
@@ -94,14 +94,14 @@ async def update_app(
     return await dependencies.store.get_app(app.id)
 
 
-def confirm_disclosure(app: App, changes: ValueChanges, requester: Requester) -> None:
+def confirm_disclosure(app: App, changes: ValueChanges, *, requester: Requester) -> None:
     """Require a recent sign-in for changes that show a secret value, as RevealSecrets requires one."""
     if disclosed := list_disclosed(app, changes):
         requester.confirm(f"{app.id}: shows {', '.join(disclosed)}")
 
 
 async def _render_values(
-    dependencies: AppDependencies, app: App, before: AppVersion, *, changes: ValueChanges
+    dependencies: AppDependencies, app: App, *, before: AppVersion, changes: ValueChanges
 ) -> AppVersion:
     """Return the version of an app after a change of values; with its environment, the container has to follow.
 
@@ -113,7 +113,7 @@ async def _render_values(
     if not new.is_changed and not changes.secret:
         return before
     rendering = await render_again(
-        dependencies.catalog, app, new.values, revision=app.revision, secret=new.secret
+        dependencies.catalog, app, values=new.values, revision=app.revision, secret=new.secret
     )
     check_flags(changes.secret, rendering)
     inputs, names = list_inputs(app.runtime, rendering), rendering.secret_names
@@ -148,7 +148,7 @@ def _begin(
     return build_operation(
         dependencies,
         app,
-        "update_app",
+        kind="update_app",
         requester=requester,
         status="updating",
         changes=changes.to_json(),

@@ -50,11 +50,11 @@ async def upgrade_app(
         NotFoundError: the catalog has no such item or revision.
     """
     app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
-    confirm_disclosure(app, changes, requester)
+    confirm_disclosure(app, changes, requester=requester)
     require_upgradable(app, statuses=_RESTING)
     new = change_values(app, changes)
     rendering = await render_again(
-        dependencies.catalog, app, new.values, revision=revision, secret=new.secret
+        dependencies.catalog, app, values=new.values, revision=revision, secret=new.secret
     )
     check_flags(changes.secret, rendering)
     if rendering.revision == app.revision:
@@ -66,7 +66,7 @@ async def upgrade_app(
     begin = build_operation(
         dependencies,
         app,
-        "upgrade_app",
+        kind="upgrade_app",
         requester=requester,
         status="updating",
         upgrade_id=upgrade.id,
@@ -96,7 +96,7 @@ async def get_app_update(
     if changes.revision != app.revision:
         try:
             await render_again(
-                dependencies.catalog, app, app.given, revision=changes.revision, secret=find_flags(app)
+                dependencies.catalog, app, values=app.given, revision=changes.revision, secret=find_flags(app)
             )
         # Each violation names a value that the new revision needs.
         except InvalidError as error:
@@ -127,7 +127,7 @@ async def rollback_app(dependencies: AppDependencies, app_id: str, requester: Re
     begin = build_operation(
         dependencies,
         app,
-        "rollback_app",
+        kind="rollback_app",
         requester=requester,
         status="updating",
         upgrade_id=upgrade.id,

@@ -45,7 +45,7 @@ def plan_with(workflows: Mapping[str, Workflow[Any]]) -> PlanSteps:
     return lambda kind, state: workflows[kind].plan(state)
 
 
-def build_workflows(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> dict[str, Workflow[Any]]:
+def build_workflows(tools: Tools, backups: Backups, *, upgrades: UpgradeReader) -> dict[str, Workflow[Any]]:
     """Every workflow by kind."""
     workflows: list[Workflow[Any]] = [build(tools) for build in _ALL]
     # Only these two request backups and read the versions of an upgrade.

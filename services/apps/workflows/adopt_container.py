@@ -49,7 +49,7 @@ def adopt_container(tools: Tools) -> Workflow[AdoptState]:
         )
         if found.port is not None or not found.was_running:
             return found
-        return replace(found, port=await find_web_port(tools, state, ctx))
+        return replace(found, port=await find_web_port(tools, state, ctx=ctx))
 
     return Workflow(
         kind="adopt_container",

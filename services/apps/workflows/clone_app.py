@@ -67,7 +67,7 @@ def clone_app(tools: Tools) -> Workflow[CopyState]:
     async def clone_container(state: CopyState, ctx: Context) -> CopyState:
         if not state.source_stopped:
             try:
-                return await make_first_container(tools, state, ctx, ask_clone)
+                return await make_first_container(tools, state, ctx=ctx, ask=ask_clone)
             # Storages without snapshots copy only stopped containers, and refuse with this reason.
             except BusyError as error:
                 if error.reason != _MUST_STOP:
@@ -75,14 +75,14 @@ def clone_app(tools: Tools) -> Workflow[CopyState]:
                 state = dataclasses.replace(state, source_stopped=True)
                 await ctx.save(state)  # the worker that goes on after a crash starts the source again
                 await ctx.log(f"{error.message}. The source is stopped while it is copied", level="warning")
-        await _act_on_source(tools, "stop", state, ctx)
-        return await make_first_container(tools, state, ctx, ask_clone)
+        await _act_on_source(tools, "stop", state=state, ctx=ctx)
+        return await make_first_container(tools, state, ctx=ctx, ask=ask_clone)
 
     async def start_source(state: CopyState, ctx: Context) -> CopyState:
         if not state.source_stopped:
             return state
         try:
-            await _act_on_source(tools, "start", state, ctx)
+            await _act_on_source(tools, "start", state=state, ctx=ctx)
         except DomainError as error:
             if is_transient(error):
                 raise
@@ -106,7 +106,7 @@ def clone_app(tools: Tools) -> Workflow[CopyState]:
     return _copy(tools, "clone_app", cloning, starting)
 
 
-async def _act_on_source(tools: Tools, action: str, state: CopyState, ctx: Context) -> None:
+async def _act_on_source(tools: Tools, action: str, *, state: CopyState, ctx: Context) -> None:
     """Stop or start the source; one that is gone needs neither."""
     if await find_container(tools.containers, state.source) is None:
         return
@@ -155,10 +155,12 @@ def restore_beside(tools: Tools) -> Workflow[CopyState]:
         )
 
     async def restore_container(state: CopyState, ctx: Context) -> CopyState:
-        return await make_first_container(tools, state, ctx, ask_restore)
+        return await make_first_container(tools, state, ctx=ctx, ask=ask_restore)
 
     steps: CreationSteps[CopyState] = CreationSteps(tools)
-    restoring = steps.destroying("restore_container", "Restoring the archive", restore_container, weight=30)
+    restoring = steps.destroying(
+        "restore_container", "Restoring the archive", run=restore_container, weight=30
+    )
 
     async def configure_container(state: CopyState, ctx: Context) -> CopyState:
         app = await tools.apps.get_app(state.app_id)

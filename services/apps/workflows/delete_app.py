@@ -50,7 +50,7 @@ class DeleteSteps:
         if not stays and (container.owner == app.id or is_wreck):
             return await self._destroy(state, ctx)
         if container.owner != app.id:
-            await self._leave(app, container, ctx, stays=stays)
+            await self._leave(app, container, ctx=ctx, stays=stays)
         if app.id in {container.owner, container.named_owner}:
             await self.tools.containers.release_container(state.ref, owner=app.id)
         return state
@@ -72,7 +72,7 @@ class DeleteSteps:
         except UnavailableError as error:
             raise WaitError(error.message, delay=_WAIT_S) from error
 
-    async def _leave(self, app: App, container: Container, ctx: Context, *, stays: bool) -> None:
+    async def _leave(self, app: App, container: Container, *, ctx: Context, stays: bool) -> None:
         """Leave a container without the app's mark; one that may be the app's needs a decision first.
 
         Raises:

@@ -25,8 +25,8 @@ def deploy_app(tools: Tools) -> Workflow[DeployState]:
         return await make_first_container(
             tools,
             state,
-            ctx,
-            lambda state: tools.containers.create_container(state.ref, owner=app.id, new=new),
+            ctx=ctx,
+            ask=lambda state: tools.containers.create_container(state.ref, owner=app.id, new=new),
         )
 
     return Workflow(
@@ -34,7 +34,7 @@ def deploy_app(tools: Tools) -> Workflow[DeployState]:
         steps=(
             steps.reserve_vmid,
             ImageSteps(tools).pull_oci_image,
-            steps.destroying("create_container", "Creating the container", create_container, weight=20),
+            steps.destroying("create_container", "Creating the container", run=create_container, weight=20),
             steps.start_container,
             docker.install_docker,
             docker.push_compose,

@@ -51,7 +51,7 @@ def import_app(tools: Tools) -> Workflow[ImportState]:
         return found
 
     async def detect_port(state: ImportState, ctx: Context) -> ImportState:
-        return replace(state, port=await find_web_port(tools, state, ctx)) if state.was_running else state
+        return replace(state, port=await find_web_port(tools, state, ctx=ctx)) if state.was_running else state
 
     return Workflow(
         kind=KIND,

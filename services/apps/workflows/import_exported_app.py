@@ -97,8 +97,8 @@ class ImportSteps:
         return await make_first_container(
             self.tools,
             state,
-            ctx,
-            lambda state: self.tools.containers.create_container(state.ref, owner=app.id, new=new),
+            ctx=ctx,
+            ask=lambda state: self.tools.containers.create_container(state.ref, owner=app.id, new=new),
         )
 
     async def restore_container(self, state: ExportedAppState, ctx: Context) -> ExportedAppState:
@@ -116,7 +116,7 @@ class ImportSteps:
                 network=_describe_network(app),
             )
 
-        return await make_first_container(self.tools, state, ctx, ask)
+        return await make_first_container(self.tools, state, ctx=ctx, ask=ask)
 
     async def configure_container(self, state: ExportedAppState, ctx: Context) -> ExportedAppState:
         """Give the container the resources that the quota was checked with; the archive has those of its time."""
@@ -134,9 +134,11 @@ def import_exported_app(tools: Tools) -> Workflow[ExportedAppState]:
     docker: DockerSteps[ExportedAppState] = DockerSteps(tools)
     own = ImportSteps(tools)
     restoring = steps.destroying(
-        "restore_container", "Restoring the archive", own.restore_container, weight=30
+        "restore_container", "Restoring the archive", run=own.restore_container, weight=30
     )
-    creating = steps.destroying("create_container", "Creating the container", own.create_container, weight=20)
+    creating = steps.destroying(
+        "create_container", "Creating the container", run=own.create_container, weight=20
+    )
     return Workflow(
         kind=KIND,
         steps=(

@@ -27,8 +27,8 @@ def migrate_app(tools: Tools) -> Workflow[MigrateState]:
     steps: Steps[MigrateState] = Steps(tools)
 
     async def migrate_container(state: MigrateState, ctx: Context) -> MigrateState:
-        if not await tools.has_done(TaskKind.HA_MIGRATE, state, ctx):
-            await clear_snapshots(tools, state, ctx)
+        if not await tools.has_done(TaskKind.HA_MIGRATE, state, ctx=ctx):
+            await clear_snapshots(tools, state, ctx=ctx)
             task = await tools.containers.migrate_container(
                 state.ref, owner=state.app_id, target_node=state.target_node
             )
@@ -48,7 +48,7 @@ def migrate_app(tools: Tools) -> Workflow[MigrateState]:
     return Workflow(
         kind="migrate_app",
         steps=(
-            steps.powering("migrate_container", "Moving the container", migrate_container, weight=10),
+            steps.powering("migrate_container", "Moving the container", run=migrate_container, weight=10),
             Step(
                 "start_container",
                 "Looking whether it runs",

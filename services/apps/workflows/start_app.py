@@ -17,7 +17,7 @@ def start_app(tools: Tools) -> Workflow[AppState]:
     return Workflow(
         kind="start_app",
         steps=(
-            steps.powering("start_container", "Starting the container", steps.start),
+            steps.powering("start_container", "Starting the container", run=steps.start),
             DockerSteps(tools).probe,
             detecting_after_start(tools),
         ),
@@ -38,7 +38,7 @@ def stop_app(tools: Tools) -> Workflow[AppState]:
     steps: Steps[AppState] = Steps(tools)
     return Workflow(
         kind="stop_app",
-        steps=(steps.powering("stop_container", "Stopping the container", stop_container),),
+        steps=(steps.powering("stop_container", "Stopping the container", run=stop_container),),
         state_type=AppState,
         # DHCP may give the address to another guest while the container is stopped.
         on_succeeded=end_with("stopped", forget_address=True),
@@ -53,7 +53,7 @@ def restart_app(tools: Tools) -> Workflow[AppState]:
 
     async def reboot_container(state: AppState, ctx: Context) -> AppState:
         # A reboot leaves no state by which it could be seen: a worker that takes over looks for its task.
-        if await tools.has_done(TaskKind.REBOOT, state, ctx):
+        if await tools.has_done(TaskKind.REBOOT, state, ctx=ctx):
             return state
         container = await tools.find(state)
         if container is not None and container.status == "running":
@@ -63,7 +63,7 @@ def restart_app(tools: Tools) -> Workflow[AppState]:
     return Workflow(
         kind="restart_app",
         steps=(
-            steps.powering("reboot_container", "Rebooting the container", reboot_container),
+            steps.powering("reboot_container", "Rebooting the container", run=reboot_container),
             steps.start_container,
             DockerSteps(tools).probe,
             detecting_after_start(tools),

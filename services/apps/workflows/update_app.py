@@ -71,7 +71,7 @@ class UpdateSteps:
             await self._set(
                 state,
                 ctx,
-                ContainerChanges(
+                changes=ContainerChanges(
                     memory_mb=resources.memory, cores=resources.cores, disk_gb=resources.disk_size
                 ),
             )
@@ -108,7 +108,7 @@ class UpdateSteps:
         is_back = broken and await self.snapshots.go_back(state, ctx)
         back = ContainerChanges(memory_mb=state.former.memory, cores=state.former.cores)
         if not is_back and back != ContainerChanges():
-            await self._set(state, ctx, back)
+            await self._set(state, ctx, changes=back)
         if state.was_running:
             await self.tools.act("start", state, ctx)
         if state.touched and not is_back and not await self._bring_former_up(state, ctx):
@@ -132,7 +132,9 @@ class UpdateSteps:
         app = await self.tools.apps.get_app(state.app_id)
         if app.runtime == "oci":
             gone = state.changes.dropped if again == "reboot" else state.changes.added
-            await self._set(state, ctx, ContainerChanges(environment=app.environment, dropped_variables=gone))
+            await self._set(
+                state, ctx, changes=ContainerChanges(environment=app.environment, dropped_variables=gone)
+            )
             if state.was_running:
                 await self.tools.act(again, state, ctx)
                 await self.tools.act("start", state, ctx)
@@ -140,7 +142,7 @@ class UpdateSteps:
             await self.docker.push(state, ctx)
             await self.docker.start_project(state, ctx)
 
-    async def _set(self, state: UpdateState, ctx: Context, changes: ContainerChanges) -> None:
+    async def _set(self, state: UpdateState, ctx: Context, *, changes: ContainerChanges) -> None:
         task = await self.tools.containers.configure_container(state.ref, owner=state.app_id, changes=changes)
         await self.tools.finish(task, ctx)
 

@@ -107,7 +107,7 @@ class UpgradeSteps:
         compose = after.rendering.compose
         values = render_values_file(compose, after.environment, host=app.address or app.hostname)
         # In a folder of its own: the files of the running version stay until the backup is made.
-        await write_files(self.tools, state, ctx, folder=_NEXT, files=(compose, values))
+        await write_files(self.tools, state, ctx=ctx, folder=_NEXT, files=(compose, values))
         argv = ("docker", "compose", "-f", f"{_NEXT}/compose.yaml", "pull")
         await self.tools.require(
             state, ctx, argv=argv, purpose="Downloading the images", stall_s=PULL_STALL_S

@@ -152,4 +152,4 @@ def announce_deactivation(
     event = events_pb2.UserDeactivated(
         user_id=account.id, username=account.username, deleted=deleted, apps_to=apps_to
     )
-    add_messages(connection, outbox, [new_message(USER_DEACTIVATED, event)])
+    add_messages(connection, outbox, messages=[new_message(USER_DEACTIVATED, event)])

@@ -98,7 +98,7 @@ def render_limits(limits: PolicyLimits) -> pb.BackupPolicyLimits:
     return pb.BackupPolicyLimits(**vars(limits))
 
 
-def render_policy(policy: BackupPolicy, limits: PolicyLimits, now: datetime) -> pb.BackupPolicy:
+def render_policy(policy: BackupPolicy, limits: PolicyLimits, *, now: datetime) -> pb.BackupPolicy:
     """Render a policy with its next run, or why it does nothing."""
     settings, scope = policy.settings, policy.settings.scope
     paused = limits.paused_reason if policy.owner_id is not None and settings.enabled else ""
@@ -139,11 +139,11 @@ def render_policy(policy: BackupPolicy, limits: PolicyLimits, now: datetime) -> 
 
 
 def render_policies(
-    policies: Sequence[BackupPolicy], limits: PolicyLimits, now: datetime
+    policies: Sequence[BackupPolicy], limits: PolicyLimits, *, now: datetime
 ) -> pb.ListBackupPoliciesResponse:
     """Render policies."""
     return pb.ListBackupPoliciesResponse(
-        policies=[render_policy(policy, limits, now) for policy in policies], total=len(policies)
+        policies=[render_policy(policy, limits, now=now) for policy in policies], total=len(policies)
     )
 
 

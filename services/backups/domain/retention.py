@@ -66,7 +66,9 @@ class StoredArchive:
     is_tested: bool = False
 
 
-def mark_archives(archives: Sequence[StoredArchive], retention: Retention, zone: ZoneInfo) -> dict[int, Mark]:
+def mark_archives(
+    archives: Sequence[StoredArchive], retention: Retention, *, zone: ZoneInfo
+) -> dict[int, Mark]:
     """Mark archives, by id, exactly as Proxmox marks one guest's archives on a node in this time zone.
 
     Protected archives are neither counted nor do they cover their period.
@@ -78,15 +80,15 @@ def mark_archives(archives: Sequence[StoredArchive], retention: Retention, zone:
     )
     times = {each.id: each.made_at.astimezone(zone) for each in newest_first}
     for count, find_period in zip(astuple(retention), _PERIODS, strict=True):
-        _mark_rule([(each, find_period(time)) for each, time in times.items()], count, marks)
+        _mark_rule([(each, find_period(time)) for each, time in times.items()], count, marks=marks)
     return {each.id: marks.get(each.id, Mark.REMOVE) for each in archives}
 
 
 def mark_removable(
-    archives: Sequence[StoredArchive], retention: Retention, zone: ZoneInfo
+    archives: Sequence[StoredArchive], retention: Retention, *, zone: ZoneInfo
 ) -> dict[int, Mark]:
     """Mark archives as `mark_archives`, but keep the newest one and the newest one whose restore test passed."""
-    marks = mark_archives(archives, retention, zone)
+    marks = mark_archives(archives, retention, zone=zone)
     for candidates in (archives, [each for each in archives if each.is_tested]):
         # By id too: where the clock was set back, the last one that was made is not the one with the latest time.
         for newest in (max(candidates, key=find, default=None) for find in (_find_age, _find_id)):
@@ -103,7 +105,7 @@ def _find_id(archive: StoredArchive) -> int:
     return archive.id
 
 
-def _mark_rule(periods: Sequence[tuple[int, Hashable]], count: int, marks: dict[int, Mark]) -> None:
+def _mark_rule(periods: Sequence[tuple[int, Hashable]], count: int, *, marks: dict[int, Mark]) -> None:
     """Apply one rule to archives, newest first."""
     if not count:
         return

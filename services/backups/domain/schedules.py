@@ -65,18 +65,18 @@ class Schedule:
     def find_next_slot(self, after: datetime) -> datetime:
         """Return the first slot later than `after`, in UTC."""
         day = after.astimezone(UTC).date()
-        slots = _list_day_slots(self.cron, self.zone, day)
+        slots = _list_day_slots(self.cron, self.zone, day=day)
         later = bisect_right(slots, after)
         if later < len(slots):
             return slots[later]
-        return _find_slot_from(self.cron, self.zone, day + timedelta(days=1))
+        return _find_slot_from(self.cron, self.zone, day=day + timedelta(days=1))
 
     def find_last_slot(self, until: datetime) -> datetime | None:
         """Return the newest slot not later than `until`, in UTC; None when there was none within nine years."""
         day = until.astimezone(UTC).date()
-        slots = _list_day_slots(self.cron, self.zone, day)
+        slots = _list_day_slots(self.cron, self.zone, day=day)
         later = bisect_right(slots, until)
-        return slots[later - 1] if later else _find_slot_before(self.cron, self.zone, day)
+        return slots[later - 1] if later else _find_slot_before(self.cron, self.zone, day=day)
 
     def find_shortest_interval(self) -> timedelta:
         """Return the shortest time between two slots, without changes of the clock."""
@@ -93,14 +93,14 @@ class Schedule:
 
 # Slots are searched once for each day of UTC: at every look for due runs, all apps of a policy need the same ones.
 @lru_cache(maxsize=1024)
-def _list_day_slots(cron: str, zone: ZoneInfo, day: date) -> tuple[datetime, ...]:
+def _list_day_slots(cron: str, zone: ZoneInfo, *, day: date) -> tuple[datetime, ...]:
     begin = datetime.combine(day, time(), UTC)
     slots = Schedule(cron=cron, zone=zone).list_slots(begin - timedelta(microseconds=1))
     return tuple(itertools.takewhile(lambda slot: slot < begin + timedelta(days=1), slots))
 
 
 @lru_cache(maxsize=1024)
-def _find_slot_before(cron: str, zone: ZoneInfo, day: date) -> datetime | None:
+def _find_slot_before(cron: str, zone: ZoneInfo, *, day: date) -> datetime | None:
     """Search forward from ever earlier times, because the rules of a change of the clock hold in that direction."""
     begin, schedule = datetime.combine(day, time(), UTC), Schedule(cron=cron, zone=zone)
     # Hourly, daily, weekly, monthly, yearly, and 29 February around 2100.
@@ -113,7 +113,7 @@ def _find_slot_before(cron: str, zone: ZoneInfo, day: date) -> datetime | None:
 
 
 @lru_cache(maxsize=1024)
-def _find_slot_from(cron: str, zone: ZoneInfo, day: date) -> datetime:
+def _find_slot_from(cron: str, zone: ZoneInfo, *, day: date) -> datetime:
     begin = datetime.combine(day, time(), UTC)
     return next(Schedule(cron=cron, zone=zone).list_slots(begin - timedelta(microseconds=1)))
 

@@ -35,22 +35,22 @@ class PolicyHandlers:
         found, limits = await policies.list_backup_policies(
             self._dependencies.policies, parse_requester(call)
         )
-        return convert.render_policies(found, limits, now())
+        return convert.render_policies(found, limits, now=now())
 
     async def create_backup_policy(
         self, request: pb.CreateBackupPolicyRequest, call: Call
     ) -> pb.BackupPolicy:
         policy, limits = await policies.create_backup_policy(
-            self._dependencies, parse_requester(call), convert.parse_settings(request)
+            self._dependencies, parse_requester(call), settings=convert.parse_settings(request)
         )
         call.add_location(f"/api/backup-policies/{policy.id}")
-        return convert.render_policy(policy, limits, now())
+        return convert.render_policy(policy, limits, now=now())
 
     async def get_backup_policy(self, request: pb.GetBackupPolicyRequest, call: Call) -> pb.BackupPolicy:
         policy, limits = await policies.get_backup_policy(
-            self._dependencies.policies, parse_requester(call), request.policy_id
+            self._dependencies.policies, parse_requester(call), policy_id=request.policy_id
         )
-        return convert.render_policy(policy, limits, now())
+        return convert.render_policy(policy, limits, now=now())
 
     async def update_backup_policy(
         self, request: pb.UpdateBackupPolicyRequest, call: Call
@@ -61,13 +61,13 @@ class PolicyHandlers:
             policy_id=request.policy_id,
             changes=convert.parse_changes(request),
         )
-        return convert.render_policy(policy, limits, now())
+        return convert.render_policy(policy, limits, now=now())
 
     async def delete_backup_policy(
         self, request: pb.DeleteBackupPolicyRequest, call: Call
     ) -> empty_pb2.Empty:
         await policies.delete_backup_policy(
-            self._dependencies.policies, parse_requester(call), request.policy_id
+            self._dependencies.policies, parse_requester(call), policy_id=request.policy_id
         )
         return empty_pb2.Empty()
 
@@ -83,7 +83,7 @@ class PolicyHandlers:
         self, request: pb.CreateBackupPolicyRequest, call: Call
     ) -> pb.BackupPolicyPreview:
         preview = await preview_new_backup_policy(
-            self._dependencies, parse_requester(call), convert.parse_settings(request), now=now()
+            self._dependencies, parse_requester(call), settings=convert.parse_settings(request), now=now()
         )
         return convert.render_preview(preview)
 

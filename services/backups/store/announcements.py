@@ -27,4 +27,4 @@ def announce_changes(
             status="deleted" if is_removal else row.status,
             updated_at=render_time(now() if is_removal else row.updated_at),
         )
-        add_messages(connection, outbox, [new_message(BACKUP_CHANGED, event)])
+        add_messages(connection, outbox, messages=[new_message(BACKUP_CHANGED, event)])

@@ -66,7 +66,7 @@ class SqlArchiveCheckStore:
                 steps=self._workflows[check_backup.KIND].plan(dump_state(state)),
                 requested_by=requested_by,
             )
-            add_operation(connection, tables, new)
+            add_operation(connection, tables, new=new)
             begun = ArchiveCheck(status=ArchiveCheckStatus.RUNNING, started_at=self._clock())
             values = {**render_check(begun), "updated_at": self._clock()}
             connection.execute(backups.update().where(backups.c.id == backup.id).values(**values))

@@ -73,7 +73,7 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
             completed = events_pb2.BackupCompleted(
                 backup_id=change.backup_id, app_id=change.app_id, archive=change.volume_id, size=change.size
             )
-            _announce(connection, BACKUP_COMPLETED, completed)
+            _announce(connection, BACKUP_COMPLETED, event=completed)
         case AddBackup():
             backup_id = _add_backup(connection, change)
             announce_changes(connection, backups.c.id == backup_id)
@@ -83,12 +83,12 @@ def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change)
             failed = events_pb2.BackupFailed(
                 backup_id=change.backup_id, app_id=change.app_id, reason=change.error
             )
-            _announce(connection, BACKUP_FAILED, failed)
+            _announce(connection, BACKUP_FAILED, event=failed)
         case EndRestore():
             values = {"status": BackupStatus.COMPLETED.value, "error": change.error}
             if not change.error:
                 restored = events_pb2.AppRestored(backup_id=change.backup_id, app_id=change.app_id)
-                _announce(connection, APP_RESTORED, restored)
+                _announce(connection, APP_RESTORED, event=restored)
         case FreeBackup():
             values = {"status": BackupStatus.COMPLETED.value}
         case RemoveBackup():
@@ -140,7 +140,7 @@ def _add_backup(connection: sa.Connection, change: AddBackup) -> int:
     completed = events_pb2.BackupCompleted(
         backup_id=backup_id, app_id=change.app_id, archive=change.volume_id, size=change.size
     )
-    _announce(connection, BACKUP_COMPLETED, completed)
+    _announce(connection, BACKUP_COMPLETED, event=completed)
     return backup_id
 
 
@@ -200,7 +200,7 @@ def _render_test_change(connection: sa.Connection, change: NoteTestLog | EndTest
                 step=change.failed_step,
                 reason=change.message,
             )
-            _announce(connection, RESTORE_TEST_FAILED, failed)
+            _announce(connection, RESTORE_TEST_FAILED, event=failed)
     return render_test(test)
 
 
@@ -216,8 +216,8 @@ def build_operation_store(
     return operations_store.SqlOperationStore(db, tables, apply=apply_change, log=write_line, limits=limits)
 
 
-def _announce(connection: sa.Connection, subject: str, event: ProtoMessage) -> None:
-    add_messages(connection, outbox, [new_message(subject, event)])
+def _announce(connection: sa.Connection, subject: str, *, event: ProtoMessage) -> None:
+    add_messages(connection, outbox, messages=[new_message(subject, event)])
 
 
 def _announce_change(connection: sa.Connection, change: Change) -> None:

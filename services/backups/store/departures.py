@@ -28,7 +28,7 @@ class BackupDepartures(ArchivePresence):
 
         def write(connection: sa.Connection) -> None:
             # NATS may deliver the event again; protection may have been set in between.
-            if not note_received(connection, inbox, message_id):
+            if not note_received(connection, inbox, message_id=message_id):
                 return
             connection.execute(of_app.values(app_removed_at=current, updated_at=current))
             if delete:

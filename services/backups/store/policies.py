@@ -60,7 +60,7 @@ class SqlPolicyStore(SqlPolicyRuns):
 
     async def get_policy(self, policy_id: int, *, owner_id: int | None = None) -> BackupPolicy:
         """See `Policies.get_policy`."""
-        return await self._db.read(lambda connection: _read_policy(connection, policy_id, owner_id))
+        return await self._db.read(lambda connection: _read_policy(connection, policy_id, owner_id=owner_id))
 
     async def add_policy(
         self, settings: PolicySettings, *, owner_id: int | None, limits: PolicyLimits | None = None
@@ -96,9 +96,9 @@ class SqlPolicyStore(SqlPolicyRuns):
             # A changed schedule must not make up slots that were never due under the former one.
             if not settings.runs_as(policy.settings):
                 values["applies_since"] = current
-            values["new_apps_since"] = _find_new_since(policy, settings, current)
+            values["new_apps_since"] = _find_new_since(policy, settings, current=current)
             connection.execute(policies.update().where(policies.c.id == policy.id).values(**values))
-            return _read_policy(connection, policy.id, None)
+            return _read_policy(connection, policy.id, owner_id=None)
 
         return await self._write_named(write, settings.name)
 
@@ -121,7 +121,7 @@ class SqlPolicyStore(SqlPolicyRuns):
         """See `Policies.delete_policy`."""
 
         def write(connection: sa.Connection) -> None:
-            _read_policy(connection, policy_id, owner_id)
+            _read_policy(connection, policy_id, owner_id=owner_id)
             connection.execute(policy_runs.delete().where(policy_runs.c.policy_id == policy_id))
             connection.execute(policies.delete().where(policies.c.id == policy_id))
 
@@ -174,7 +174,7 @@ def _of(owner_id: int | None) -> tuple[sa.ColumnElement[bool], ...]:
     return () if owner_id is None else (policies.c.owner_id == owner_id,)
 
 
-def _read_policy(connection: sa.Connection, policy_id: int, owner_id: int | None) -> BackupPolicy:
+def _read_policy(connection: sa.Connection, policy_id: int, *, owner_id: int | None) -> BackupPolicy:
     query = sa.select(policies).where(policies.c.id == policy_id, *_of(owner_id))
     row = connection.execute(query).one_or_none()
     if row is None:
@@ -182,7 +182,7 @@ def _read_policy(connection: sa.Connection, policy_id: int, owner_id: int | None
     return _policy_of_row(row)
 
 
-def _find_new_since(policy: BackupPolicy, settings: PolicySettings, current: datetime) -> datetime | None:
+def _find_new_since(policy: BackupPolicy, settings: PolicySettings, *, current: datetime) -> datetime | None:
     """Return since when new apps count under changed settings; a change of others leaves the time as it is."""
     return (policy.new_apps_since or current) if settings.scope.new_apps else None
 

@@ -81,7 +81,7 @@ class SqlPolicyRuns:
             if is_new:
                 event = events_pb2.BackupOverdue(policy_id=policy_id, app_id=app_id)
                 event.expected_at.FromDatetime(slot)
-                add_messages(connection, outbox, [new_message(BACKUP_OVERDUE, event)])
+                add_messages(connection, outbox, messages=[new_message(BACKUP_OVERDUE, event)])
             return is_new
 
         is_new = await self._db.write(write)

@@ -44,7 +44,7 @@ class BackupReads:
         """See `BackupStore.list_backups`."""
         where = where_app(app_id, owner_id)
         return await self._db.read(
-            lambda connection: _read_page(connection, where, offset, limit, after=after)
+            lambda connection: _read_page(connection, where, offset=offset, limit=limit, after=after)
         )
 
     async def list_all_backups(
@@ -53,7 +53,7 @@ class BackupReads:
         """See `BackupStore.list_all_backups`."""
         where = _where_wanted(wanted)
         return await self._db.read(
-            lambda connection: _read_page(connection, where, offset, limit, after=after)
+            lambda connection: _read_page(connection, where, offset=offset, limit=limit, after=after)
         )
 
     async def count_backups(
@@ -187,9 +187,9 @@ def _count(
 def _read_page(
     connection: sa.Connection,
     where: Sequence[sa.ColumnElement[bool]],
+    *,
     offset: int,
     limit: int,
-    *,
     after: int = 0,
 ) -> tuple[int, list[Backup]]:
     query = sa.select(backups).where(*where).order_by(backups.c.id.desc()).offset(offset).limit(limit)

@@ -53,11 +53,11 @@ class SqlRestoreTestStore:
             if find_operation(connection, new.operation_id) is not None:
                 return backup
             check_testable(backup)
-            add_operation(connection, tables, self._render_operation(backup, new))
+            add_operation(connection, tables, new=self._render_operation(backup, new))
             begun = RestoreTest(
                 status=RestoreTestStatus.RUNNING, started_at=self._clock(), node=new.node, log=new.notes
             )
-            self._set(connection, backup.id, begun)
+            self._set(connection, backup.id, test=begun)
             operation_queue.wake(connection, new.operation_id)
             return read_backup(connection, key)
 
@@ -81,7 +81,7 @@ class SqlRestoreTestStore:
             is_untested = backups.c.test_status == RestoreTestStatus.UNTESTED.value
             query = sa.select(backups.c.id).where(backups.c.id == backup_id, is_untested)
             if connection.execute(query.with_for_update()).one_or_none() is not None:
-                self._set(connection, backup_id, test)
+                self._set(connection, backup_id, test=test)
 
         await self._db.write(write)
         self._on_message()
@@ -136,7 +136,7 @@ class SqlRestoreTestStore:
             storage=f"{backup.host_id}/{new.storage}",
         )
 
-    def _set(self, connection: sa.Connection, backup_id: int, test: RestoreTest) -> None:
+    def _set(self, connection: sa.Connection, backup_id: int, *, test: RestoreTest) -> None:
         values: dict[str, Any] = {**render_test(test), "updated_at": self._clock()}
         connection.execute(backups.update().where(backups.c.id == backup_id).values(**values))
         announce_changes(connection, backups.c.id == backup_id)

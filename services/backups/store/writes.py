@@ -119,7 +119,7 @@ class SqlBackupStore(BackupDepartures):
             values = render_new(new, self._clock(), expected_s=expected_s)
             row = connection.execute(backups.insert().values(**values).returning(backups)).one()
             backup = backup_of_row(row)
-            self._add_operation(connection, request, begin_state(backup, new), waits=True)
+            self._add_operation(connection, request, state=begin_state(backup, new), waits=True)
             announce_changes(connection, backups.c.id == backup.id)
             return backup
 
@@ -154,7 +154,7 @@ class SqlBackupStore(BackupDepartures):
                 safety=safety,
             )
 
-        return await self._begin_reading(key, request, make_state)
+        return await self._begin_reading(key, request, make_state=make_state)
 
     async def begin_beside(self, key: BackupKey, *, operation_id: str, requested_by: int) -> Backup:
         """See `BackupStore.begin_beside`."""
@@ -163,7 +163,7 @@ class SqlBackupStore(BackupDepartures):
         def make_state(backup: Backup) -> RestoreBesideState:
             return RestoreBesideState(operation_id=operation_id, backup_id=backup.id)
 
-        return await self._begin_reading(key, request, make_state)
+        return await self._begin_reading(key, request, make_state=make_state)
 
     async def begin_delete(
         self, key: BackupKey, *, operation_id: str, requested_by: int, beside: int | None = None
@@ -184,7 +184,7 @@ class SqlBackupStore(BackupDepartures):
                 mark=backup.mark,
                 volume_id=backup.volume_id,
             )
-            self._add_operation(connection, request, state, waits=False)
+            self._add_operation(connection, request, state=state, waits=False)
             self._set(connection, backup.id, status=BackupStatus.DELETING.value, error="")
             operation_queue.wake(connection, operation_id)
             return read_backup(connection, key)
@@ -229,7 +229,7 @@ class SqlBackupStore(BackupDepartures):
         await self._db.write(write, is_final=False)
 
     async def _begin_reading(
-        self, key: BackupKey, request: _Request, make_state: Callable[[Backup], object]
+        self, key: BackupKey, request: _Request, *, make_state: Callable[[Backup], object]
     ) -> Backup:
         """Mark a backup restoring, with the operation that reads its archive."""
 
@@ -239,7 +239,7 @@ class SqlBackupStore(BackupDepartures):
             if find_operation(connection, request.operation_id) is not None:
                 return backup
             check_restorable(backup)
-            self._add_operation(connection, request, make_state(backup), waits=True)
+            self._add_operation(connection, request, state=make_state(backup), waits=True)
             self._set(connection, backup.id, status=BackupStatus.RESTORING.value, error="")
             return read_backup(connection, key)
 
@@ -257,7 +257,7 @@ class SqlBackupStore(BackupDepartures):
             ) from error
 
     def _add_operation(
-        self, connection: sa.Connection, request: _Request, state: object, *, waits: bool
+        self, connection: sa.Connection, request: _Request, *, state: object, waits: bool
     ) -> None:
         data = dump_state(state)
         new = NewOperation(
@@ -271,7 +271,7 @@ class SqlBackupStore(BackupDepartures):
             node=request.node,
             storage=request.storage,
         )
-        add_operation(connection, tables, new)
+        add_operation(connection, tables, new=new)
 
     def _set(self, connection: sa.Connection, backup_id: int, **values: object) -> None:
         connection.execute(

@@ -33,19 +33,19 @@ async def note_missing_archives(store: BackupStore, archives: Archives) -> int:
             by_container[Ref(backup.host_id, backup.vmid)].append(backup)
         for ref, backups in by_container.items():
             try:
-                count += await _compare(store, archives, ref, backups=backups)
+                count += await _compare(store, archives, ref=ref, backups=backups)
             except DomainError:
                 continue  # this host does not answer now; the others are compared
     return count
 
 
-async def _compare(store: BackupStore, archives: Archives, ref: Ref, *, backups: Sequence[Backup]) -> int:
+async def _compare(store: BackupStore, archives: Archives, *, ref: Ref, backups: Sequence[Backup]) -> int:
     listing = await archives.list_archives(ref)
     there = {archive.volume_id for archive in listing.archives}
     back = [one.id for one in backups if one.status is BackupStatus.MISSING and one.volume_id in there]
     if back:
         await store.note_presence(back, present=True)
-    await _note_verifications(store, listing, backups)
+    await _note_verifications(store, listing, backups=backups)
     if not listing.complete:
         return 0
     gone = [one for one in backups if one.status is BackupStatus.COMPLETED and one.volume_id not in there]
@@ -54,7 +54,9 @@ async def _compare(store: BackupStore, archives: Archives, ref: Ref, *, backups:
     return len(gone)
 
 
-async def _note_verifications(store: BackupStore, listing: ArchiveListing, backups: Sequence[Backup]) -> None:
+async def _note_verifications(
+    store: BackupStore, listing: ArchiveListing, *, backups: Sequence[Backup]
+) -> None:
     """Record what the storage says of the archives of backups, where that has changed."""
     by_volume = {archive.volume_id: archive for archive in listing.archives}
     for backup in backups:

@@ -53,7 +53,7 @@ async def list_backup_policies(
 
 
 async def get_backup_policy(
-    policies: Policies, requester: BackupRequester, policy_id: int
+    policies: Policies, requester: BackupRequester, *, policy_id: int
 ) -> tuple[BackupPolicy, PolicyLimits]:
     """Return one policy, and the limits of those of users.
 
@@ -64,7 +64,7 @@ async def get_backup_policy(
 
 
 async def create_backup_policy(
-    dependencies: BackupDependencies, requester: BackupRequester, settings: PolicySettings
+    dependencies: BackupDependencies, requester: BackupRequester, *, settings: PolicySettings
 ) -> tuple[BackupPolicy, PolicyLimits]:
     """Add a policy: of the administrators, or of a user for own apps within the limits.
 
@@ -110,7 +110,7 @@ async def update_backup_policy(
     return await policies.update_policy(policy, settings), limits
 
 
-async def delete_backup_policy(policies: Policies, requester: BackupRequester, policy_id: int) -> None:
+async def delete_backup_policy(policies: Policies, requester: BackupRequester, *, policy_id: int) -> None:
     """Delete a policy; the backups that it made stay.
 
     Raises:

@@ -50,11 +50,11 @@ async def check_apps_and_storages(
             raise refuse_policy("owner_ids", f"there is no user {user_id}; take it off the list")
     since = policy.new_apps_since if policy else None
     covered = [app for app in everything if app.app_id in known and scope.selects(app, new_since=since)]
-    await _check_storages(dependencies, settings, covered)
+    await _check_storages(dependencies, settings, apps=covered)
 
 
 async def list_storage_warnings(
-    dependencies: BackupDependencies, settings: PolicySettings, apps: Sequence[AppHold]
+    dependencies: BackupDependencies, settings: PolicySettings, *, apps: Sequence[AppHold]
 ) -> list[str]:
     """Describe storages on which Proxmox may refuse a backup of the policy, of the hosts that answer."""
     storages: dict[int, Sequence[BackupStorage]] = {}
@@ -70,7 +70,7 @@ async def list_storage_warnings(
 
 
 async def _check_storages(
-    dependencies: BackupDependencies, settings: PolicySettings, apps: Sequence[AppHold]
+    dependencies: BackupDependencies, settings: PolicySettings, *, apps: Sequence[AppHold]
 ) -> None:
     named = {"storage": settings.order.storage, "second_storage": settings.second_storage}
     if named["storage"] and named["storage"] == named["second_storage"]:

@@ -62,7 +62,7 @@ async def preview_backup_policy(
 
 
 async def preview_new_backup_policy(
-    dependencies: BackupDependencies, requester: BackupRequester, settings: PolicySettings, *, now: datetime
+    dependencies: BackupDependencies, requester: BackupRequester, *, settings: PolicySettings, now: datetime
 ) -> PolicyPreview:
     """Return the next runs of settings that are not stored, and what their retention would keep and remove now.
 
@@ -115,7 +115,7 @@ async def _preview(dependencies: BackupDependencies, policy: BackupPolicy, *, no
             )
             for app in apps
         ),
-        warnings=tuple(await list_storage_warnings(dependencies, policy.settings, apps)),
+        warnings=tuple(await list_storage_warnings(dependencies, policy.settings, apps=apps)),
     )
 
 
@@ -147,7 +147,7 @@ def _mark_storage(policy: BackupPolicy, backups: Sequence[Backup]) -> dict[int, 
         # Failed and missing ones cannot be restored: counted, they would take the places of good ones.
         if one.status is BackupStatus.COMPLETED
     ]
-    return mark_removable(archives, policy.settings.retention, policy.settings.parse_schedule().zone)
+    return mark_removable(archives, policy.settings.retention, zone=policy.settings.parse_schedule().zone)
 
 
 def find_overdue(

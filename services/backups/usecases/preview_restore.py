@@ -65,10 +65,10 @@ async def preview_restore(
     except DomainError as error:
         obstacles.append(error.message)
     if new_hostname is None:
-        return await _preview_over(dependencies, requester, backup, obstacles=obstacles)
+        return await _preview_over(dependencies, requester, backup=backup, obstacles=obstacles)
     target = None
     if backup.volume_id:
-        target = await plan_beside(dependencies, requester, backup, node=node, host_id=host_id)
+        target = await plan_beside(dependencies, requester, backup=backup, node=node, host_id=host_id)
         obstacles += target.obstacles
     return RestorePreview(
         backup=backup,
@@ -79,7 +79,7 @@ async def preview_restore(
 
 
 async def _preview_over(
-    dependencies: BackupDependencies, requester: BackupRequester, backup: Backup, *, obstacles: list[str]
+    dependencies: BackupDependencies, requester: BackupRequester, *, backup: Backup, obstacles: list[str]
 ) -> RestorePreview:
     """Compare a backup with its app as it is now."""
     has_archive = await _has_archive(dependencies, backup)
@@ -98,7 +98,7 @@ async def _preview_over(
         )
     try:
         check_on_host(backup, app)
-        volumes = await _compare(dependencies, backup, app)
+        volumes = await _compare(dependencies, backup, app=app)
     except DomainError as error:
         obstacles.append(error.message)
         volumes = VolumeComparison()
@@ -125,7 +125,7 @@ async def _has_archive(dependencies: BackupDependencies, backup: Backup) -> bool
     return False if listing.complete else None
 
 
-async def _compare(dependencies: BackupDependencies, backup: Backup, app: AppHold) -> VolumeComparison:
+async def _compare(dependencies: BackupDependencies, backup: Backup, *, app: AppHold) -> VolumeComparison:
     try:
         return await dependencies.containers.compare_volumes(
             Ref(app.host_id, app.vmid, app.node), owner=app.app_id, archive=backup.volume_id

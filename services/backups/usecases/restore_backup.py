@@ -91,7 +91,7 @@ async def _restore_over(
     # A repeated request is not checked again: the first one may have changed what is checked.
     if (await store.get_standing(requester.request_id)).status == "unknown":
         check_restorable(backup)
-        await _check_proxmox(dependencies, backup, app, lose_volumes=lose_volumes)
+        await _check_proxmox(dependencies, backup, app=app, lose_volumes=lose_volumes)
     backup = await store.begin_restore(
         key,
         operation_id=requester.request_id,
@@ -112,7 +112,7 @@ async def _restore_over(
 
 
 async def _check_proxmox(
-    dependencies: BackupDependencies, backup: Backup, app: AppHold, *, lose_volumes: Collection[str]
+    dependencies: BackupDependencies, backup: Backup, *, app: AppHold, lose_volumes: Collection[str]
 ) -> None:
     containers = dependencies.containers
     try:
@@ -145,7 +145,7 @@ async def _restore_beside(
     # A repeated request is not checked again: the first one has begun it.
     if (await store.get_standing(requester.request_id)).status == "unknown":
         check_restorable(backup)
-    place = await plan_beside(dependencies, requester, backup, node=node, host_id=host_id)
+    place = await plan_beside(dependencies, requester, backup=backup, node=node, host_id=host_id)
     place.check()
     backup = await store.begin_beside(key, operation_id=requester.request_id, requested_by=requester.user.id)
     order = RestoreBesideOrder(

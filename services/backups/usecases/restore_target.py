@@ -26,8 +26,8 @@ def check_beside_only(*, new_hostname: str | None, node: str, host_id: int | Non
 async def plan_beside(
     dependencies: BackupDependencies,
     requester: BackupRequester,
-    backup: Backup,
     *,
+    backup: Backup,
     node: str = "",
     host_id: int | None = None,
 ) -> RestorePlacement:

@@ -65,7 +65,7 @@ async def list_covered_apps(dependencies: BackupDependencies, *, now: datetime) 
         await store.begin_runs((), now=now)
         return []
     apps = await dependencies.apps.list_app_holds()
-    await _drop_removed_apps(dependencies, policies, apps)
+    await _drop_removed_apps(dependencies, policies, apps=apps)
     covered = {
         (policy.id, app.app_id): (policy, app) for policy in policies for app in apps if policy.covers(app)
     }
@@ -212,7 +212,7 @@ async def _start_backup(dependencies: BackupDependencies, one: CoveredApp, *, sl
 
 
 async def _drop_removed_apps(
-    dependencies: BackupDependencies, policies: Sequence[BackupPolicy], apps: Collection[AppHold]
+    dependencies: BackupDependencies, policies: Sequence[BackupPolicy], *, apps: Collection[AppHold]
 ) -> None:
     existing = {app.app_id for app in apps}
     for policy in policies:

@@ -44,12 +44,12 @@ class CheckBackup:
             outcome = await self.containers.check_archive(state.host_id, state.archive, limit_s=_LIMIT_S)
         # Deleted or pruned meanwhile: the comparison of archives notes that, and a check has nothing to add.
         except NotFoundError as error:
-            return _end_with(state, ArchiveCheckStatus.NOT_CHECKED, error.message)
-        return _end_with(state, ArchiveCheckStatus(outcome.status), outcome.reason, node=outcome.node)
+            return _end_with(state, ArchiveCheckStatus.NOT_CHECKED, message=error.message)
+        return _end_with(state, ArchiveCheckStatus(outcome.status), message=outcome.reason, node=outcome.node)
 
 
 def _end_with(
-    state: CheckBackupState, status: ArchiveCheckStatus, message: str, *, node: str = ""
+    state: CheckBackupState, status: ArchiveCheckStatus, *, message: str, node: str = ""
 ) -> StepResult[CheckBackupState]:
     ended = CheckBackupState(
         operation_id=state.operation_id,

@@ -77,7 +77,7 @@ class CreateBackup(ArchiveMaker):
         if state.backup_type != "stop" or not state.was_running:
             return state
         await self._report(state, ctx, index=3, percent=97)
-        unanswered = await await_answer(self.apps, state.app_id, state.operation_id)
+        unanswered = await await_answer(self.apps, state.app_id, operation_id=state.operation_id)
         return replace(state, unanswered=unanswered)
 
     async def release_app(self, state: CreateBackupState, _: Context) -> CreateBackupState:
@@ -116,7 +116,7 @@ class CreateBackup(ArchiveMaker):
         await report_step(
             self.apps,
             state,
-            ctx,
+            ctx=ctx,
             steps=_REPORTED,
             index=index,
             progress=percent,

@@ -58,7 +58,7 @@ class DeleteBackup:
             state = replace(state, node=task.node, upid=task.upid)
             await ctx.save(state)
             await ctx.note_upid(task.upid)
-        await follow_saved(self.containers, state, ctx)
+        await follow_saved(self.containers, state, ctx=ctx)
         return state
 
 

@@ -55,7 +55,7 @@ class RestoreBackup:
             raise RestoreFailedError(
                 f"the archive is on Proxmox host {state.host_id}, the app on host {app.host_id}"
             )
-        await self._report(state, ctx, "claim_app")
+        await self._report(state, ctx, step="claim_app")
         return replace(state, vmid=app.vmid, node=app.node, app_name=app.name, owner_id=app.owner_id)
 
     async def unclaim_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
@@ -82,7 +82,7 @@ class RestoreBackup:
         await self._require_archive(state, ctx)
         await self._require_volumes(state)
         # Both were checked first: a backup takes up to hours, all of them lost where the restore is refused.
-        await self._report(state, ctx, SAFETY_STEP[0], message=SAFETY_STEP[1])
+        await self._report(state, ctx, step=SAFETY_STEP[0], message=SAFETY_STEP[1])
         return await make_safety_backup(self.apps, self.containers, state, ctx, steps=_list_steps(state))
 
     async def undo_safety_backup(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
@@ -101,11 +101,11 @@ class RestoreBackup:
             await ctx.save(state)
         if not running:
             return replace(state, upid="")
-        await self._report(state, ctx, "stop_container", message="Stopping the app")
+        await self._report(state, ctx, step="stop_container", message="Stopping the app")
         if not state.upid:
             task = await self.containers.stop_container(state.ref, owner=state.app_id)
-            state = await self._save_task(state, task, ctx)
-        await follow_saved(self.containers, state, ctx)
+            state = await self._save_task(state, task, ctx=ctx)
+        await follow_saved(self.containers, state, ctx=ctx)
         return replace(state, upid="")
 
     async def start_again(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
@@ -127,14 +127,14 @@ class RestoreBackup:
             # Saved before the request: from here on a crash may leave half of a container.
             state = replace(state, overwriting=True)
             await ctx.save(state)
-            state = await self._save_task(state, await self._begin_restore(state), ctx)
-        await self._report(state, ctx, "restore_archive", message="Restoring the archive")
+            state = await self._save_task(state, await self._begin_restore(state), ctx=ctx)
+        await self._report(state, ctx, step="restore_archive", message="Restoring the archive")
 
         async def note(progress: TaskProgress) -> None:
-            await self._report(state, ctx, "restore_archive", percent=progress.percent or 0)
+            await self._report(state, ctx, step="restore_archive", percent=progress.percent or 0)
 
         try:
-            await follow_saved(self.containers, state, ctx, on_progress=note)
+            await follow_saved(self.containers, state, ctx=ctx, on_progress=note)
         except TaskFailedError as error:
             await ctx.save(replace(state, upid=""))
             if await has_container(self.containers, state.ref):
@@ -185,11 +185,11 @@ class RestoreBackup:
         """Start the container if it ran before."""
         if not state.was_running or await is_running(self.containers, state.ref):
             return replace(state, upid="")
-        await self._report(state, ctx, "start_container", message="Starting the app")
+        await self._report(state, ctx, step="start_container", message="Starting the app")
         if not state.upid:
             task = await self.containers.start_container(state.ref, owner=state.app_id)
-            state = await self._save_task(state, task, ctx)
-        await follow_saved(self.containers, state, ctx)
+            state = await self._save_task(state, task, ctx=ctx)
+        await follow_saved(self.containers, state, ctx=ctx)
         return replace(state, upid="")
 
     async def probe_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
@@ -200,8 +200,8 @@ class RestoreBackup:
         """
         if not state.was_running:
             return state
-        await self._report(state, ctx, "probe")
-        if problem := await await_answer(self.apps, state.app_id, state.operation_id):
+        await self._report(state, ctx, step="probe")
+        if problem := await await_answer(self.apps, state.app_id, operation_id=state.operation_id):
             await ctx.save(replace(state, unanswered=True))
             raise RestoreFailedError(f"the backup was restored, and the app does not answer: {problem}")
         return state
@@ -221,7 +221,7 @@ class RestoreBackup:
         )
         return state
 
-    async def _save_task(self, state: RestoreBackupState, task: Task, ctx: Context) -> RestoreBackupState:
+    async def _save_task(self, state: RestoreBackupState, task: Task, *, ctx: Context) -> RestoreBackupState:
         state = replace(state, upid=task.upid, node=task.node or state.node)
         await ctx.save(state)
         await ctx.note_upid(task.upid)
@@ -230,14 +230,14 @@ class RestoreBackup:
     async def note_waiting(self, state: RestoreBackupState, ctx: Context, step: str, reason: str) -> None:
         """Show what holds the restore up."""
         steps = _list_steps(state)
-        await self._report(state, ctx, steps[find_reported(steps, step)][0], waiting_for=reason)
+        await self._report(state, ctx, step=steps[find_reported(steps, step)][0], waiting_for=reason)
 
     async def _report(
         self,
         state: RestoreBackupState,
         ctx: Context,
-        step: str,
         *,
+        step: str,
         percent: int = 0,
         message: str = "",
         waiting_for: str = "",
@@ -248,7 +248,7 @@ class RestoreBackup:
         await report_step(
             self.apps,
             state,
-            ctx,
+            ctx=ctx,
             steps=steps,
             index=index,
             progress=progress,

@@ -96,7 +96,7 @@ class SafetyBackup(ArchiveMaker):
         await report_step(
             self.apps,
             state,
-            ctx,
+            ctx=ctx,
             steps=self.steps,
             index=[name for name, _ in self.steps].index(STEP[0]),
             # From 1 to 5 percent of the restore, where its next step begins.

@@ -73,7 +73,7 @@ class TestBackup:
         if not state.upid:
             state = await self._begin_restore(state, ctx)
         try:
-            await follow_saved(self.containers, state, ctx)
+            await follow_saved(self.containers, state, ctx=ctx)
         except TaskFailedError as error:
             await ctx.save(replace(state, upid=""))
             if _OF_NODE.search(error.message):
@@ -104,7 +104,7 @@ class TestBackup:
                 await ctx.save(replace(state, vmid=0))
                 raise TransientError(f"{error.message}; another id is reserved") from error
             raise
-        return await _save_task(state, task, ctx)
+        return await _save_task(state, task, ctx=ctx)
 
     async def _request(self, state: TestBackupState) -> Task:
         return await self.containers.restore_test_container(
@@ -127,9 +127,9 @@ class TestBackup:
         if not state.upid:
             await self._request(state)  # it is there: this checks it, and makes nothing
             task = await self.containers.start_container(state.ref, owner=state.owner)
-            state = await _save_task(state, task, ctx)
+            state = await _save_task(state, task, ctx=ctx)
         try:
-            await follow_saved(self.containers, state, ctx)
+            await follow_saved(self.containers, state, ctx=ctx)
         except TaskFailedError as error:
             await ctx.save(replace(state, upid=""))
             if _OF_NODE.search(error.message):
@@ -218,7 +218,7 @@ class TestBackup:
         return float(probe.grace_s) if probe and probe.grace_s else self.pace.grace_s
 
 
-async def _save_task(state: TestBackupState, task: Task, ctx: Context) -> TestBackupState:
+async def _save_task(state: TestBackupState, task: Task, *, ctx: Context) -> TestBackupState:
     state = replace(state, upid=task.upid, node=task.node or state.node)
     await ctx.save(state)
     await ctx.note_upid(task.upid)

@@ -200,7 +200,7 @@ class ItemMessages:
     def render_list(self, items: Sequence[Item], total: int, *, form: Form, view: str = FULL) -> bytes:
         """Render a page of a list that has `total` items."""
         pieces = [self.render(item, form, view=view) for item in items]
-        return render_list(pb.ListItemsResponse(total=total), "applications", pieces, form)
+        return render_list(pb.ListItemsResponse(total=total), "applications", pieces=pieces, form=form)
 
 
 def _render_pieces(item: Item) -> Mapping[_Piece, bytes]:

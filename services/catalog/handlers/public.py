@@ -90,7 +90,7 @@ class CatalogHandlers:
     async def list_items(self, request: pb.ListItemsRequest, call: Call) -> Rendered[pb.ListItemsResponse]:
         index, page = self._catalog.index, parse_page(request)
         found = items.list_items(index, parse_filter(request), page=page)
-        _add_links(call, page, found)
+        _add_links(call, page, found=found)
         return self._rendered.answer_list(request, call, state=index.etag, find=lambda: found)
 
     async def get_item(self, request: pb.GetItemRequest, call: Call) -> Rendered[item_pb2.Item]:
@@ -169,7 +169,7 @@ class CatalogHandlers:
 
     async def update_source(self, request: pb.UpdateSourceRequest) -> item_pb2.Source:
         changes = parse_source_changes(request)
-        return render_source(await sources.update_source(self._sources, request.source_id, changes))
+        return render_source(await sources.update_source(self._sources, request.source_id, changes=changes))
 
     async def refresh_source(self, request: pb.RefreshSourceRequest, call: Call) -> item_pb2.Source:
         source = await sources.refresh_source(self._sources, request.source_id, now=self._clock())
@@ -187,7 +187,7 @@ class CatalogHandlers:
         return empty_pb2.Empty()
 
 
-def _add_links(call: Call, page: ItemPage, found: ItemList) -> None:
+def _add_links(call: Call, page: ItemPage, *, found: ItemList) -> None:
     """Name the other pages of a list, where the request is for one page."""
     if not page.is_whole:
         number, size = page.resolve()

@@ -187,7 +187,7 @@ def announce(connection: sa.Connection, source: str, *, item_count: int, moment:
     (number,) = connection.execute(publications.insert().values(**values)).inserted_primary_key or (0,)
     event = events_pb2.RevisionPublished(source=source, revision=str(number), item_count=item_count)
     message = new_message(REVISION_PUBLISHED, event, message_id=f"catalog-publication-{number}")
-    add_messages(connection, outbox, [message])
+    add_messages(connection, outbox, messages=[message])
     return Publication(number, source, item_count, moment)
 
 
@@ -227,7 +227,9 @@ def _mark_fetching(
 
 
 def _queue_fetch(connection: sa.Connection, source_id: int) -> None:
-    add_messages(connection, outbox, [new_message(FETCH_SOURCE, events_pb2.FetchSource(source_id=source_id))])
+    add_messages(
+        connection, outbox, messages=[new_message(FETCH_SOURCE, events_pb2.FetchSource(source_id=source_id))]
+    )
 
 
 def _read_source(connection: sa.Connection, source_id: int) -> Source:

@@ -29,7 +29,7 @@ async def create_source(store: SourceStore, source: NewSource) -> Source:
     return await store.add_source(source)
 
 
-async def update_source(store: SourceStore, source_id: int, changes: SourceChanges) -> Source:
+async def update_source(store: SourceStore, source_id: int, *, changes: SourceChanges) -> Source:
     """Change the interval of a source, or what its items may have.
 
     Raises:

@@ -63,7 +63,7 @@ class GrpcApps:
 
     async def report_operation(self, app_id: str, operation_id: str, *, report: ProgressReport) -> None:
         """See `Apps.report_operation`."""
-        await self._call("ReportOperation", _render_report(app_id, operation_id, report))
+        await self._call("ReportOperation", _render_report(app_id, operation_id, report=report))
 
     async def finish_operation(
         self, app_id: str, operation_id: str, *, succeeded: bool, message: str, status: str = ""
@@ -125,7 +125,7 @@ def _parse_target(target: pb.AppProbeTarget) -> AppProbeTarget:
     return AppProbeTarget(scheme=target.scheme, port=target.port, path=target.path, grace_s=target.grace_s)
 
 
-def _render_report(app_id: str, operation_id: str, report: ProgressReport) -> pb.ReportOperationRequest:
+def _render_report(app_id: str, operation_id: str, *, report: ProgressReport) -> pb.ReportOperationRequest:
     return pb.ReportOperationRequest(
         app_id=app_id,
         operation_id=operation_id,

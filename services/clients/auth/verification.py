@@ -126,7 +126,7 @@ async def watch_revocations(bus: Bus, revocations: Revocations) -> None:
     while True:
         await bus.wait_connected(timeout=60)
         connected.clear()
-        following = asyncio.ensure_future(_follow_revocations(bus, revocations, stored))
+        following = asyncio.ensure_future(_follow_revocations(bus, revocations, stored=stored))
         waiting = asyncio.ensure_future(connected.wait())
         try:
             await asyncio.wait({following, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -138,15 +138,15 @@ async def watch_revocations(bus: Bus, revocations: Revocations) -> None:
             await asyncio.sleep(_FOLLOW_AGAIN_S)
 
 
-async def _follow_revocations(bus: Bus, revocations: Revocations, stored: set[str]) -> None:
+async def _follow_revocations(bus: Bus, revocations: Revocations, *, stored: set[str]) -> None:
     async def note(message: Msg) -> None:
         key, _, cutoff = message.data.partition(b" ")
-        _revoke(revocations, key.decode(errors="replace"), cutoff)
+        _revoke(revocations, key.decode(errors="replace"), value=cutoff)
 
     try:
         stop = await bus.listen(REVOKED, note)
         try:
-            await _follow_bucket(await bus.key_value(REVOCATIONS_BUCKET), revocations, stored)
+            await _follow_bucket(await bus.key_value(REVOCATIONS_BUCKET), revocations, stored=stored)
         finally:
             with contextlib.suppress(NatsError, OSError):
                 await stop()
@@ -154,7 +154,7 @@ async def _follow_revocations(bus: Bus, revocations: Revocations, stored: set[st
         log.warning("revocations_interrupted", error=str(error) or type(error).__name__)
 
 
-async def _follow_bucket(bucket: KeyValue, revocations: Revocations, stored: set[str]) -> None:
+async def _follow_bucket(bucket: KeyValue, revocations: Revocations, *, stored: set[str]) -> None:
     """Follow a bucket; `stored` are the keys that it had, now and at the connection before."""
     watcher = await bucket.watchall()
     found: set[str] = set()
@@ -168,7 +168,7 @@ async def _follow_bucket(bucket: KeyValue, revocations: Revocations, stored: set
             elif entry.operation in _REMOVALS:
                 revocations.forget(entry.key)
                 stored.discard(entry.key)
-            elif _revoke(revocations, entry.key, entry.value or b""):
+            elif _revoke(revocations, entry.key, value=entry.value or b""):
                 found.add(entry.key)
                 stored.add(entry.key)
     finally:
@@ -177,7 +177,7 @@ async def _follow_bucket(bucket: KeyValue, revocations: Revocations, stored: set
             await asyncio.wait_for(watcher.stop(), 1)  # type: ignore[no-untyped-call]
 
 
-def _revoke(revocations: Revocations, key: str, value: bytes) -> bool:
+def _revoke(revocations: Revocations, key: str, *, value: bytes) -> bool:
     """Revoke what an entry names; False where it is no revocation, which is logged and changes nothing."""
     try:
         revocations.revoke(key, parse_cutoff(key, value))

@@ -50,7 +50,7 @@ def parse_planned_restore(plan: pb.ArchiveRestorePlan) -> PlannedRestore:
     )
 
 
-def render_archive(ref: Ref, owner: str, new: NewArchive) -> cs.BackupContainerRequest:
+def render_archive(ref: Ref, owner: str, *, new: NewArchive) -> cs.BackupContainerRequest:
     """Render the archive to make."""
     return cs.BackupContainerRequest(
         container=render_ref(ref),

@@ -66,7 +66,7 @@ class GrpcArchives:
 
     async def backup_container(self, ref: Ref, *, owner: str, new: NewArchive) -> Task:
         """See `Archives.backup_container`."""
-        return await self._begin("BackupContainer", render_archive(ref, owner, new))
+        return await self._begin("BackupContainer", render_archive(ref, owner, new=new))
 
     async def restore_container(
         self,

@@ -54,7 +54,7 @@ class GrpcContainers(GrpcReads):
 
     async def create_container(self, ref: Ref, *, owner: str, new: NewContainer) -> Task:
         """See `Containers.create_container`."""
-        return await self._begin("CreateContainer", render_creation(ref, owner, new))
+        return await self._begin("CreateContainer", render_creation(ref, owner, new=new))
 
     async def start_container(self, ref: Ref, *, owner: str) -> Task:
         """See `Containers.start_container`."""
@@ -109,15 +109,15 @@ class GrpcContainers(GrpcReads):
 
     async def snapshot_container(self, ref: Ref, *, owner: str, name: str) -> Task:
         """See `Containers.snapshot_container`."""
-        return await self._begin("SnapshotContainer", _snapshot(ref, owner, name))
+        return await self._begin("SnapshotContainer", _snapshot(ref, owner, name=name))
 
     async def rollback_container(self, ref: Ref, *, owner: str, name: str) -> Task:
         """See `Containers.rollback_container`."""
-        return await self._begin("RollbackContainer", _snapshot(ref, owner, name))
+        return await self._begin("RollbackContainer", _snapshot(ref, owner, name=name))
 
     async def delete_snapshot(self, ref: Ref, *, owner: str, name: str) -> Task:
         """See `Containers.delete_snapshot`."""
-        return await self._begin("DeleteSnapshot", _snapshot(ref, owner, name))
+        return await self._begin("DeleteSnapshot", _snapshot(ref, owner, name=name))
 
     async def drop_snapshots(self, ref: Ref, *, owner: str, min_age_s: int) -> list[str]:
         """See `Containers.drop_snapshots`."""
@@ -231,5 +231,5 @@ def _action(ref: Ref, owner: str, instead_of: str = "") -> pb.ContainerActionReq
     return pb.ContainerActionRequest(container=render_ref(ref), owner=owner, instead_of=instead_of)
 
 
-def _snapshot(ref: Ref, owner: str, name: str) -> pb.SnapshotRequest:
+def _snapshot(ref: Ref, owner: str, *, name: str) -> pb.SnapshotRequest:
     return pb.SnapshotRequest(container=render_ref(ref), owner=owner, name=name)

@@ -96,7 +96,7 @@ def parse_defaults(answer: Any) -> Defaults:
     )
 
 
-def render_creation(ref: Ref, owner: str, new: NewContainer) -> pb.CreateContainerRequest:
+def render_creation(ref: Ref, owner: str, *, new: NewContainer) -> pb.CreateContainerRequest:
     """Render the container to create."""
     return pb.CreateContainerRequest(
         container=render_ref(ref),

@@ -201,12 +201,12 @@ class Resealed:
     broken: tuple[str, ...]
 
 
-async def reseal(db: Database, sealer: Seal, columns: Sequence[SealedColumn]) -> Resealed:
+async def reseal(db: Database, sealer: Seal, *, columns: Sequence[SealedColumn]) -> Resealed:
     """Seal every value with the current key. A value that changes meanwhile is sealed anew by who changes it."""
     count, broken = 0, list[str]()
     for column in columns:
         after: Any = None
-        while rows := await db.read(lambda c, column=column, after=after: _find_rows(c, column, after)):  # type: ignore[misc]
+        while rows := await db.read(lambda c, column=column, after=after: _find_rows(c, column, after=after)):  # type: ignore[misc]
             after = rows[-1][0]
             for key, sealed in rows:
                 try:
@@ -216,7 +216,7 @@ async def reseal(db: Database, sealer: Seal, columns: Sequence[SealedColumn]) ->
     return Resealed(count, tuple(broken))
 
 
-def _find_rows(connection: sa.Connection, column: SealedColumn, after: Any) -> list[tuple[Any, str]]:
+def _find_rows(connection: sa.Connection, column: SealedColumn, *, after: Any) -> list[tuple[Any, str]]:
     query = sa.select(column.key, column.column).where(column.column.is_not(None), column.column != "")
     if after is not None:
         query = query.where(column.key > after)

@@ -98,7 +98,7 @@ class DatabaseProbe:
             with contextlib.closing(
                 sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)
             ) as connection:
-                return self._try(connection, (state.st_mtime_ns, state.st_size), began)
+                return self._try(connection, (state.st_mtime_ns, state.st_size), began=began)
         except FileNotFoundError:
             return "the database file is missing"
         except (sqlite3.Error, OSError) as error:
@@ -106,7 +106,7 @@ class DatabaseProbe:
                 return self._judge_lock(began)
             return find_fault(error) or f"the database cannot be used ({error})"
 
-    def _try(self, connection: sqlite3.Connection, version: object, began: float) -> str:
+    def _try(self, connection: sqlite3.Connection, version: object, *, began: float) -> str:
         if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
             return "the database has no tables: the file was replaced, or not migrated"
         if self.fault or (version != self._checked and began >= self._check_at):

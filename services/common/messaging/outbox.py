@@ -74,7 +74,7 @@ def new_message(subject: str, payload: ProtoMessage, *, message_id: str = "") ->
     return Message(subject, payload.SerializeToString(), message_id or uuid.uuid4().hex)
 
 
-def add_messages(connection: sa.Connection, outbox: sa.Table, messages: Iterable[Message]) -> None:
+def add_messages(connection: sa.Connection, outbox: sa.Table, *, messages: Iterable[Message]) -> None:
     """Add messages in the transaction of `connection`; one with a known id is left out."""
     for message in messages:
         connection.execute(
@@ -88,7 +88,7 @@ def add_messages(connection: sa.Connection, outbox: sa.Table, messages: Iterable
         )
 
 
-def note_received(connection: sa.Connection, inbox: sa.Table, message_id: str) -> bool:
+def note_received(connection: sa.Connection, inbox: sa.Table, *, message_id: str) -> bool:
     """Note in the consumer's transaction that a message was processed; False if it was before."""
     result = connection.execute(
         insert_ignore(inbox, connection).values(message_id=message_id, received_at=now())

@@ -122,7 +122,7 @@ class Engine:
         state = workflow.load_state(operation.state)
         try:
             with continue_trace(operation.traceparent, operation.kind, kind=SpanKind.CONSUMER):
-                operation, steps = await self._store.align(operation, workflow, state)
+                operation, steps = await self._store.align(operation, workflow, state=state)
                 leased = LeasedOperation(self._store, workflow, operation=operation, steps=steps, state=state)
                 await OperationRun(leased, retry_s=self._retry_s).run()
         except ReleasedError as released:
@@ -176,7 +176,9 @@ class OperationQueue:
         job = operation_pb2.RunOperation(operation_id=operation_id)
         # The first message has an id of its own, so that a repeated request queues it once.
         message_id = "" if again else f"{self._service}-{operation_id}"
-        add_messages(connection, self._outbox, [new_message(self.subject, job, message_id=message_id)])
+        add_messages(
+            connection, self._outbox, messages=[new_message(self.subject, job, message_id=message_id)]
+        )
 
     def request_cancel(self, connection: sa.Connection, operation_id: str) -> bool:
         """Request an unfinished operation to stop; False when it has ended or another service executes it.

@@ -126,7 +126,7 @@ class LeasedOperation:
         self.is_cancelled = await self.store.update_step(
             self.operation,
             position,
-            {"status": "undone", "finished_at": now()}
+            step={"status": "undone", "finished_at": now()}
             if undone
             else {"status": "done", "finished_at": now(), "message": ""},
             values=values,
@@ -140,7 +140,7 @@ class LeasedOperation:
         if self.workflow.choose_steps(self.state, recorded=names) == self.steps:
             return position + 1
         ended = dataclasses.replace(self.operation, step_index=position + 1)
-        self.operation, self.steps = await self.store.align(ended, self.workflow, self.state)
+        self.operation, self.steps = await self.store.align(ended, self.workflow, state=self.state)
         return self.operation.step_index
 
     async def skip_undo(self, position: int, why: str, *, line: tuple[str, str, str]) -> None:
@@ -148,7 +148,7 @@ class LeasedOperation:
         values = {"step_index": position, "waiting_for": ""}
         self.operation = dataclasses.replace(self.operation, step_index=position)
         await self.store.update_step(
-            self.operation, position, {"status": "failed", "message": why}, values=values, line=line
+            self.operation, position, step={"status": "failed", "message": why}, values=values, line=line
         )
 
     async def release(
@@ -167,7 +167,9 @@ class LeasedOperation:
         """
         # The lease ends in the same transaction, so that no worker waits for it to expire.
         free = {"not_before": now() + timedelta(seconds=delay), "lease_until": None}
-        await self.store.update_step(self.operation, position, step, values={**values, **free}, line=line)
+        await self.store.update_step(
+            self.operation, position, step=step, values={**values, **free}, line=line
+        )
         raise ReleasedError(delay)
 
     async def begin_undo(self, position: int, error: str) -> None:
@@ -178,7 +180,7 @@ class LeasedOperation:
             self.operation, status="undoing", error=error, step_index=position
         )
 
-    async def finish(self, status: str, error: str, changes: tuple[Change, ...]) -> None:
+    async def finish(self, status: str, error: str, *, changes: tuple[Change, ...]) -> None:
         """Write the operation's end down, with its changes."""
         values = {
             "status": status,
@@ -235,7 +237,7 @@ class StepContext:
     async def note_upid(self, upid: str) -> None:
         """See `Context.note_upid`."""
         if upid:
-            await self._leased.store.note_upid(self.operation, self._position, upid)
+            await self._leased.store.note_upid(self.operation, self._position, upid=upid)
 
     async def list_upids(self) -> list[str]:
         """See `Context.list_upids`."""
@@ -247,5 +249,5 @@ class StepContext:
         percent = self._leased.progress_at(self._position, min(max(fraction, 0.0), 1.0))
         step = {"message": message} if message else {"status": "running"}
         await self._leased.store.update_step(
-            self.operation, self._position, step, values={"progress": percent}
+            self.operation, self._position, step=step, values={"progress": percent}
         )

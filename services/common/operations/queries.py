@@ -81,7 +81,7 @@ class OperationLookups:
             if created is None:
                 raise refuse_after(after, kind="operation")
             behind = comes_after([(ops.c.created_at, True, created), (ops.c.id, False, after)])
-            found = read_operations(connection, self._tables, query.where(behind))
+            found = read_operations(connection, self._tables, query=query.where(behind))
             return found, int(connection.execute(count).scalar_one())
 
         return await self._db.read(read)
@@ -123,7 +123,7 @@ def _build_step(fields: dict[str, Any]) -> OperationStep:
 
 
 def read_operations(
-    connection: sa.Connection, tables: OperationTables, query: sa.Select[Any]
+    connection: sa.Connection, tables: OperationTables, *, query: sa.Select[Any]
 ) -> list[Operation]:
     """The operations that a query finds, with their steps."""
     rows = connection.execute(query).all()
@@ -159,7 +159,9 @@ def bind_times(current: datetime) -> dict[str, datetime]:
 
 
 @cache  # workers ask all the time, and to put it together costs as much as to run it
-def find_next(operations: sa.Table, kinds: frozenset[str] | None, limits: OperationLimits) -> sa.Select[Any]:
+def find_next(
+    operations: sa.Table, kinds: frozenset[str] | None, *, limits: OperationLimits
+) -> sa.Select[Any]:
     """The query for the id of the operation that is next, of one of these kinds or of any; with `bind_times`.
 
     Among those that may run, it is one that has begun, then of the user with the fewest running ones, then the oldest.

@@ -65,14 +65,14 @@ class OperationRun:
                 await self._undo()
                 return
             position = await leased.follow_state(position)
-        await leased.finish("succeeded", "", tuple(leased.workflow.on_succeeded(leased.state)))
+        await leased.finish("succeeded", "", changes=tuple(leased.workflow.on_succeeded(leased.state)))
 
     async def _run_step(self, position: int, step: Step[Any]) -> str | None:
         """Run a step to its end; None, or why it failed for good."""
         attempt = self._leased.operation.attempt - 1 if self._resumed else 0
         while (reason := self._leased.find_end(step)) is None:
             attempt += 1
-            await self._begin_step(position, step, attempt)
+            await self._begin_step(position, step, attempt=attempt)
             if self._leased.find_end(step) is not None:
                 continue
             context = StepContext(self._leased, position)
@@ -86,17 +86,17 @@ class OperationRun:
             except Exception as error:  # noqa: BLE001 - whatever it is, the operation ends properly
                 if (wait := find_wait(error)) is not None:
                     if self._leased.is_overdue:
-                        return await self._note_overdue(position, step, wait)
+                        return await self._note_overdue(position, step, wait=wait)
                     await self._wait(position, wait)
                 if not is_transient(error) or attempt >= MAX_ATTEMPTS:
-                    return await self._note_failure(position, step, error)
-                await self._back_off(position, step, error, attempt)
+                    return await self._note_failure(position, step, error=error)
+                await self._back_off(position, step, error=error, attempt=attempt)
             else:
                 await self._leased.checkpoint(position, result)
                 return None
         return reason
 
-    async def _begin_step(self, position: int, step: Step[Any], attempt: int) -> None:
+    async def _begin_step(self, position: int, step: Step[Any], *, attempt: int) -> None:
         resumed, self._resumed = self._resumed, False
         values = {
             "status": "running",
@@ -108,7 +108,7 @@ class OperationRun:
         self._leased.is_cancelled = await self._leased.store.update_step(
             self._leased.operation,
             position,
-            {"status": "running"},
+            step={"status": "running"},
             values=values,
             line=("info", step.description, step.name) if attempt == 1 and not resumed else None,
             count_attempt=not resumed,
@@ -125,18 +125,18 @@ class OperationRun:
             context = StepContext(self._leased, position)
             await on_waiting(self._leased.state, context, self._leased.steps[position].name, reason)
 
-    async def _note_overdue(self, position: int, step: Step[Any], wait: WaitError) -> str:
+    async def _note_overdue(self, position: int, step: Step[Any], *, wait: WaitError) -> str:
         """Fail a step that would wait beyond the operation's time, also one that cannot be cancelled."""
         reason = self._leased.describe_overdue(step, wait.reason)
         await self._leased.store.update_step(
             self._leased.operation,
             position,
-            {"status": "failed", "message": reason, "finished_at": now()},
+            step={"status": "failed", "message": reason, "finished_at": now()},
             line=("error", reason, step.name),
         )
         return reason
 
-    async def _back_off(self, position: int, step: Step[Any], error: BaseException, attempt: int) -> None:
+    async def _back_off(self, position: int, step: Step[Any], *, error: BaseException, attempt: int) -> None:
         delay = self._retry_s * _BACK_OFF ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
         reason = f"another attempt after: {describe(error)}"
         await self._report_wait(position, reason)
@@ -144,14 +144,14 @@ class OperationRun:
         await self._leased.store.update_step(
             self._leased.operation,
             position,
-            {"message": describe(error)},
+            step={"message": describe(error)},
             values={"waiting_for": reason},
             line=("warning", line, step.name),
         )
         with contextlib.suppress(EndRequestedError):
             await self._leased.keep_while(asyncio.sleep(delay), step=step)
 
-    async def _note_failure(self, position: int, step: Step[Any], error: BaseException) -> str:
+    async def _note_failure(self, position: int, step: Step[Any], *, error: BaseException) -> str:
         message = describe(error)
         if not isinstance(error, DomainError | TimeoutError | ConnectionError):
             report_error(
@@ -164,7 +164,7 @@ class OperationRun:
         await self._leased.store.update_step(
             self._leased.operation,
             position,
-            {"status": "failed", "message": message, "finished_at": now()},
+            step={"status": "failed", "message": message, "finished_at": now()},
             line=("error", f"{step.description} failed: {message}", step.name),
         )
         return f"{step.description}: {message}"
@@ -176,31 +176,33 @@ class OperationRun:
         for position in range(min(leased.operation.step_index, len(leased.steps) - 1), -1, -1):
             step = leased.steps[position]
             if step.undo is not None:
-                await self._undo_step(position, step, step.undo(leased.state, StepContext(leased, position)))
+                await self._undo_step(
+                    position, step, work=step.undo(leased.state, StepContext(leased, position))
+                )
         cancelled = error == CANCELLED
         changes = tuple(leased.workflow.on_failed(leased.state, error, cancelled))
-        await leased.finish("cancelled" if cancelled else "failed", error, changes)
+        await leased.finish("cancelled" if cancelled else "failed", error, changes=changes)
 
-    async def _undo_step(self, position: int, step: Step[Any], work: Any) -> None:
+    async def _undo_step(self, position: int, step: Step[Any], *, work: Any) -> None:
         try:
             result = await self._leased.keep_while(work, step=None)
         except LeaseLostError:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever it is, cleaning up is tried again
             if is_final(problem):
-                await self._give_up_undo(position, step, problem)
+                await self._give_up_undo(position, step, problem=problem)
             else:
-                await self._postpone_undo(position, step, problem)
+                await self._postpone_undo(position, step, problem=problem)
         else:
             await self._leased.checkpoint(position, result, undone=True)
 
-    async def _give_up_undo(self, position: int, step: Step[Any], problem: Exception) -> None:
+    async def _give_up_undo(self, position: int, step: Step[Any], *, problem: Exception) -> None:
         """Go on with the step before: what is refused for good would be refused again."""
         line = f"{step.description} was not undone: {describe(problem)}"
         log.warning("undo_refused", operation_id=self._leased.operation.id, step=step.name, why=line)
         await self._leased.skip_undo(position, describe(problem), line=("error", line, step.name))
 
-    async def _postpone_undo(self, position: int, step: Step[Any], problem: Exception) -> None:
+    async def _postpone_undo(self, position: int, step: Step[Any], *, problem: Exception) -> None:
         """Let the operation go until cleaning up may work; give it up for a person after the last try."""
         wait = find_wait(problem)
         tries = self._leased.operation.undo_attempts + (0 if wait and not self._has_waited_long() else 1)

@@ -61,10 +61,10 @@ class SqlOperationStore:
         self, worker: str, *, kinds: Collection[str] | None = None
     ) -> ClaimedOperation | None:
         """Claim the operation of one of these kinds that is next; see `queue.find_next`."""
-        return await self._db.write(lambda connection: self._claim_next(connection, worker, kinds))
+        return await self._db.write(lambda connection: self._claim_next(connection, worker, kinds=kinds))
 
     async def align(
-        self, operation: ClaimedOperation, workflow: Workflow[S], state: S
+        self, operation: ClaimedOperation, workflow: Workflow[S], *, state: S
     ) -> tuple[ClaimedOperation, tuple[Step[S], ...]]:
         """Align the recorded steps with those that the workflow has for a state, whichever release began the operation.
 
@@ -85,13 +85,14 @@ class SqlOperationStore:
         if not rows or [name for name, _ in recorded] == names:
             return operation, chosen
         undoing = operation.status == "undoing"
-        place = find_place(recorded, operation.step_index, names, undoing=undoing)
+        place = find_place(recorded, operation.step_index, wanted=names, undoing=undoing)
 
         def fn(connection: sa.Connection) -> None:
-            self._fenced_update(connection, operation, {"step_index": place, "step_count": len(names)})
+            self._fenced_update(connection, operation, values={"step_index": place, "step_count": len(names)})
             connection.execute(steps.delete().where(steps.c.operation_id == operation.id))
             connection.execute(
-                steps.insert(), align_rows(rows, place, [(step.name, step.description) for step in chosen])
+                steps.insert(),
+                align_rows(rows, place, wanted=[(step.name, step.description) for step in chosen]),
             )
 
         await self._db.write(fn)
@@ -115,7 +116,7 @@ class SqlOperationStore:
         Raises:
             LeaseLostError: another worker has it.
         """
-        return await self._db.write(lambda connection: self._fenced_update(connection, operation, {}))
+        return await self._db.write(lambda connection: self._fenced_update(connection, operation, values={}))
 
     async def update(
         self, operation: ClaimedOperation, values: dict[str, Any], *, changes: Sequence[Change] = ()
@@ -127,7 +128,7 @@ class SqlOperationStore:
         """
 
         def fn(connection: sa.Connection) -> None:
-            self._fenced_update(connection, operation, values)
+            self._fenced_update(connection, operation, values=values)
             for change in changes:
                 self._apply(connection, operation, change)
 
@@ -137,8 +138,8 @@ class SqlOperationStore:
         self,
         operation: ClaimedOperation,
         position: int,
-        step: dict[str, Any],
         *,
+        step: dict[str, Any],
         values: dict[str, Any] | None = None,
         changes: Sequence[Change] = (),
         line: tuple[str, str, str] | None = None,
@@ -155,7 +156,7 @@ class SqlOperationStore:
         steps = self._tables.steps
 
         def fn(connection: sa.Connection) -> bool:
-            is_cancelled = self._fenced_update(connection, operation, values or {})
+            is_cancelled = self._fenced_update(connection, operation, values=values or {})
             fields: dict[str, Any] = dict(step)
             if count_attempt:
                 fields["attempts"] = steps.c.attempts + 1
@@ -177,7 +178,7 @@ class SqlOperationStore:
 
         return await self._db.write(fn)
 
-    async def note_upid(self, operation: ClaimedOperation, position: int, upid: str) -> None:
+    async def note_upid(self, operation: ClaimedOperation, position: int, *, upid: str) -> None:
         """Add a Proxmox task to a step's record."""
         operations, steps = self._tables.operations, self._tables.steps
         key = (steps.c.operation_id == operation.id, steps.c.position == position)
@@ -205,13 +206,13 @@ class SqlOperationStore:
         await self._db.write(lambda connection: self._log(connection, operation, level, message, step))
 
     def _claim_next(
-        self, connection: sa.Connection, worker: str, kinds: Collection[str] | None
+        self, connection: sa.Connection, worker: str, *, kinds: Collection[str] | None
     ) -> ClaimedOperation | None:
         operations, current = self._tables.operations, now()
         if connection.dialect.name == "postgresql":  # one claim at a time, so that limits hold exactly
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
         wanted = None if kinds is None else frozenset(kinds)
-        query = find_next(operations, wanted, self._limits)
+        query = find_next(operations, wanted, limits=self._limits)
         found = connection.execute(query, bind_times(current)).scalar()
         if found is None:
             return None
@@ -232,7 +233,7 @@ class SqlOperationStore:
         return claimed_of_row(row)
 
     def _fenced_update(
-        self, connection: sa.Connection, operation: ClaimedOperation, values: dict[str, Any]
+        self, connection: sa.Connection, operation: ClaimedOperation, *, values: dict[str, Any]
     ) -> bool:
         """Write, renew the lease, and return whether a cancellation was requested."""
         operations, current = self._tables.operations, now()

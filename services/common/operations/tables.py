@@ -102,7 +102,7 @@ def _define_steps(metadata: sa.MetaData) -> sa.Table:
     )
 
 
-def add_operation(connection: sa.Connection, tables: OperationTables, new: NewOperation) -> None:
+def add_operation(connection: sa.Connection, tables: OperationTables, *, new: NewOperation) -> None:
     """Record an operation in the transaction of `connection`.
 
     Raises:
@@ -157,7 +157,7 @@ def add_operation(connection: sa.Connection, tables: OperationTables, new: NewOp
 
 
 def note_delegated_step(
-    connection: sa.Connection, tables: OperationTables, operation_id: str, *, step: DelegatedStep
+    connection: sa.Connection, tables: OperationTables, *, operation_id: str, step: DelegatedStep
 ) -> None:
     """Record that an operation is at a step."""
     steps, current = tables.steps, now()
@@ -191,7 +191,7 @@ def note_delegated_step(
 
 
 def end_delegated_steps(
-    connection: sa.Connection, tables: OperationTables, operation_id: str, *, status: str
+    connection: sa.Connection, tables: OperationTables, *, operation_id: str, status: str
 ) -> None:
     """End the step in progress as its operation ended: succeeded or not."""
     steps = tables.steps
@@ -204,7 +204,7 @@ _PENDING = "pending"
 
 
 def find_place(
-    recorded: Sequence[tuple[str, str]], index: int, wanted: Sequence[str], *, undoing: bool
+    recorded: Sequence[tuple[str, str]], index: int, *, wanted: Sequence[str], undoing: bool
 ) -> int:
     """Find the position at which an operation goes on among the steps `wanted`.
 
@@ -225,7 +225,7 @@ def find_place(
 
 
 def align_rows(
-    rows: Sequence[dict[str, Any]], place: int, wanted: Sequence[tuple[str, str]]
+    rows: Sequence[dict[str, Any]], place: int, *, wanted: Sequence[tuple[str, str]]
 ) -> list[dict[str, Any]]:
     """The rows of `operation_steps` for the steps `wanted`, of which those before `place` are over."""
     known = {row["name"]: row for row in rows}

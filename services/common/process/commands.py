@@ -70,9 +70,9 @@ def main(
         return 0
     configure_logging(service, debug=settings.debug)
     if command == NAME:
-        return asyncio.run(run_poison_command(service, settings, parsed.arguments))
+        return asyncio.run(run_poison_command(service, settings, arguments=parsed.arguments))
     if command == "rotate-keys":
-        return asyncio.run(_rotate_keys(service, settings, sealed))
+        return asyncio.run(_rotate_keys(service, settings, sealed=sealed))
     run = serve if command == "serve" or work is None else work
     if command != "migrate":
         _start_telemetry(service if run is serve else f"{service}-worker", settings)
@@ -85,19 +85,19 @@ def main(
             with contextlib.suppress(KeyboardInterrupt):
                 uvloop.run(_as_coroutine(run(settings)))
     except (sa.exc.DBAPIError, DatabaseUnavailableError) as error:
-        return _explain_database(service, settings, explain(error), command=command)
+        return _explain_database(service, settings, reason=explain(error), command=command)
     finally:
         stop_tracing()
     return 0
 
 
-def _explain_database(service: str, settings: ServiceSettings, reason: str, *, command: str) -> int:
+def _explain_database(service: str, settings: ServiceSettings, *, reason: str, command: str) -> int:
     """Say why the database cannot be used; a server or worker waits with that, and ends once it may start again."""
     if command == "migrate":
         sys.stderr.write(f"the database of {service} cannot be used: {reason}; {REMEDY}\n")
     else:
         with contextlib.suppress(KeyboardInterrupt):
-            uvloop.run(wait_for_database(service, settings, reason, serves=command == "serve"))
+            uvloop.run(wait_for_database(service, settings, reason=reason, serves=command == "serve"))
     return 1
 
 
@@ -108,12 +108,12 @@ def _start_telemetry(process: str, settings: ServiceSettings) -> None:
         start_reporting(settings.sentry_dsn, service=process, version=VERSION, debug=settings.debug)
 
 
-async def _rotate_keys(service: str, settings: ServiceSettings, sealed: Sequence[SealedColumn]) -> int:
+async def _rotate_keys(service: str, settings: ServiceSettings, *, sealed: Sequence[SealedColumn]) -> int:
     """Seal everything with SECRET_KEY: 0, or 1 where a value does not open with any key."""
     db = Database(create_engine(settings.database_url, service=service))
     try:
         sealer = Sealer(settings.secret_key, previous=settings.previous_secret_keys)
-        done = await reseal(db, sealer, sealed)
+        done = await reseal(db, sealer, columns=sealed)
     finally:
         await db.close()
     sys.stdout.write(f"{done.count} values of {service} are sealed anew\n")
@@ -129,7 +129,7 @@ NAME = "poison-messages"
 _USAGE = f"usage: {NAME} [list | replay | drop] [ID...]; without an ID, replay and drop concern all of them\n"
 
 
-async def run_poison_command(service: str, settings: ServiceSettings, arguments: Sequence[str]) -> int:
+async def run_poison_command(service: str, settings: ServiceSettings, *, arguments: Sequence[str]) -> int:
     """Run the command and return the exit status: 2 where it is wrong, 1 where the database does not answer."""
     action, *words = arguments or ["list"]
     if action not in {"list", "replay", "drop"} or not all(word.isdigit() for word in words):
@@ -171,7 +171,7 @@ _LOOK_S = 2.0  # between two probes of the database: a start within seconds of i
 _SHORTEST_S = 2.0  # before the first probe, so that a start that fails at once is repeated every 2 s at most
 
 
-async def wait_for_database(service: str, settings: ServiceSettings, reason: str, *, serves: bool) -> None:
+async def wait_for_database(service: str, settings: ServiceSettings, *, reason: str, serves: bool) -> None:
     """Answer health checks with the reason until the database can be used, or SIGTERM or SIGINT comes.
 
     Args:
@@ -186,7 +186,7 @@ async def wait_for_database(service: str, settings: ServiceSettings, reason: str
     servicer = ExplainingHealthServicer()
     await servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
     await servicer.explain(reason)
-    servers = [await _start(service, settings, servicer)] if serves else []
+    servers = [await _start(service, settings, servicer=servicer)] if serves else []
     if settings.health_listen:
         servers.append(await start_health_server(settings.health_listen, is_serving=False))
     try:
@@ -203,7 +203,7 @@ async def wait_for_database(service: str, settings: ServiceSettings, reason: str
 
 
 async def _start(
-    service: str, settings: ServiceSettings, servicer: ExplainingHealthServicer
+    service: str, settings: ServiceSettings, *, servicer: ExplainingHealthServicer
 ) -> grpc.aio.Server:
     server = grpc.aio.server(maximum_concurrent_rpcs=16)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)

@@ -89,7 +89,7 @@ async def serve(service: Service) -> None:
     server = create_server()
     names = [descriptor.full_name for descriptor in service.handlers if is_public(descriptor)]
     for descriptor, handlers in service.handlers.items():
-        add_service(server, descriptor, handlers, context)
+        add_service(server, descriptor, handlers=handlers, context=context)
     servicer = ExplainingHealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     add_reflection(server)

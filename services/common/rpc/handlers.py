@@ -151,14 +151,14 @@ class Duplex:
                     watch.cancel()
         except Exception as error:
             refusal = convert_failure(error, call)
-            self._record_end(call, opened, refusal)
+            self._record_end(call, opened, refusal=refusal)
             if refusal is error:
                 raise
             raise refusal from error
         except BaseException:  # the caller left
-            self._record_end(call, opened, None)
+            self._record_end(call, opened, refusal=None)
             raise
-        self._record_end(call, opened, None)
+        self._record_end(call, opened, refusal=None)
 
     async def _read(
         self, call: Call, messages: AsyncIterator[Given], deadline: Deadline
@@ -184,7 +184,7 @@ class Duplex:
         token: str = getattr(message, _TOKEN, "")
         if not token:
             return False
-        await self._context.guard.renew(call, self._rule, token)
+        await self._context.guard.renew(call, self._rule, token=token)
         message.ClearField(_TOKEN)
         return message.ByteSize() == 0
 
@@ -196,7 +196,7 @@ class Duplex:
             except DomainError as error:
                 deadline.end(error)
 
-    def _record_end(self, call: Call, opened: float | None, refusal: DomainError | None) -> None:
+    def _record_end(self, call: Call, opened: float | None, *, refusal: DomainError | None) -> None:
         """Record the end in a task of its own, which goes on when the caller hangs up."""
         if opened is None and (refusal is None or isinstance(refusal, TooManyCallsError)):
             return  # nothing began, or a flood would fill the log

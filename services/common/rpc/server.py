@@ -83,7 +83,7 @@ def create_server() -> grpc.aio.Server:
 
 
 def add_service(
-    server: grpc.aio.Server, service: ServiceDescriptor, handlers: object, context: ServerContext
+    server: grpc.aio.Server, service: ServiceDescriptor, *, handlers: object, context: ServerContext
 ) -> None:
     """Serve `service` with the methods of `handlers`.
 
@@ -222,7 +222,7 @@ class _Rpc:
                         await self._send_headers(call, context)
                     yield item
         except DomainError as refusal:
-            await self._abort(refusal, call, context)
+            await self._abort(refusal, call, context=context)
 
     def _new_call(self, context: grpc.aio.ServicerContext[Any, Any], metadata: Mapping[str, str]) -> Call:
         peers, peer = self._context.peers, context.peer()
@@ -240,7 +240,7 @@ class _Rpc:
         if not key or store is None:
             answer: Message = await self._handler(request, call)
             return answer
-        call.request_id = request_id_of(name_principal(call.caller, call.address), self.name, key)
+        call.request_id = request_id_of(name_principal(call.caller, call.address), self.name, key=key)
         claim = await store.claim(call.request_id, request.SerializeToString(deterministic=True))
         call.audit_id = claim.audit_id
         if (earlier := claim.answer) is not None:
@@ -268,10 +268,10 @@ class _Rpc:
         refusal = convert_failure(error, call)
         if self._audited and not isinstance(refusal, TooManyCallsError):  # a flood would fill the log
             await self._record(call, name_code(code_of(refusal)))
-        await self._abort(refusal, call, context)
+        await self._abort(refusal, call, context=context)
 
     async def _abort(
-        self, refusal: DomainError, call: Call, context: grpc.aio.ServicerContext[Any, Any]
+        self, refusal: DomainError, call: Call, *, context: grpc.aio.ServicerContext[Any, Any]
     ) -> NoReturn:
         status = render_status(refusal)
         if isinstance(refusal, UnauthenticatedError):

@@ -176,7 +176,7 @@ def observe_unary(
                 return await run(request, context)
             finally:
                 if metrics.is_counting():
-                    metrics.observe_rpc(method, _name_code(context), time.perf_counter() - start)
+                    metrics.observe_rpc(method, _name_code(context), seconds=time.perf_counter() - start)
 
     return observed
 

@@ -9,7 +9,7 @@ ALSO_RUNS = {"amd64": frozenset({"i386"}), "arm64": frozenset({"armhf"})}
 """What a node runs besides its own architecture."""
 
 
-def describe_architecture_obstacle(node: str, architecture: str, wanted: Collection[str]) -> str:
+def describe_architecture_obstacle(node: str, architecture: str, *, wanted: Collection[str]) -> str:
     """Say why a node cannot run images for these architectures; empty when it can, or when either is not known.
 
     Args:

@@ -243,7 +243,7 @@ class ContainerAccess(Protocol):
         """Run a command to its end."""
 
     async def run_on_node(
-        self, client: ProxmoxApi, node: str, argv: Sequence[str], *, timeout_s: float
+        self, client: ProxmoxApi, node: str, *, argv: Sequence[str], timeout_s: float
     ) -> CommandOutput:
         """Run a command on a node itself, which only SSH can."""
 

@@ -49,13 +49,13 @@ def find_obstacle(
     if source and source.architecture and target.architecture not in {"", source.architecture}:
         return f"it is of {target.architecture}, and the container of {source.architecture}"
     return (
-        _find_disk_obstacle(parse_disks(config), target.node, storages)
+        _find_disk_obstacle(parse_disks(config), target.node, storages=storages)
         or find_bridge_obstacle(config, bridges)
         or find_memory_obstacle(config, target)
     )
 
 
-def _find_disk_obstacle(disks: Sequence[Disk], node: str, storages: Sequence[StorageOnNode]) -> str:
+def _find_disk_obstacle(disks: Sequence[Disk], node: str, *, storages: Sequence[StorageOnNode]) -> str:
     here = {one.name: one for one in storages if one.node == node and one.available}
     copied: dict[str, float] = {}
     for disk in disks:

@@ -141,7 +141,7 @@ def _take_suitable(online: Sequence[Candidate], request: PlacementRequest) -> li
 def _describe_unfitness(one: Candidate, request: PlacementRequest) -> str:
     """Return the reason why the app cannot run at a place, regardless of its free resources; empty when it can."""
     return describe_architecture_obstacle(
-        one.node, one.architecture, request.architectures
+        one.node, one.architecture, wanted=request.architectures
     ) or describe_device_obstacle(
         request.devices, host=one.host_name, version=parse_version(one.version), is_full_root=one.is_full_root
     )

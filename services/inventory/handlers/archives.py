@@ -96,7 +96,10 @@ class ArchiveHandlers:
         self, request: restore_plan_pb2.PlanRestoreRequest, _call: Call
     ) -> restore_plan_pb2.RestorePlan:
         plan = await plan_restore(
-            self._hosts, self._fleet, self._candidates, request=convert_plans.parse_plan_request(request)
+            self._hosts,
+            self._fleet,
+            candidates=self._candidates,
+            request=convert_plans.parse_plan_request(request),
         )
         return convert_plans.render_plan(plan)
 

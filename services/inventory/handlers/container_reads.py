@@ -77,7 +77,7 @@ class ContainerReadHandlers:
         history = await get_container_metrics(
             self._hosts,
             self._containers,
-            convert.parse_ref(request.container),
+            ref=convert.parse_ref(request.container),
             owner=request.owner,
             timeframe=request.range,
         )
@@ -89,7 +89,7 @@ class ContainerReadHandlers:
         node, targets = await list_migration_targets(
             self._hosts,
             self._containers,
-            self._candidates,
+            candidates=self._candidates,
             ref=convert.parse_ref(request.container),
             owner=request.owner,
         )

@@ -48,7 +48,7 @@ class Answer:
     errors: dict[str, Any] = field(default_factory=dict)
 
 
-def send(session: requests.Session, method: str, url: str, **options: Any) -> Answer:
+def send(session: requests.Session, method: str, *, url: str, **options: Any) -> Answer:
     """Send a request and read its answer; redirects are not followed, as credentials belong to one address.
 
     Raises:

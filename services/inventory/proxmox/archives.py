@@ -90,7 +90,7 @@ async def read_archives(
     client: ProxmoxApi, *, vmid: int = 0, storage: str = "", node: str = ""
 ) -> tuple[list[ArchiveVolume], bool]:
     """Return the archives of a container, or of all, newest first, and whether every storage answered."""
-    places, complete = await _list_places(client, storage, node)
+    places, complete = await _list_places(client, storage, node=node)
     answers = await asyncio.gather(
         *(
             client.get(f"/nodes/{where}/storage/{name}/content", content="backup", vmid=vmid or None)
@@ -108,11 +108,11 @@ async def read_archives(
         for one in answer:
             if _FILE.search(str(one["volid"])) and (not vmid or _read_vmid(one) == vmid):
                 # By node too: local storages of two nodes may have files of the same name.
-                found[(str(one["volid"]), where)] = _build_archive(one, name, where)
+                found[(str(one["volid"]), where)] = _build_archive(one, name, node=where)
     return sorted(found.values(), key=lambda one: (-one.created_at, one.volume_id)), complete
 
 
-async def _list_places(client: ProxmoxApi, storage: str, node: str) -> tuple[list[tuple[str, str]], bool]:
+async def _list_places(client: ProxmoxApi, storage: str, *, node: str) -> tuple[list[tuple[str, str]], bool]:
     """Return a node for every storage; shared storages are read through one node only."""
     places: dict[str, tuple[str, str]] = {}
     complete = True
@@ -200,7 +200,7 @@ def _read_verification(one: dict[str, Any]) -> str:
     return state if state in {"ok", "failed"} else ""
 
 
-def _build_archive(one: dict[str, Any], storage: str, node: str) -> ArchiveVolume:
+def _build_archive(one: dict[str, Any], storage: str, *, node: str) -> ArchiveVolume:
     return ArchiveVolume(
         volume_id=str(one["volid"]),
         storage=storage,
@@ -215,7 +215,7 @@ def _build_archive(one: dict[str, Any], storage: str, node: str) -> ArchiveVolum
     )
 
 
-async def name_volume(client: ProxmoxApi, node: str, job: BackupJob | None, *, done: bool) -> str:
+async def name_volume(client: ProxmoxApi, node: str, *, job: BackupJob | None, done: bool) -> str:
     """Return the volume id of the archive that vzdump's log names; empty until it does.
 
     Where the request named no storage, the id is known when the archive is listed, and the file's name stands for it.

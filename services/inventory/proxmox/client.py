@@ -187,25 +187,25 @@ class ProxmoxClient:
 
     def _request(self, method: str, path: str, params: dict[str, Any]) -> Any:
         try:
-            return self._send(method, path, params)
+            return self._send(method, path, params=params)
         except HostCredentialsRefusedError:
             if not isinstance(self._auth, Ticket):
                 raise
             # The ticket may have expired on a host whose clock differs: sign in once more.
             self._auth.drop()
-            return self._send(method, path, params)
+            return self._send(method, path, params=params)
 
-    def _send(self, method: str, path: str, params: dict[str, Any]) -> Any:
+    def _send(self, method: str, path: str, *, params: dict[str, Any]) -> Any:
         """Send through the node in use; through the others when it does not answer."""
         for _ in self._endpoints[1:]:
             access = self.access
             try:
-                return self._send_through(method, path, params)
+                return self._send_through(method, path, params=params)
             except HostUnreachableError as error:
                 if error.metadata.get("scope") != "host":
                     raise
                 self._leave(access)
-        return self._send_through(method, path, params)
+        return self._send_through(method, path, params=params)
 
     def _leave(self, access: Access) -> None:
         with self._endpoint_lock:
@@ -215,13 +215,13 @@ class ProxmoxClient:
                     "cluster_failed_over", host_id=access.host_id, left=access.host, to=self.access.host
                 )
 
-    def _send_through(self, method: str, path: str, params: dict[str, Any]) -> Any:
+    def _send_through(self, method: str, path: str, *, params: dict[str, Any]) -> Any:
         if isinstance(self._auth, Ticket):
             self._make_headers()  # signs in when that is due: if that fails, nothing else was sent
         try:
             answer = self._get_session().request(method, path, params)
             if answer.status < 400:
-                check_shape(method, path, answer.data)
+                check_shape(method, path, data=answer.data)
         except UnexpectedAnswer as error:
             raise unexpected(error, self.access, method=method, path=path) from error
         except (requests.exceptions.RequestException, OSError) as error:

@@ -86,7 +86,7 @@ class Consoles:
         await self._check_lease(client, vmid)  # before the wait for the slot, which a terminal here occupies
         async with acquire_slot(session.lock, f"the console of container {vmid}", timeout_s=timeout_s):
             await self._check_lease(client, vmid)
-            socket = await self._attach(session, client, node, vmid=vmid)
+            socket = await self._attach(session, client, node=node, vmid=vmid)
             ended = False
             try:
                 pieces = _run(socket, argv, stdin=stdin, stall_s=stall_s, timeout_s=timeout_s)
@@ -115,7 +115,7 @@ class Consoles:
         await self._check_lease(client, vmid)
         async with acquire_slot(session.lock, f"the console of container {vmid}", timeout_s=_PUSH_WAIT_S):
             await self._check_lease(client, vmid)
-            socket = await self._attach(session, client, node, vmid=vmid)
+            socket = await self._attach(session, client, node=node, vmid=vmid)
             try:
                 staged = await _stage(socket, content)
                 write = render_write(f"base64 -d {staged}", path, mode=mode, size=len(content))
@@ -162,7 +162,7 @@ class Consoles:
     def _find_session(self, client: ProxmoxApi, vmid: int) -> _Session:
         return self._sessions.setdefault((client.access.host_id, vmid), _Session())
 
-    async def _attach(self, session: _Session, client: ProxmoxApi, node: str, *, vmid: int) -> ConsoleSocket:
+    async def _attach(self, session: _Session, client: ProxmoxApi, *, node: str, vmid: int) -> ConsoleSocket:
         """The attachment that is there when its shell answers, else a new one."""
         if session.closing is not None:
             session.closing.cancel()
@@ -173,7 +173,7 @@ class Consoles:
                 await self._drop(session)
             else:
                 return session.socket
-        session.socket = await open_console(client, node, vmid)
+        session.socket = await open_console(client, node, vmid=vmid)
         try:
             await wake_shell(session.socket, vmid, patience_s=_WAKE_S)
         except BaseException:
@@ -243,17 +243,17 @@ async def _stage(socket: ConsoleSocket, content: bytes) -> str:
     lines = [typed[i : i + LINE] for i in range(0, len(typed), LINE)] or [""]
     screen = Screen(socket)
     await socket.type(f"(umask 077;: >{place});printf '%s-%s.\\n' {token} 0\n".encode())
-    await _await_line(screen, token, 0)
+    await _await_line(screen, token, number=0)
     for number, piece in enumerate(lines, 1):
         await socket.type(f"printf %s '{piece}'>>{place}&&printf '%s-%s.\\n' {token} {number}\n".encode())
         if number % WINDOW == 0 or number == len(lines):
-            await _await_line(screen, token, number)
+            await _await_line(screen, token, number=number)
     await socket.type(f"printf '%s-%s.\\n' {token} size$(($(wc -c <{place})))\n".encode())
-    await _await_line(screen, token, f"size{len(typed)}")
+    await _await_line(screen, token, number=f"size{len(typed)}")
     return place
 
 
-async def _await_line(screen: Screen, token: str, number: int | str) -> None:
+async def _await_line(screen: Screen, token: str, *, number: int | str) -> None:
     try:
         await screen.find(f"{token}-{number}.".encode(), patience_s=_LINE_S)
     except TimeoutError:

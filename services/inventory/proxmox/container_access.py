@@ -146,7 +146,7 @@ class SshOrConsoleAccess:
         return await _collect(self.stream(view, argv, stall_s=timeout_s, timeout_s=timeout_s))
 
     async def run_on_node(
-        self, client: ProxmoxApi, node: str, argv: Sequence[str], *, timeout_s: float
+        self, client: ProxmoxApi, node: str, *, argv: Sequence[str], timeout_s: float
     ) -> CommandOutput:
         """Run a command on a node itself; raises as `Shells.run`."""
         # A stream ends the command with the request.
@@ -161,7 +161,7 @@ class SshOrConsoleAccess:
             DomainError: as `stream`.
         """
         if await self.uses_ssh(view):
-            await self._push_by_pct(view, path, content, mode=mode)
+            await self._push_by_pct(view, path, content=content, mode=mode)
         else:
             await self.consoles.push(view.client, view.node, view.vmid, path=path, content=content, mode=mode)
 
@@ -216,7 +216,7 @@ class SshOrConsoleAccess:
             return ExecRoute("console", refused, may_pass)
         return ExecRoute("none", f"{refused}; they lack {CONSOLE} for the console", may_pass)
 
-    async def _push_by_pct(self, view: View, path: str, content: bytes, *, mode: int) -> None:
+    async def _push_by_pct(self, view: View, path: str, *, content: bytes, mode: int) -> None:
         script = render_write("cat", path, mode=mode, size=len(content))
         argv = ["pct", "exec", str(view.vmid), "--", "sh", "-c", script]
         done = await self.shells.run(view.client, view.node, argv, timeout_s=_PUSH_S, stdin=content)

@@ -80,7 +80,7 @@ class ProxmoxContainerScanner:
                 client = await self._fleet.get_client_of(host)
                 owners = await self._vmids.list_owners(host.id)
                 marks = self._marks.setdefault(host.id, SeenMarks())
-                return await scan_host(client, owners, marks, with_addresses=with_addresses)
+                return await scan_host(client, owners, seen=marks, with_addresses=with_addresses)
         except DomainError as error:
             return HostScan(host.id, complete=False, error=error.message)
 
@@ -118,8 +118,8 @@ async def read_container(view: View) -> ScannedContainer:
 async def scan_host(
     client: ProxmoxApi,
     owners: Mapping[int, str],
-    seen: SeenMarks,
     *,
+    seen: SeenMarks,
     with_addresses: bool = False,
 ) -> HostScan:
     """Return all containers of a host by one call, and one for each with our tag whose marks are not known.
@@ -158,7 +158,7 @@ async def scan_host(
                 owner = one.owner
             # Once the time is over, reservations are believed: a list that is late is worth nothing to a user.
             elif passed < _MARKS_S and not seen.confirms(one, owner):
-                owner = await _read_owner(client, one, seen, believed=owner)
+                owner = await _read_owner(client, one, seen=seen, believed=owner)
             is_wanted = with_addresses and passed < _ADDRESSES_S and one.status == "running"
             address = await _find_listed_address(client, one) if is_wanted else ""
             return replace(one, owner=owner, ip_address=address)
@@ -193,7 +193,7 @@ async def find_owned(
         known = seen.find(one)
         if known is None:
             async with slots:
-                known = await _try_read_owner(client, one, seen)
+                known = await _try_read_owner(client, one, seen=seen)
         if known is None and (one.name == hostname or owners.get(one.vmid) == owner):
             raise HostUnreachableError(
                 f"container {one.vmid} on node {one.node} may be that of {owner}, and the node does not answer"
@@ -209,7 +209,7 @@ async def find_owned(
 
 
 async def _try_read_owner(
-    client: ProxmoxApi, one: ScannedContainer, seen: SeenMarks
+    client: ProxmoxApi, one: ScannedContainer, *, seen: SeenMarks
 ) -> tuple[str | None] | None:
     """The owner whose marks a container carries, as it is now; None where Proxmox does not say."""
     try:
@@ -221,9 +221,9 @@ async def _try_read_owner(
 
 
 async def _read_owner(
-    client: ProxmoxApi, one: ScannedContainer, seen: SeenMarks, *, believed: str | None
+    client: ProxmoxApi, one: ScannedContainer, *, seen: SeenMarks, believed: str | None
 ) -> str | None:
-    read = await _try_read_owner(client, one, seen)
+    read = await _try_read_owner(client, one, seen=seen)
     return believed if read is None else read[0]  # a node that does not answer proves nothing
 
 
@@ -233,7 +233,7 @@ async def find_view_address(view: View) -> str:
     return await find_address(
         view.client,
         view.node,
-        view.vmid,
+        vmid=view.vmid,
         config=view.config,
         uptime=None if uptime in (None, "") else float(uptime),
     )
@@ -245,7 +245,7 @@ async def _find_listed_address(client: ProxmoxApi, one: ScannedContainer) -> str
         config = await client.get(f"/nodes/{one.node}/lxc/{one.vmid}/config")
     except DomainError:
         return ""
-    return await find_address(client, one.node, one.vmid, config=config, uptime=one.uptime)
+    return await find_address(client, one.node, vmid=one.vmid, config=config, uptime=one.uptime)
 
 
 def _build(client: ProxmoxApi, one: dict[str, Any]) -> ScannedContainer:

@@ -49,7 +49,7 @@ class ContainerLookup:
         silence: HostUnreachableError | None = None
         if ref.node:
             try:
-                return await _look_on(client, ref.node, ref.vmid, with_tasks=with_tasks)
+                return await _look_on(client, ref.node, vmid=ref.vmid, with_tasks=with_tasks)
             except ProxmoxRefusedError:
                 pass  # it is not there: it may have moved
             except HostUnreachableError as error:
@@ -64,7 +64,7 @@ class ContainerLookup:
         if silence is not None and node == ref.node:
             raise silence
         try:
-            return await _look_on(client, node, ref.vmid, with_tasks=with_tasks)
+            return await _look_on(client, node, vmid=ref.vmid, with_tasks=with_tasks)
         except ProxmoxRefusedError as error:
             if "does not exist" in error.message:
                 raise ContainerNotFoundError(f"{client.access.name} has no container {ref.vmid}") from error
@@ -112,12 +112,12 @@ async def find_resource(client: ProxmoxApi, vmid: int) -> dict[str, Any] | None:
     return None
 
 
-async def has_left(client: ProxmoxApi, node: str, vmid: int) -> bool:
+async def has_left(client: ProxmoxApi, node: str, *, vmid: int) -> bool:
     """Whether a container is on another node than this one, or nowhere: nothing runs on it here any more."""
     return await find_node(client, vmid) != node
 
 
-async def list_running_tasks(client: ProxmoxApi, node: str, vmid: int) -> tuple[dict[str, Any], ...]:
+async def list_running_tasks(client: ProxmoxApi, node: str, *, vmid: int) -> tuple[dict[str, Any], ...]:
     """Return the running tasks of a container, newest first."""
     found = await client.get(f"/nodes/{node}/tasks", vmid=vmid, source="active", limit=50)
     running = [
@@ -158,9 +158,9 @@ def parse_task(row: Mapping[str, Any], node: str) -> ListedTask:
     )
 
 
-async def _look_on(client: ProxmoxApi, node: str, vmid: int, *, with_tasks: bool) -> View:
+async def _look_on(client: ProxmoxApi, node: str, *, vmid: int, with_tasks: bool) -> View:
     """The tasks first: what one of them did that ends meanwhile is then seen in the status."""
-    tasks = await list_running_tasks(client, node, vmid) if with_tasks else ()
+    tasks = await list_running_tasks(client, node, vmid=vmid) if with_tasks else ()
     config, status = await asyncio.gather(
         client.get(f"/nodes/{node}/lxc/{vmid}/config"),
         client.get(f"/nodes/{node}/lxc/{vmid}/status/current"),
@@ -195,7 +195,7 @@ async def act(
     except WriteUncertainError:
         for _ in range(_TASK_LOOKUPS if types else 0):
             try:
-                tasks = await list_running_tasks(view.client, where, which)
+                tasks = await list_running_tasks(view.client, where, vmid=which)
             except HostUnreachableError:
                 tasks = ()
             found = View(view.client, where, which, {}, {}, tasks).find_task(types)

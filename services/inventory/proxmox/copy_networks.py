@@ -16,7 +16,7 @@ _LINK = re.compile(r"net\d+")
 _SMALLEST = 4  # addresses of a subnet in which there may be another one
 
 
-async def readdress_copy(networks: Networks, view: View, owner: str) -> tuple[View, list[str]]:
+async def readdress_copy(networks: Networks, view: View, *, owner: str) -> tuple[View, list[str]]:
     """Give each link of a copy addresses of its own, or take the link down where no other address is free.
 
     The copy has not run yet. Called again before it runs, this may choose other addresses.
@@ -43,7 +43,7 @@ async def readdress_copy(networks: Networks, view: View, owner: str) -> tuple[Vi
             )
         options = split_options(str(view.config[key]))
         try:
-            found = await _choose_addresses(networks, view, owner, link=link, taken=taken)
+            found = await _choose_addresses(networks, view, owner=owner, link=link, taken=taken)
         except NoFreeAddressError as error:
             options["link_down"] = "1"
             lines.append(f"{key} of the copy is switched off: {error.message}; give it an address in Proxmox")
@@ -80,19 +80,19 @@ def list_link_options(current: Mapping[str, Any], saved: Mapping[str, Any] | Non
 
 
 async def _choose_addresses(
-    networks: Networks, view: View, owner: str, *, link: Link, taken: set[str]
+    networks: Networks, view: View, *, owner: str, link: Link, taken: set[str]
 ) -> dict[str, str]:
     """The options of a link that are changed: `ip`, `ip6` or both."""
     found: dict[str, str] = {}
     for each in link.list_static():
-        address = await _reserve_another(networks, view, owner, link=link, old=each, taken=taken)
+        address = await _reserve_another(networks, view, owner=owner, link=link, old=each, taken=taken)
         taken.add(address)
         found["ip" if each.version == 4 else "ip6"] = f"{address}/{each.network.prefixlen}"
     return found
 
 
 async def _reserve_another(
-    networks: Networks, view: View, owner: str, *, link: Link, old: Cidr, taken: set[str]
+    networks: Networks, view: View, *, owner: str, link: Link, old: Cidr, taken: set[str]
 ) -> str:
     if old.network.num_addresses < _SMALLEST:
         raise NoFreeAddressError(f"{old.network} has no other address")

@@ -24,10 +24,10 @@ async def build_options(
     client: ProxmoxApi, ref: ContainerRef, *, owner: str, wanted: ContainerSpec
 ) -> dict[str, Any]:
     """Build the request that creates a container with the owner's marks."""
-    storage = await choose_storage(client, ref.node, "rootdir", wanted=wanted.storage)
+    storage = await choose_storage(client, ref.node, content="rootdir", wanted=wanted.storage)
     options: dict[str, Any] = {
         "vmid": ref.vmid,
-        "ostemplate": await get_template(client, ref.node, wanted.template),
+        "ostemplate": await get_template(client, ref.node, wanted=wanted.template),
         "hostname": wanted.hostname,
         "memory": wanted.memory_mb,
         "swap": wanted.swap_mb,

@@ -22,7 +22,7 @@ _PATIENCE_S = 300.0  # the manager acts every 10 s; fencing a dead node takes it
 
 
 async def watch_task(
-    client: ProxmoxApi, node: str, upid: str, *, stall_s: int = 0
+    client: ProxmoxApi, node: str, *, upid: str, stall_s: int = 0
 ) -> AsyncIterator[tasks.Progress]:
     """Follow a task as `tasks.watch_task`; one for the HA manager ends when the container has changed.
 
@@ -32,31 +32,31 @@ async def watch_task(
     """
     wanted, vmid = _WANTED.get(_part(upid, 5)), _part(upid, 6)
     try:
-        async for progress in tasks.watch_task(client, node, upid, stall_s=stall_s):
+        async for progress in tasks.watch_task(client, node, upid=upid, stall_s=stall_s):
             if progress.done and progress.succeeded and wanted and vmid.isdigit():
                 yield await _await_change(client, progress, vmid=int(vmid), wanted=wanted)
             else:
                 yield progress
     except HostUnreachableError as error:
-        await _refuse_if_over(client, node, upid, error=error)
+        await _refuse_if_over(client, node, upid=upid, error=error)
         raise
 
 
-async def stop_task(client: ProxmoxApi, node: str, upid: str) -> None:
+async def stop_task(client: ProxmoxApi, node: str, *, upid: str) -> None:
     """Stop a task as `tasks.stop_task`; one whose node is down and whose container has moved is over."""
     try:
-        await tasks.stop_task(client, node, upid)
+        await tasks.stop_task(client, node, upid=upid)
     except HostUnreachableError as error:
         try:
-            await _refuse_if_over(client, node, upid, error=error)
+            await _refuse_if_over(client, node, upid=upid, error=error)
         except TaskNotFoundError:
             return
         raise
 
 
-async def _refuse_if_over(client: ProxmoxApi, node: str, upid: str, *, error: HostUnreachableError) -> None:
+async def _refuse_if_over(client: ProxmoxApi, node: str, *, upid: str, error: HostUnreachableError) -> None:
     vmid = _part(upid, 6)
-    if not is_of_host(error) and vmid.isdigit() and await has_left(client, node, int(vmid)):
+    if not is_of_host(error) and vmid.isdigit() and await has_left(client, node, vmid=int(vmid)):
         raise TaskNotFoundError(
             f"the task {upid} ended with its node: {node} is down and container {vmid} has left it"
         ) from error

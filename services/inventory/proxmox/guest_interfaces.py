@@ -22,7 +22,7 @@ _IPV4_WAIT_S = 10.0
 
 
 async def find_address(
-    client: ProxmoxApi, node: str, vmid: int, *, config: Mapping[str, Any], uptime: float | None = None
+    client: ProxmoxApi, node: str, *, vmid: int, config: Mapping[str, Any], uptime: float | None = None
 ) -> str:
     """Return the address of a running container on one of its own links; empty while it has none.
 
@@ -34,13 +34,13 @@ async def find_address(
         uptime: seconds since it started; None when it is not known.
     """
     links = parse_links(config)
-    address = choose_address(await read_interfaces(client, node, vmid), links)
+    address = choose_address(await read_interfaces(client, node, vmid=vmid), links)
     if ":" in address and uptime is not None and uptime < _IPV4_WAIT_S and awaits_ipv4(links):
         return ""
     return address
 
 
-async def read_interfaces(client: ProxmoxApi, node: str, vmid: int) -> list[Interface]:
+async def read_interfaces(client: ProxmoxApi, node: str, *, vmid: int) -> list[Interface]:
     """Read the interfaces inside a container; none where Proxmox does not say."""
     try:
         rows = await client.get(f"/nodes/{node}/lxc/{vmid}/interfaces")
@@ -49,7 +49,7 @@ async def read_interfaces(client: ProxmoxApi, node: str, vmid: int) -> list[Inte
     return parse_interfaces(rows or ())
 
 
-async def read_machine_interfaces(client: ProxmoxApi, node: str, vmid: int) -> list[Interface]:
+async def read_machine_interfaces(client: ProxmoxApi, node: str, *, vmid: int) -> list[Interface]:
     """Read the interfaces inside a virtual machine from its guest agent; none where no agent answers."""
     try:
         found = await client.get(f"/nodes/{node}/qemu/{vmid}/agent/network-get-interfaces")

@@ -156,7 +156,7 @@ class Networks:
         found = _list_static(view)
         warnings: list[str] = []
         for place in dict.fromkeys(place for place, _ in found):
-            others = await self._list_others(view, place, unstarted)
+            others = await self._list_others(view, place, unstarted=unstarted)
             for address in (each for where, each in found if where == place):
                 warnings += [
                     f"The address {address} on {place} is also that of {one.name}; the container is left as it is"
@@ -166,7 +166,7 @@ class Networks:
         return warnings
 
     async def _list_others(
-        self, view: View, place: NetworkSegment, unstarted: Collection[int]
+        self, view: View, place: NetworkSegment, *, unstarted: Collection[int]
     ) -> list[Occupant]:
         try:
             return await self.scanner.list_occupants(

@@ -101,7 +101,7 @@ class AddressScanner:
         ]
         shown = await _gather(
             [
-                *(_limit(slots, _read_shown(client, one, place)) for one in here if one.is_running),
+                *(_limit(slots, _read_shown(client, one, place=place)) for one in here if one.is_running),
                 *(_limit(slots, _read_node(client, node)) for node in online),
             ],
             deadline=deadline,
@@ -164,12 +164,14 @@ async def _read_guest(client: ProxmoxApi, one: dict[str, Any]) -> _Guest | None:
     return _Guest(vmid, node, kind, one.get("status") == "running", links, agent is not None)
 
 
-async def _read_shown(client: ProxmoxApi, guest: _Guest, place: NetworkSegment) -> list[Occupant]:
+async def _read_shown(client: ProxmoxApi, guest: _Guest, *, place: NetworkSegment) -> list[Occupant]:
     """The addresses that a running guest shows on a segment, such as leased ones."""
     if guest.type == "lxc":
-        interfaces = await read_interfaces(client, guest.node, guest.vmid)
+        interfaces = await read_interfaces(client, guest.node, vmid=guest.vmid)
     else:
-        interfaces = await read_machine_interfaces(client, guest.node, guest.vmid) if guest.has_agent else []
+        interfaces = (
+            await read_machine_interfaces(client, guest.node, vmid=guest.vmid) if guest.has_agent else []
+        )
     links = [link for link in guest.links if link.place == place and not link.is_down]
     found = [address for link in links for address in list_link_addresses(interfaces, link)]
     return [Occupant(str(one.ip), guest.name) for one in found]

@@ -88,7 +88,7 @@ class Ticket(ProxmoxHTTPAuthBase):  # type: ignore[misc]
                 answer = send(
                     session,
                     "POST",
-                    f"{access.base_url}/access/ticket",
+                    url=f"{access.base_url}/access/ticket",
                     data=credentials,
                     timeout=self.timeout,
                     verify=self.verify_ssl,
@@ -170,7 +170,7 @@ class ApiSession:
         return send(
             self._session,
             method.upper(),
-            f"{self._base_url}/{path.strip('/')}",
+            url=f"{self._base_url}/{path.strip('/')}",
             auth=self._auth,
             cookies=self._auth.get_cookies(),
             timeout=self._auth.timeout,

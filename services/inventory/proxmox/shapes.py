@@ -22,7 +22,7 @@ _IN_PATHS = {
 _AMOUNTS = ("maxmem", "mem", "maxdisk", "disk", "cpu", "maxcpu", "cpus", "uptime", "template", "shared")
 
 
-def check_shape(method: str, path: str, data: Any) -> None:
+def check_shape(method: str, path: str, *, data: Any) -> None:
     """Refuse data that a request cannot have as its answer, so that nothing behind this has to expect it.
 
     Raises:
@@ -45,7 +45,7 @@ def _object(*texts: str, numbers: tuple[str, ...] = ()) -> Check:
     def check(data: Any) -> str:
         if not isinstance(data, dict):
             return f"{name_kind(data)} instead of an object"
-        return _find_fault(data, texts, numbers)
+        return _find_fault(data, texts, numbers=numbers)
 
     return check
 
@@ -61,7 +61,7 @@ def _rows(*names: str, numbers: tuple[str, ...] = (), nullable: bool = False) ->
         for row in data:
             if not isinstance(row, dict):
                 return f"a list with {name_kind(row)}"
-            if fault := _find_fault(row, names, numbers):
+            if fault := _find_fault(row, names, numbers=numbers):
                 return fault
         return ""
 
@@ -74,7 +74,7 @@ def _resources(data: Any) -> str:
         return fault
     for row in data:
         names, numbers = _RESOURCE_FIELDS.get(row["type"], ((), ()))
-        if fault := _find_fault(row, names, numbers):
+        if fault := _find_fault(row, names, numbers=numbers):
             return fault
         if "vmid" in numbers and not _is_number(row.get("vmid")):
             return f"a guest with the id {str(row.get('vmid'))[:40]!r}"
@@ -103,7 +103,7 @@ _RESOURCE_FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def _find_fault(row: dict[str, Any], texts: tuple[str, ...], numbers: tuple[str, ...]) -> str:
+def _find_fault(row: dict[str, Any], texts: tuple[str, ...], *, numbers: tuple[str, ...]) -> str:
     for name in texts:
         if not isinstance(row.get(name), str) or not row[name]:
             return f"an object without a text {name!r}"

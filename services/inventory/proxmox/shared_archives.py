@@ -66,7 +66,7 @@ async def find_archives_of(
         found = (
             FoundArchives(marked)
             if marked
-            else await _compare_places(client, named, source, read_definitions=read_definitions)
+            else await _compare_places(client, named, source=source, read_definitions=read_definitions)
         )
     if found.is_expected and not found.archives and not complete:
         raise HostUnreachableError(
@@ -83,8 +83,8 @@ def _has_mark(archive: ArchiveVolume, backup_id: str) -> bool:
 async def _compare_places(
     client: ProxmoxApi,
     named: Sequence[ArchiveVolume],
-    source: ArchiveSource,
     *,
+    source: ArchiveSource,
     read_definitions: Callable[[], Awaitable[Definitions]],
 ) -> FoundArchives:
     """Find those archives of a name that are on the storage of the source."""

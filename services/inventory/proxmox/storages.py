@@ -53,20 +53,20 @@ def _read_limit(retention: str) -> int:
     return sum(int(count) for _, count in _KEEP.findall(retention))
 
 
-async def list_storages(client: ProxmoxApi, node: str, content: str) -> list[dict[str, Any]]:
+async def list_storages(client: ProxmoxApi, node: str, *, content: str) -> list[dict[str, Any]]:
     """Return the active storages of a node for a kind of content, most free space first."""
     found = await client.get(f"/nodes/{node}/storage", content=content, enabled=1)
     active = [one for one in found if int(one.get("active", 1) or 0)]
     return sorted(active, key=lambda one: (-float(one.get("avail") or 0), one["storage"]))
 
 
-async def choose_storage(client: ProxmoxApi, node: str, content: str, *, wanted: str = "") -> str:
+async def choose_storage(client: ProxmoxApi, node: str, *, content: str, wanted: str = "") -> str:
     """Return the wanted storage, or the one with most free space.
 
     Raises:
         StorageNotFoundError: the node has none for this content, or not the wanted one.
     """
-    found = await list_storages(client, node, content)
+    found = await list_storages(client, node, content=content)
     names = [str(one["storage"]) for one in found]
     if wanted and wanted not in names:
         raise StorageNotFoundError(f"storage: node {node} has no storage {wanted!r} for {content}")

@@ -74,7 +74,7 @@ class Progress:
 
 
 async def watch_task(
-    client: ProxmoxApi, node: str, upid: str, *, stall_s: int = 0
+    client: ProxmoxApi, node: str, *, upid: str, stall_s: int = 0
 ) -> AsyncIterator[Progress]:
     """Follow a task: new lines while it runs, a heartbeat while it prints none, then one last progress with `done`.
 
@@ -102,7 +102,7 @@ async def watch_task(
     patience = stall_s or (BRIEF_STALL_S if kind in _BRIEF_KINDS else None)
     log = _Log(client, node=node, upid=upid)
     while True:
-        status = await _read_status(client, node, upid)
+        status = await _read_status(client, node, upid=upid)
         ended = status.get("status") != "running"
         lines = []
         if ended or (delay is not None and loop.time() - read >= _LOG_S):
@@ -173,16 +173,16 @@ def read_kind(upid: str) -> str:
     return parts[5] if len(parts) > 5 else ""
 
 
-async def read_first_lines(client: ProxmoxApi, node: str, upid: str) -> list[str]:
+async def read_first_lines(client: ProxmoxApi, node: str, *, upid: str) -> list[str]:
     """Return the first page of a task's log; empty when the host does not answer."""
     return await _read_lines(client, f"/nodes/{node}/tasks/{upid}/log", start=0)
 
 
-async def has_ended(client: ProxmoxApi, node: str, upid: str, *, wait_s: float) -> bool:
+async def has_ended(client: ProxmoxApi, node: str, *, upid: str, wait_s: float) -> bool:
     """Wait up to `wait_s` seconds for a task to end, and return whether it did, successful or not."""
     try:
         async with asyncio.timeout(wait_s):
-            async for progress in watch_task(client, node, upid):
+            async for progress in watch_task(client, node, upid=upid):
                 if progress.done:
                     return True
     except TimeoutError:
@@ -190,7 +190,7 @@ async def has_ended(client: ProxmoxApi, node: str, upid: str, *, wait_s: float) 
     return False
 
 
-async def stop_task(client: ProxmoxApi, node: str, upid: str) -> None:
+async def stop_task(client: ProxmoxApi, node: str, *, upid: str) -> None:
     """Stop a task; one that has ended, or that Proxmox does not know any more, is left alone."""
     if not upid:
         return
@@ -201,7 +201,7 @@ async def stop_task(client: ProxmoxApi, node: str, upid: str) -> None:
             raise
 
 
-async def _read_status(client: ProxmoxApi, node: str, upid: str) -> dict[str, Any]:
+async def _read_status(client: ProxmoxApi, node: str, *, upid: str) -> dict[str, Any]:
     try:
         status: dict[str, Any] = await client.get(f"/nodes/{node}/tasks/{upid}/status")
     except ProxmoxRefusedError as error:

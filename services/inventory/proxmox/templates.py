@@ -30,7 +30,7 @@ _WAIT_S = 6.0
 _POLL_S = 0.1  # a template of 4 MiB is there after one second
 
 
-async def get_template(client: ProxmoxApi, node: str, wanted: str) -> str:
+async def get_template(client: ProxmoxApi, node: str, *, wanted: str) -> str:
     """Return the volume id of the wanted template; of what suits Docker when none is named. Downloads what is missing.
 
     Only templates of the node's architecture are chosen.
@@ -46,16 +46,16 @@ async def get_template(client: ProxmoxApi, node: str, wanted: str) -> str:
     """
     present = [str(one["volid"]) for one in await list_templates(client, node)]
     if found := find_named(present, wanted) if wanted else "":
-        return await _check_architecture(client, node, found)
+        return await _check_architecture(client, node, name=found)
     if "/" in wanted and ":" in wanted:
         raise TemplateNotFoundError(f"template: node {node} has no {wanted!r}")
     architecture = await get_architecture(client, node)
-    if found := _choose(present, wanted, architecture):
+    if found := _choose(present, wanted, architecture=architecture):
         return found
     offered = [str(one["template"]) for one in await client.get(f"/nodes/{node}/aplinfo")]
     if name := find_named(offered, wanted) if wanted else "":
-        await _check_architecture(client, node, name)
-    elif not (name := _choose(offered, wanted, architecture)) and wanted:
+        await _check_architecture(client, node, name=name)
+    elif not (name := _choose(offered, wanted, architecture=architecture)) and wanted:
         if found := find_beginning(present, wanted, architecture=architecture):
             return found
         name = find_beginning(offered, wanted, architecture=architecture)
@@ -63,11 +63,11 @@ async def get_template(client: ProxmoxApi, node: str, wanted: str) -> str:
         raise TemplateNotFoundError(
             f"template: {wanted or 'no suitable template'!r} for {architecture} is neither on {node} nor offered"
         )
-    storage = await choose_storage(client, node, "vztmpl")
+    storage = await choose_storage(client, node, content="vztmpl")
     return await _download(client, node, storage=storage, name=name)
 
 
-def _choose(names: list[str], wanted: str, architecture: str) -> str:
+def _choose(names: list[str], wanted: str, *, architecture: str) -> str:
     return (
         find_package(names, wanted, architecture=architecture)
         if wanted
@@ -80,7 +80,7 @@ async def get_architecture(client: ProxmoxApi, node: str) -> str:
     return await find_architecture(client, node) or DEFAULT_ARCHITECTURE
 
 
-async def _check_architecture(client: ProxmoxApi, node: str, name: str) -> str:
+async def _check_architecture(client: ProxmoxApi, node: str, *, name: str) -> str:
     """Return the template; one that was named and is of another architecture is refused."""
     template = parse_template(name)
     if not template.architecture:
@@ -95,7 +95,7 @@ async def _check_architecture(client: ProxmoxApi, node: str, name: str) -> str:
 
 async def list_templates(client: ProxmoxApi, node: str) -> list[dict[str, Any]]:
     """Return the templates on a node's storages; those of a storage that does not answer are left out."""
-    storages = await list_storages(client, node, "vztmpl")
+    storages = await list_storages(client, node, content="vztmpl")
     answers = await asyncio.gather(
         *(
             client.get(f"/nodes/{node}/storage/{one['storage']}/content", content="vztmpl")
@@ -115,7 +115,7 @@ async def list_templates(client: ProxmoxApi, node: str) -> list[dict[str, Any]]:
 
 async def _download(client: ProxmoxApi, node: str, *, storage: str, name: str) -> str:
     # A download that another app began is followed; a second one would fail on its lock.
-    upid = await _find_download(client, node, name)
+    upid = await _find_download(client, node, name=name)
     if not upid:
         try:
             upid = await client.post(f"/nodes/{node}/aplinfo", storage=storage, template=name)
@@ -133,7 +133,7 @@ async def _download(client: ProxmoxApi, node: str, *, storage: str, name: str) -
     raise TemplateDownloadingError(f"{name} is being downloaded to {node}", retry_after=5)
 
 
-async def _find_download(client: ProxmoxApi, node: str, name: str) -> str:
+async def _find_download(client: ProxmoxApi, node: str, *, name: str) -> str:
     for one in await client.get(f"/nodes/{node}/tasks", source="active", typefilter="download"):
         if not one.get("endtime") and one.get("id") in (name, "", None):
             return str(one["upid"])

@@ -101,7 +101,7 @@ class SshOrConsoleTerminals:
                     retry_after=5,
                 ) from None
             await stack.enter_async_context(_Lease(self._leases, view))
-            socket = await open_console(view.client, view.node, view.vmid)
+            socket = await open_console(view.client, view.node, vmid=view.vmid)
             stack.push_async_callback(socket.close)
             await wake_shell(socket, view.vmid, patience_s=_WAKE_S)
             await socket.resize(size.columns, size.rows)

@@ -88,7 +88,7 @@ class _Connect(connect):
         return exc
 
 
-async def open_console(client: ProxmoxApi, node: str, vmid: int) -> ConsoleSocket:
+async def open_console(client: ProxmoxApi, node: str, *, vmid: int) -> ConsoleSocket:
     """Attach to the shell of a running container.
 
     Raises:

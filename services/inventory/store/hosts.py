@@ -121,7 +121,7 @@ class SqlHostStore:
             (host_id,) = result.inserted_primary_key or (0,)
             self._write_secrets(connection, host_id, secrets=new.secrets)
             if first or new.is_default:
-                make_default(connection, host_id, moment)
+                make_default(connection, host_id, moment=moment)
             return read_host(connection, host_id)
 
         try:
@@ -161,7 +161,7 @@ class SqlHostStore:
                 plain["exec_mode"] = ""  # another way may lead in now
             connection.execute(hosts.update().where(hosts.c.id == host_id).values(**plain, updated_at=moment))
             if changes.get("is_default"):
-                make_default(connection, host_id, moment)
+                make_default(connection, host_id, moment=moment)
             if {"host", "port"} & set(changes) and "fingerprint" not in changes:
                 # A certificate that was pinned at the first connection is that of another address.
                 forget_pin(connection, host_id)
@@ -196,10 +196,10 @@ class SqlHostStore:
             if host.is_default:
                 heir = connection.execute(sa.select(hosts.c.id).order_by(hosts.c.name).limit(1)).scalar()
                 if heir is not None:
-                    make_default(connection, heir, self._clock())
+                    make_default(connection, heir, moment=self._clock())
             event = events_pb2.HostDeleted(host_id=host_id, name=host.name)
             # In the same transaction: the event is sent if and only if the host is gone.
-            add_messages(connection, outbox, [new_message(HOST_DELETED, event)])
+            add_messages(connection, outbox, messages=[new_message(HOST_DELETED, event)])
 
         await self._db.write(write)
 

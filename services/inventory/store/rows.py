@@ -67,7 +67,7 @@ def forget_pin(connection: sa.Connection, host_id: int) -> None:
     connection.execute(note_state(host_id).where(sa.not_(hosts.c.verify_ssl)).values(fingerprint=""))
 
 
-def make_default(connection: sa.Connection, host_id: int, moment: datetime) -> None:
+def make_default(connection: sa.Connection, host_id: int, *, moment: datetime) -> None:
     """Make one host the default, and the others not."""
     wanted = hosts.c.id == host_id
     # Only rows that differ: clients of the other hosts would be opened anew for a later `updated_at`.

@@ -149,7 +149,7 @@ class SqlVmidStore:
             connection.execute(vmids.delete().where(own))
             event = events_pb2.VmidReleased(host_id=host_id, vmid=vmid, owner=owner)
             # In the same transaction as the release.
-            add_messages(connection, outbox, [new_message(VMID_RELEASED, event)])
+            add_messages(connection, outbox, messages=[new_message(VMID_RELEASED, event)])
 
         await self._db.write(write)
 

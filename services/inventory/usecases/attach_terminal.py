@@ -40,7 +40,7 @@ async def attach_terminal(
     terminal = await terminals.open_terminal(view, size=size, is_busy=is_busy)
     try:
         yield ScreenOutput(mode=terminal.mode)
-        typing = asyncio.ensure_future(_type(terminal, keys, size))
+        typing = asyncio.ensure_future(_type(terminal, keys, size=size))
         try:
             while shown := await _read(terminal, typing):
                 yield ScreenOutput(shown)
@@ -65,7 +65,7 @@ async def _read(terminal: Terminal, typing: asyncio.Task[None]) -> bytes:
         reading.cancel()
 
 
-async def _type(terminal: Terminal, keys: AsyncIterator[Keystrokes], size: ScreenSize) -> None:
+async def _type(terminal: Terminal, keys: AsyncIterator[Keystrokes], *, size: ScreenSize) -> None:
     async for each in keys:
         wanted = size.change(each.columns, each.rows)
         if wanted != size:

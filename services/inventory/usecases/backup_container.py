@@ -59,7 +59,7 @@ async def backup_container(
         "vmid": ref.vmid,
         "mode": mode if mode in _MODES else "snapshot",
         "compress": {"gzip": "gzip", "lzo": "lzo"}.get(compression, "zstd"),
-        "storage": await choose_storage(view.client, view.node, "backup", wanted=storage),
+        "storage": await choose_storage(view.client, view.node, content="backup", wanted=storage),
         # Retention is that of the backup policies: Proxmox must not prune by its own.
         "remove": 0,
     }
@@ -90,7 +90,7 @@ async def _await_own_run(view: View, backup_id: str) -> ProxmoxTask | None:
     """Find the run that a request without an answer may have started."""
     for _ in range(_TASK_LOOKUPS):
         try:
-            tasks = await list_running_tasks(view.client, view.node, view.vmid)
+            tasks = await list_running_tasks(view.client, view.node, vmid=view.vmid)
         except HostUnreachableError:
             tasks = ()
         if task := await _find_own_run(View(view.client, view.node, view.vmid, {}, {}, tasks), backup_id):
@@ -105,7 +105,7 @@ async def _find_own_run(view: View, backup_id: str) -> ProxmoxTask | None:
         if task.get("type") != "vzdump":
             continue
         upid = str(task["upid"])
-        job = parse_backup_job(await read_first_lines(view.client, view.node, upid))
+        job = parse_backup_job(await read_first_lines(view.client, view.node, upid=upid))
         if job.has_mark(render_mark(backup_id)):
             return ProxmoxTask(view.client.access.host_id, view.node, upid)
     return None

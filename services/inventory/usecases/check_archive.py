@@ -40,12 +40,14 @@ async def check_archive(
             f"{client.access.name} has no SSH: register it with root's password or an SSH key; the API reads no archives"
         )
     try:
-        named = await access.run_on_node(client, found.node, ["pvesm", "path", archive], timeout_s=_PATH_S)
+        named = await access.run_on_node(
+            client, found.node, argv=["pvesm", "path", archive], timeout_s=_PATH_S
+        )
         path = named.text.strip()
         if named.exit_code != 0 or not path.startswith("/"):
             return _leave(f"node {found.node} names no file for it: {path[:200]}", node=found.node)
         command = render_check(path, limit_s=limit_s)
-        done = await access.run_on_node(client, found.node, command, timeout_s=limit_s + _GRACE_S)
+        done = await access.run_on_node(client, found.node, argv=command, timeout_s=limit_s + _GRACE_S)
     except (ExecUnavailableError, ExecHungError) as error:
         return _leave(error.message, node=found.node)
     if is_locked(done):

@@ -46,7 +46,9 @@ async def _check_host(fleet: ProxmoxFleet, host: Host, *, bridge: str, storage: 
             client = await fleet.get_client_of(host)
             storages = [one for one in await list_host_storages(client) if one.available]
             nodes = sorted({one.node for one in storages}) if bridge else []
-            problems = await asyncio.gather(*(find_bridge_problem(client, node, bridge) for node in nodes))
+            problems = await asyncio.gather(
+                *(find_bridge_problem(client, node, bridge=bridge) for node in nodes)
+            )
     except DomainError as error:
         return PlaceCheck(bridge_problems=(error.message,))
     return PlaceCheck(

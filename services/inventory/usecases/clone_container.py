@@ -81,7 +81,7 @@ def _spawn(work: Coroutine[Any, Any, None]) -> None:
 async def _drop_after(view: View, task: ProxmoxTask, *, name: str) -> None:
     """Delete a clone's snapshot when the clone has ended; the next clone finds what a crash leaves behind."""
     try:
-        async for _ in watch_task(view.client, task.node, task.upid):
+        async for _ in watch_task(view.client, task.node, upid=task.upid):
             pass
         await view.client.delete(f"{view.path}/snapshot/{name}")
     except DomainError as error:

@@ -84,7 +84,7 @@ async def _create_of_image(
     task = await _start_creation(containers, context, ref=ref, owner=owner, wanted=wanted)
     if task.upid:
         client = await containers.fleet.get_client(ref.host_id)
-        if not await has_ended(client, task.node, task.upid, wait_s=_OCI_WAIT_S):
+        if not await has_ended(client, task.node, upid=task.upid, wait_s=_OCI_WAIT_S):
             raise ContainerCreatingError(f"container {ref.vmid} is still being created", retry_after=2)
     return await _set_environment(containers, ref, task=task, wanted=wanted)
 

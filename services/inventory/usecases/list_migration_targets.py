@@ -18,8 +18,8 @@ _TIMEOUT_S = 9.0  # a person waits; callers wait 10 s
 async def list_migration_targets(
     hosts: HostStore,
     containers: ContainerLookup,
-    candidates: CandidateReader,
     *,
+    candidates: CandidateReader,
     ref: ContainerRef,
     owner: str,
 ) -> tuple[str, list[MigrationTarget]]:

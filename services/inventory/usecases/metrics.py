@@ -14,7 +14,7 @@ _TIMEOUT_S = 8.0  # a person waits; a host that is up answers in some 10 ms
 
 
 async def get_container_metrics(
-    hosts: HostStore, containers: ContainerLookup, ref: ContainerRef, *, owner: str, timeframe: str
+    hosts: HostStore, containers: ContainerLookup, *, ref: ContainerRef, owner: str, timeframe: str
 ) -> MeasuredHistory:
     """Return the measurements of an owner's container.
 

@@ -80,7 +80,7 @@ async def _find_room(
     node = archive.node
     free = {
         str(one["storage"]): float(one.get("avail") or 0)
-        for one in await list_storages(client, node, "rootdir")
+        for one in await list_storages(client, node, content="rootdir")
     }
     if not free or (storage and storage not in free):
         wanted = repr(storage) if storage else "at all"

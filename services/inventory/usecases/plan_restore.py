@@ -56,7 +56,7 @@ class PlanRequest:
 
 
 async def plan_restore(
-    hosts: HostStore, fleet: ProxmoxFleet, candidates: CandidateReader, *, request: PlanRequest
+    hosts: HostStore, fleet: ProxmoxFleet, *, candidates: CandidateReader, request: PlanRequest
 ) -> RestorePlan:
     """Find the archive on the host of the new container, and the node that it fits. Nothing is changed.
 

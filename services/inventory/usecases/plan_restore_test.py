@@ -50,7 +50,7 @@ async def plan_restore_test(
     required = _measure(saved, found)
     name, free = await _choose_storage(client, found.node, required=required, wanted=storage)
     notes = [f"not restored: {what}" for what in list_omitted(saved)]
-    if bridge and (problem := await find_bridge_problem(client, found.node, bridge)):
+    if bridge and (problem := await find_bridge_problem(client, found.node, bridge=bridge)):
         notes.append(f"without network: {problem}")
         bridge = ""
     return RestoreTestPlace(
@@ -78,7 +78,7 @@ def _measure(saved: dict[str, str], archive: ArchiveVolume) -> float:
 async def _choose_storage(
     client: ProxmoxApi, node: str, *, required: float, wanted: str
 ) -> tuple[str, float]:
-    found: list[dict[str, Any]] = await list_storages(client, node, "rootdir")
+    found: list[dict[str, Any]] = await list_storages(client, node, content="rootdir")
     chosen = [one for one in found if wanted in ("", str(one["storage"]))]
     if not chosen:
         what = f"the storage {wanted!r} of RESTORE_TEST_STORAGE" if wanted else "a storage"
@@ -92,7 +92,7 @@ async def _choose_storage(
     return name, free
 
 
-async def find_bridge_problem(client: ProxmoxApi, node: str, bridge: str) -> str:
+async def find_bridge_problem(client: ProxmoxApi, node: str, *, bridge: str) -> str:
     """Return why a bridge is not used: it must have neither ports nor a gateway; empty when it is isolated."""
     rows = await client.get(f"/nodes/{node}/network", type="any_bridge")
     one = next((each for each in rows if each.get("iface") == bridge), None)

@@ -45,7 +45,9 @@ async def start_container(
     check_unlocked(view)
     # A test container is isolated: an address of its original on an isolated bridge is in nobody's way.
     warnings = (
-        [] if is_test_owner(owner) else await _prepare_networks(containers, view, owner, networks=networks)
+        []
+        if is_test_owner(owner)
+        else await _prepare_networks(containers, view, owner=owner, networks=networks)
     )
     try:
         task = await act(
@@ -59,13 +61,13 @@ async def start_container(
 
 
 async def _prepare_networks(
-    containers: ContainerLookup, view: View, owner: str, *, networks: Networks
+    containers: ContainerLookup, view: View, *, owner: str, networks: Networks
 ) -> list[str]:
     """Give a copy addresses of its own, record the container's addresses, and return warnings."""
     host_id = view.client.access.host_id
     warnings: list[str] = []
     if await containers.vmids.is_copy(host_id, owner):
-        view, warnings = await readdress_copy(networks, view, owner)
+        view, warnings = await readdress_copy(networks, view, owner=owner)
         # After the change: a crash before this only repeats it, before the first start.
         await containers.vmids.mark_copy(host_id, owner, is_copy=False)
     await networks.note_addresses(view, owner)

@@ -52,7 +52,7 @@ async def pull_image(
     client = await fleet.get_client(host_id)
     image = parse_reference(reference)
     name = make_file_name(image)
-    target = await choose_storage(client, node, "vztmpl", wanted=storage)
+    target = await choose_storage(client, node, content="vztmpl", wanted=storage)
     path = f"/nodes/{node}/storage/{target}"
     stored = [f"{target}:vztmpl/{one}" for one in list_stored_names(name)]
     there = {str(one["volid"]) for one in await client.get(f"{path}/content", content="vztmpl")}

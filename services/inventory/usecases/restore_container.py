@@ -89,7 +89,7 @@ async def restore_container(
         # A restore that was lost gets its networks from the archive; a copy of it gets other addresses when it starts.
         if beside and network is not None:
             await containers.check_reserved(ref, owner)
-            links = await _render_networks(networks, client, owner, wanted=network, saved=saved)
+            links = await _render_networks(networks, client, owner=owner, wanted=network, saved=saved)
         options = {
             "ostemplate": archive,
             "hostname": hostname or None,
@@ -159,8 +159,8 @@ async def _restore_anew(
 async def _render_networks(
     networks: Networks,
     client: ProxmoxApi,
-    owner: str,
     *,
+    owner: str,
     wanted: RestoredNetwork,
     saved: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -199,7 +199,7 @@ async def _lay_out(
 
     A disk is as large as the larger of the two, as the app may have grown since.
     """
-    names = [str(one["storage"]) for one in await list_storages(client, node, "rootdir")]
+    names = [str(one["storage"]) for one in await list_storages(client, node, content="rootdir")]
     if not names:
         raise StorageNotFoundError(f"node {node} has no storage for rootdir")
     there = {one.path: one for one in parse_disks(current) if one.path}

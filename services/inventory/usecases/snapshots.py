@@ -124,7 +124,7 @@ async def _delete(view: View, name: str) -> None:
 
 
 async def _follow(view: View, upid: str) -> None:
-    async for progress in watch_task(view.client, view.node, upid):
+    async for progress in watch_task(view.client, view.node, upid=upid):
         if not progress.done or progress.succeeded:
             continue
         sentence = f"{view.client.access.name}: {progress.reason}"

@@ -34,14 +34,14 @@ async def watch_task(
         HostUnreachableError: the host is silent; asking again later gives the same end.
     """
     client = await fleet.get_client(host_id)
-    async for progress in failover.watch_task(client, node, upid, stall_s=stall_s):
-        volume_id = await name_volume(client, node, progress.job, done=progress.done)
+    async for progress in failover.watch_task(client, node, upid=upid, stall_s=stall_s):
+        volume_id = await name_volume(client, node, job=progress.job, done=progress.done)
         yield dataclasses.replace(progress, result=volume_id)
 
 
 async def stop_task(fleet: ProxmoxFleet, host_id: int, *, node: str, upid: str) -> None:
     """Stop a task; one that has ended is left alone."""
-    await failover.stop_task(await fleet.get_client(host_id), node, upid)
+    await failover.stop_task(await fleet.get_client(host_id), node, upid=upid)
 
 
 async def list_container_tasks(
@@ -61,13 +61,13 @@ async def list_container_tasks(
         found = sorted(found, key=lambda one: -int(one.get("starttime") or 0))
         return [parse_task(one, node) for one in found]
     try:
-        return [parse_task(one, node) for one in await list_running_tasks(client, node, ref.vmid)]
+        return [parse_task(one, node) for one in await list_running_tasks(client, node, vmid=ref.vmid)]
     except HostUnreachableError as error:
-        if is_of_host(error) or not await has_left(client, node, ref.vmid):
+        if is_of_host(error) or not await has_left(client, node, vmid=ref.vmid):
             raise
     # Its node is down, and the HA manager has moved it to another one.
     node = await find_node(client, ref.vmid) or ""
-    tasks = await list_running_tasks(client, node, ref.vmid) if node else ()
+    tasks = await list_running_tasks(client, node, vmid=ref.vmid) if node else ()
     return [parse_task(one, node) for one in tasks]
 
 

@@ -25,7 +25,12 @@ async def serve(
     make_service_keys(folder)
     service = descriptor.file.package.split(".")[1]
     server = create_server()
-    add_service(server, descriptor, handlers, ServerContext(guard=Guard(_make_verifier(folder, service))))
+    add_service(
+        server,
+        descriptor,
+        handlers=handlers,
+        context=ServerContext(guard=Guard(_make_verifier(folder, service))),
+    )
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     clients = {

@@ -52,7 +52,7 @@ def test_a_list_of_pieces_is_the_list_of_the_messages(client: httpx.Client, back
     pieces = [fill_app(), type(fill_app())()]
     whole = type(rest)(total=5, page=1, apps=pieces)
     for form in Form:
-        listed = render_list(rest, "apps", [render(piece, form) for piece in pieces], form)
+        listed = render_list(rest, "apps", pieces=[render(piece, form) for piece in pieces], form=form)
         made = wrap_json(Rendered(type(rest), listed)) if form is Form.JSON else Rendered(type(rest), listed)
         assert read(made, form) == read(wrap_json(whole) if form is Form.JSON else whole, form)
     backend.answers[LIST] = answer(whole)

@@ -162,7 +162,7 @@ async def test_a_command_of_a_person_in_the_shell_is_waited_for_and_never_interr
     owner = "console-busy"
     ref = await inventory.create(owner)
     await inventory.start(ref, owner)
-    socket = await open_console(await inventory.fleet.get_client(ref.host_id), "pve1", ref.vmid)
+    socket = await open_console(await inventory.fleet.get_client(ref.host_id), "pve1", vmid=ref.vmid)
     while b"# " not in await socket.read(patience_s=10):
         continue
     hang = {"kind": "command_hang", "where": str(ref.vmid), "subject": "uname", "seconds": 4}

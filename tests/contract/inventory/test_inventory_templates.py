@@ -43,15 +43,15 @@ async def client(inventory: Inventory) -> AsyncIterator[ProxmoxClient]:
 async def test_each_node_gets_the_template_of_its_architecture(client: ProxmoxClient) -> None:
     assert [await get_architecture(client, node) for node in ("pve1", "pi")] == ["amd64", "arm64"]
     for wanted in ("", "debian-13-standard", "debian-13"):
-        assert await get_template(client, "pve1", wanted) == f"local:vztmpl/{AMD64}"
-        assert await get_template(client, "pi", wanted) == f"local:vztmpl/{ARM64}"
+        assert await get_template(client, "pve1", wanted=wanted) == f"local:vztmpl/{AMD64}"
+        assert await get_template(client, "pi", wanted=wanted) == f"local:vztmpl/{ARM64}"
 
 
 async def test_a_named_template_of_another_architecture_is_refused(client: ProxmoxClient) -> None:
     for wanted in (ARM64, f"local:vztmpl/{ARM64}"):
         with pytest.raises(TemplateNotFoundError, match="is for arm64, and node pve1 is amd64"):
-            await get_template(client, "pve1", wanted)
-    assert await get_template(client, "pve1", HARDENED) == f"local:vztmpl/{HARDENED}"
+            await get_template(client, "pve1", wanted=wanted)
+    assert await get_template(client, "pve1", wanted=HARDENED) == f"local:vztmpl/{HARDENED}"
 
 
 async def test_a_container_made_of_it_starts(inventory: Inventory) -> None:

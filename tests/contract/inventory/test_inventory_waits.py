@@ -149,9 +149,9 @@ async def test_a_container_is_where_proxmox_says_while_its_former_node_is_down(i
         assert not listed.tasks
         await inventory.start(ref, "mover")
         assert (await read(inventory, ref)).status == "running"
-        await failover.stop_task(client, "pve2", upid)
+        await failover.stop_task(client, "pve2", upid=upid)
         with pytest.raises(TaskNotFoundError, match="ended with its node"):
-            await anext(failover.watch_task(client, "pve2", upid))
+            await anext(failover.watch_task(client, "pve2", upid=upid))
     finally:
         control(inventory, "PATCH", "/nodes/pve2", {"online": True})
 

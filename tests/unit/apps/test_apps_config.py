@@ -57,7 +57,7 @@ def test_a_definition_is_published_on_another_port_and_else_unchanged() -> None:
             }
         }
     )
-    services = yaml.safe_load(republish(compose, 8100, 8200))["services"]
+    services = yaml.safe_load(republish(compose, 8100, new=8200))["services"]
     assert services["web"]["ports"] == ["8200:80", "127.0.0.1:8200:81/tcp", "9000:8100", 8100]
     assert services["db"]["ports"] == [{"target": 8100, "published": "8200"}]
 
@@ -89,7 +89,7 @@ def test_an_app_runs_as_asked_or_as_its_place_can(
     asked: str, offered: tuple[str, ...], place: dict[str, Any], runtime: str
 ) -> None:
     there = make_place(**place)
-    chosen, reason = choose_runtime(asked, offered, there)
+    chosen, reason = choose_runtime(asked, offered, place=there)
     assert chosen == runtime
     assert bool(reason) == bool(place)
     assert not reason or "pve1" in reason
@@ -108,7 +108,7 @@ def test_an_app_that_its_place_cannot_run_is_refused(
     asked: str, offered: tuple[str, ...], place: dict[str, Any]
 ) -> None:
     with pytest.raises(NotAvailableError, match="pve1"):
-        choose_runtime(asked, offered, make_place(**place))
+        choose_runtime(asked, offered, place=make_place(**place))
 
 
 def make_place(**changes: Any) -> Placement:

@@ -53,9 +53,9 @@ async def test_a_source_rests_until_its_copy_is_made(platform: Platform) -> None
     source = await platform.store.get_app(source.id)
     await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")
     with pytest.raises(AppBusyError, match="is being copied"):
-        await perform_app_action(platform.dependencies, source.id, "delete", requester=asked())
+        await perform_app_action(platform.dependencies, source.id, action="delete", requester=asked())
     await platform.run()
-    assert await perform_app_action(platform.dependencies, source.id, "delete", requester=asked())
+    assert await perform_app_action(platform.dependencies, source.id, action="delete", requester=asked())
     with pytest.raises(AppBusyError, match="is removing"):
         await clone_app(platform.dependencies, source.id, asked(), hostname="web-03")
 

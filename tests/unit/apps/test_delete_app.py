@@ -165,7 +165,7 @@ async def test_secrets_of_a_removed_app_stay_sealed_and_are_sealed_anew(service:
     }
     assert sealed[apps] == sealed[removed_apps], "what is sealed of an app is sealed of its record"
     both = Sealer("n" * 40, previous=("k" * 40,))
-    assert (await reseal(database, both, SEALED)).broken == ()
+    assert (await reseal(database, both, columns=SEALED)).broken == ()
     assert await read() != before
 
 

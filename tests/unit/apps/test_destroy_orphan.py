@@ -40,7 +40,7 @@ async def test_an_orphan_is_destroyed_once_two_scans_and_its_grace_allow_it(serv
     assert (await service.api.get_operation(wanted, admin)).status == "succeeded"
     with pytest.raises(AppNotFoundError):
         await service.api.get_operation(wanted, call())
-    assert await service.platform.store.find_sighting("orphan", 1, 9500) is None
+    assert await service.platform.store.find_sighting("orphan", 1, vmid=9500) is None
     assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), admin)).message.status == "running"
 
 

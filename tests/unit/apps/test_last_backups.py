@@ -23,7 +23,7 @@ AT = datetime(2026, 11, 30, 2, 0, tzinfo=UTC)
 
 
 async def refresh(platform: Platform, *app_ids: str) -> int:
-    return await refresh_last_backups(platform.store, platform.backups, app_ids or None)
+    return await refresh_last_backups(platform.store, platform.backups, app_ids=app_ids or None)
 
 
 async def show(service: Service, app_id: str) -> app_pb2.App:

@@ -26,7 +26,7 @@ async def test_operations_are_shown_as_they_are_now(service: Service) -> None:
     assert [each.worker for each in (await show(call())).operations] == ["w"]
     for known in ([], ["UPID:a"]):  # what is noted of a step shows as well
         assert [list(each.steps[0].upids) for each in (await show(call())).operations] == [known]
-        await service.platform.operations.note_upid(operation, 0, "UPID:a")
+        await service.platform.operations.note_upid(operation, 0, upid="UPID:a")
     with pytest.raises(AppNotFoundError):
         await show(call(user=2))
     assert ((await show(call(), 2)).total, (await show(call(staff=True))).total) == (1, 1)

@@ -32,7 +32,7 @@ async def plan(
     item = build(ITEM)
     new = build_request(item, runtime="auto", environment=environment)
     new = dataclasses.replace(new, id="", config=parse_config(config))
-    return await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers)
+    return await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers=containers)
 
 
 async def test_what_is_not_given_is_the_default() -> None:
@@ -97,7 +97,7 @@ async def test_images_of_unknown_architectures_are_warned_about_where_nodes_are_
     item = dataclasses.replace(build(ITEM), architectures=())
     new = dataclasses.replace(build_request(item, runtime="auto", environment=SITE), id="")
     containers = RecordingContainers(architecture)
-    found = await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers)
+    found = await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers=containers)
     assert [
         text.startswith("Node pve1 is arm64; the collection does not say") for text in found.warnings
     ] == [True] * warned
@@ -112,7 +112,7 @@ async def test_devices_that_the_node_may_lack_are_warned_about() -> None:
     )
     new = dataclasses.replace(build_request(item, runtime="compose", environment=SITE), id="")
     containers = RecordingContainers("amd64")
-    found = await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers)
+    found = await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers=containers)
     assert [one.devices for one in containers.asked] == [("/dev/net/tun",)]
     assert found.warnings == (
         "The container gets /dev/net/tun of node pve1, and does not start where the node lacks it.",

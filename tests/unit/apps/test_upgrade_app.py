@@ -44,7 +44,7 @@ async def run_dying(platform: Platform, app_id: str) -> int:
             if step.get("status") == "done" and position not in died:
                 died.add(position)
                 raise UnavailableError("the worker died here")
-            return await super().update_step(operation, position, step, **more)
+            return await super().update_step(operation, position, step=step, **more)
 
     store = platform.store
     operations = DyingStore(platform.database, operation_tables, apply=store.apply, log=store.log)

@@ -114,5 +114,5 @@ class EndedBucket(KeyValue):
 
 async def test_who_no_longer_follows_revocations_does_not_say_that_all_are_known() -> None:
     revocations = Revocations(lambda: True)
-    await _follow_bucket(EndedBucket(), revocations, set())
+    await _follow_bucket(EndedBucket(), revocations, stored=set())
     assert not revocations.is_current

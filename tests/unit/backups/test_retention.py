@@ -44,7 +44,7 @@ def keep_times(
     zone: ZoneInfo = ROME,
     protected: Sequence[datetime] = (),
 ) -> list[datetime]:
-    marks = mark_archives(archives_at(times, protected=protected), retention, zone)
+    marks = mark_archives(archives_at(times, protected=protected), retention, zone=zone)
     return [time for number, time in enumerate(times) if marks[number] is Mark.KEEP]
 
 
@@ -116,7 +116,7 @@ def test_marks_are_those_that_proxmox_answered(case: dict[str, object]) -> None:
         StoredArchive(id=number, made_at=datetime.fromtimestamp(time, UTC), is_protected=mark == "p")
         for number, (time, mark) in enumerate(zip(times, marks, strict=True))
     ]
-    found = mark_archives(archives, Retention(**case["keep"]), ZoneInfo(str(case["zone"])))
+    found = mark_archives(archives, Retention(**case["keep"]), zone=ZoneInfo(str(case["zone"])))
     assert [found[each.id] for each in archives] == [NAMES[mark] for mark in marks]
 
 
@@ -144,7 +144,7 @@ ARCHIVES = st.lists(st.tuples(TIMES, st.booleans(), st.booleans()), max_size=30)
 def test_nothing_protected_nor_the_newest_good_one_is_removed(
     archives: list[StoredArchive], retention: Retention
 ) -> None:
-    marks = mark_removable(archives, retention, ROME)
+    marks = mark_removable(archives, retention, zone=ROME)
     assert marks.keys() == {each.id for each in archives}
     assert all(marks[each.id] is Mark.PROTECTED for each in archives if each.is_protected)
     for group in (archives, [each for each in archives if each.is_tested]):
@@ -155,15 +155,15 @@ def test_nothing_protected_nor_the_newest_good_one_is_removed(
 
 @given(ARCHIVES, RETENTIONS)
 def test_a_second_run_removes_nothing_more(archives: list[StoredArchive], retention: Retention) -> None:
-    marks = mark_archives(archives, retention, ROME)
+    marks = mark_archives(archives, retention, zone=ROME)
     left = [each for each in archives if marks[each.id] is not Mark.REMOVE]
-    assert Mark.REMOVE not in mark_archives(left, retention, ROME).values()
+    assert Mark.REMOVE not in mark_archives(left, retention, zone=ROME).values()
 
 
 def test_the_newest_tested_one_stays_beside_newer_untested_ones() -> None:
     tested = StoredArchive(id=1, made_at=rome(11, 1), is_tested=True)
     newer = [StoredArchive(id=day, made_at=rome(11, day)) for day in range(2, 5)]
-    found = mark_removable([tested, *newer], Retention(last=1), ROME)
+    found = mark_removable([tested, *newer], Retention(last=1), zone=ROME)
     assert {each for each, mark in found.items() if mark is Mark.KEEP} == {1, 4}
 
 

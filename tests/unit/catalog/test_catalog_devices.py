@@ -73,5 +73,7 @@ async def test_the_container_of_an_app_gets_the_devices_of_its_services() -> Non
     item = load("devices: ['/dev/net/tun:/dev/net/tun'], cap_add: [NET_ADMIN]").item
     new = build_request(item, runtime="compose", environment={})
     catalog = GrpcCatalog(LocalClients(item))
-    app = await build_app(await plan_app(new, catalog, FakeContainers()), catalog, public_port=30_100)
+    app = await build_app(
+        await plan_app(new, catalog, containers=FakeContainers()), catalog, public_port=30_100
+    )
     assert describe_container(app, "").devices == ("/dev/net/tun",)

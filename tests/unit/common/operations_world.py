@@ -96,7 +96,7 @@ class World:
     async def add(self, operation_id: str = "op", subject: str = "app") -> None:
         steps = tuple((name, f"Doing {name}") for name in ("one", "two", "three"))
         new = NewOperation(operation_id, subject, "make", {}, steps)
-        await self.db.write(lambda connection: add_operation(connection, TABLES, new))
+        await self.db.write(lambda connection: add_operation(connection, TABLES, new=new))
 
     async def run(self, worker: str = "w1") -> None:
         operation = await self.store.claim_next(worker)

@@ -189,7 +189,7 @@ class Handlers:
 async def test_a_refusal_in_the_middle_reaches_grpc_clients_with_its_reason(world: DuplexWorld) -> None:
     """It has headers of its own (www-authenticate), which cannot be sent any more then."""
     server = create_server()
-    add_service(server, METHOD.containing_service, Handlers(world.shell), world.context)
+    add_service(server, METHOD.containing_service, handlers=Handlers(world.shell), context=world.context)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -19,7 +19,7 @@ async def begin(
     reached = done + begun
 
     def fn(connection: sa.Connection) -> None:
-        add_operation(connection, TABLES, new)
+        add_operation(connection, TABLES, new=new)
         connection.execute(operations.update().values(step_index=done, status=status, fence=1))
         connection.execute(steps.update().where(steps.c.position < reached).values(status="running"))
         connection.execute(steps.update().where(steps.c.position < done).values(status="done"))
@@ -62,5 +62,5 @@ async def test_it_is_taken_back_from_where_it_was(world: World) -> None:  # noqa
 
 
 def test_where_nothing_is_known_it_begins() -> None:
-    assert find_place([("a", "running")], 0, ["b", "c"], undoing=False) == 0
-    assert find_place([("a", "running")], 0, ["b", "c"], undoing=True) == 0
+    assert find_place([("a", "running")], 0, wanted=["b", "c"], undoing=False) == 0
+    assert find_place([("a", "running")], 0, wanted=["b", "c"], undoing=True) == 0

@@ -115,7 +115,9 @@ async def test_a_printed_answer_is_json_for_rest_and_a_message_for_others(
     assert stack.around is not None
     server = create_server()
     around = replace(stack.around, peers=Peers(gateways=gateways))
-    add_service(server, pb.DESCRIPTOR.services_by_name["CatalogService"], stack.handlers, around)
+    add_service(
+        server, pb.DESCRIPTOR.services_by_name["CatalogService"], handlers=stack.handlers, context=around
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     printed = ("x-proximity-printed", "1")

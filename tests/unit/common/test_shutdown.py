@@ -88,7 +88,12 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
 
     guard = Guard(TokenVerifier("apps", publics, find_key, Revocations(), authenticate))
     handlers, server = Handlers(), create_server()
-    add_service(server, pb.DESCRIPTOR.services_by_name["AppsService"], handlers, ServerContext(guard=guard))
+    add_service(
+        server,
+        pb.DESCRIPTOR.services_by_name["AppsService"],
+        handlers=handlers,
+        context=ServerContext(guard=guard),
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

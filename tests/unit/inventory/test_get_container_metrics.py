@@ -31,7 +31,7 @@ class Answering:
     async def get(self, path: str, /, **params: Any) -> Any:
         if isinstance(self.answer, Exception):
             raise self.answer
-        check_shape("get", path, self.answer)
+        check_shape("get", path, data=self.answer)
         return self.answer
 
 
@@ -93,7 +93,7 @@ async def test_a_running_container_of_ours_was_measured(inventory: InstantInvent
     ref = await inventory.create(is_running=True)
     for timeframe in ("hour", "day", "week", "month", "year"):
         history = await get_container_metrics(
-            inventory.parts.hosts, inventory.lookup, ref, owner="shop", timeframe=timeframe
+            inventory.parts.hosts, inventory.lookup, ref=ref, owner="shop", timeframe=timeframe
         )
         times = [one.time for one in history.samples]
         assert times == sorted(times)
@@ -103,10 +103,10 @@ async def test_a_running_container_of_ours_was_measured(inventory: InstantInvent
 async def test_foreign_missing_and_silent_are_told_apart(inventory: InstantInventory) -> None:
     hosts, lookup = inventory.parts.hosts, inventory.lookup
     with pytest.raises(NotOursError):
-        await get_container_metrics(hosts, lookup, inventory.stranger, owner="shop", timeframe="hour")
+        await get_container_metrics(hosts, lookup, ref=inventory.stranger, owner="shop", timeframe="hour")
     missing = ContainerRef(inventory.host.id, 9999)
     with pytest.raises(ContainerNotFoundError):
-        await get_container_metrics(hosts, lookup, missing, owner="shop", timeframe="hour")
+        await get_container_metrics(hosts, lookup, ref=missing, owner="shop", timeframe="hour")
     inventory.proxmox.outage = SilentHosts("pve")
     with pytest.raises(HostUnreachableError):
-        await get_container_metrics(hosts, lookup, inventory.stranger, owner="shop", timeframe="hour")
+        await get_container_metrics(hosts, lookup, ref=inventory.stranger, owner="shop", timeframe="hour")

@@ -24,7 +24,7 @@ CONFIG = {"rootfs": "tank:subvol-1,size=8G", "net0": "name=eth0,bridge=vmbr0", "
 async def read(inventory: InstantInventory, ref: ContainerRef) -> dict[str, MigrationTarget]:
     parts = inventory.parts
     node, found = await list_migration_targets(
-        parts.hosts, inventory.lookup, parts.candidates, ref=ref, owner="shop"
+        parts.hosts, inventory.lookup, candidates=parts.candidates, ref=ref, owner="shop"
     )
     assert node not in {one.node for one in found}
     return {one.node: one for one in found}

@@ -62,7 +62,7 @@ class TwoHosts:
             host_id=self.ref.host_id, volume_id=self.volume_id, backup_id=backup_id, size=size
         )
         request = PlanRequest(source=source, host_id=(host or self.host).id, **options)
-        return await plan_restore(parts.hosts, parts.fleet, parts.candidates, request=request)
+        return await plan_restore(parts.hosts, parts.fleet, candidates=parts.candidates, request=request)
 
     @property
     def archive(self) -> Any:

@@ -85,7 +85,7 @@ def follow(proxmox: SilentProxmox, kind: str, *, stall_s: int = 0) -> tuple[list
     async def collect() -> tuple[list[Progress], float]:
         upid = f"UPID:pve1:0000A:0000B:0000C:{kind}:105:root@pam:"
         client = cast("ProxmoxClient", proxmox)
-        seen = [progress async for progress in watch_task(client, "pve1", upid, stall_s=stall_s)]
+        seen = [progress async for progress in watch_task(client, "pve1", upid=upid, stall_s=stall_s)]
         return seen, asyncio.get_running_loop().time() - proxmox.seconds
 
     return cast("tuple[list[Progress], float]", run_in_simulated_time(collect))

@@ -82,7 +82,7 @@ class DockerSteps(Generic[S]):
         """Write compose.yaml and .env, readable by root alone."""
         app = await self._tools.apps.get_app(state.app_id)
         if app.runtime == "compose" and not state.files_written:
-            await write_files(self._tools, state, ctx, folder=FOLDER, files=_files_of(app, state.address))
+            await write_files(self._tools, state, ctx=ctx, folder=FOLDER, files=_files_of(app, state.address))
         return state
 
     async def _prepare(self, state: S, ctx: Context) -> S:
@@ -147,12 +147,12 @@ class DockerSteps(Generic[S]):
             if loop.time() >= end:
                 break
             await asyncio.sleep(next(delays))
-        await self._log_what_it_says(app, state, ctx)
+        await self._log_what_it_says(app, state, ctx=ctx)
         raise StepFailedError(
             f"port {port} does not answer after {grace_s} s: {message or 'nothing listens'}"
         )
 
-    async def _log_what_it_says(self, app: App, state: S, ctx: Context) -> None:
+    async def _log_what_it_says(self, app: App, state: S, *, ctx: Context) -> None:
         if app.runtime == "compose":
             argv = ("docker", "compose", "-f", COMPOSE, "logs", "--tail", "20")
             _, text = await self._tools.execute(state, argv=argv)
@@ -161,7 +161,7 @@ class DockerSteps(Generic[S]):
 
 
 async def write_files(
-    tools: Tools, state: AppState, ctx: Context, *, folder: str, files: tuple[str, str]
+    tools: Tools, state: AppState, *, ctx: Context, folder: str, files: tuple[str, str]
 ) -> None:
     """Write a folder's compose.yaml and .env, readable by root alone, in one process."""
     argv = make_write(folder)

@@ -30,7 +30,7 @@ class Steps(Generic[S]):
         """The container runs."""
         return Step("start_container", "Starting the container", self.start, weight=4)
 
-    def powering(self, name: str, description: str, run: Run[S], *, weight: float = 4) -> Step[S]:
+    def powering(self, name: str, description: str, *, run: Run[S], weight: float = 4) -> Step[S]:
         """A step that starts, stops or moves a container; cancelled, it is put back as it was."""
 
         async def look_and_run(state: S, ctx: Context) -> S | StepResult[S]:

@@ -23,7 +23,7 @@ C = TypeVar("C", bound=CreationState)
 
 
 async def make_first_container(
-    tools: Tools, state: C, ctx: Context, ask: Callable[[C], Awaitable[Task]]
+    tools: Tools, state: C, *, ctx: Context, ask: Callable[[C], Awaitable[Task]]
 ) -> C:
     """Make the first container of a new app, unless there is one with its mark: that one is taken over.
 
@@ -31,10 +31,10 @@ async def make_first_container(
         StepFailedError: several containers may be the app's.
         DomainError: as `make_container`.
     """
-    state = await take_over(tools, state, ctx)
+    state = await take_over(tools, state, ctx=ctx)
     # An earlier attempt has begun a task: a running container is then this operation's own.
     known = bool(await ctx.list_upids())
-    state = await make_container(tools, state, ctx, ask)
+    state = await make_container(tools, state, ctx=ctx, ask=ask)
     container = None if state.taken_over or known else await tools.find(state)
     if container is not None and container.status == "running":  # what is only made is never started
         await ctx.log(f"Container {state.vmid} runs already and is taken over", level="warning")
@@ -42,7 +42,7 @@ async def make_first_container(
     return state
 
 
-async def take_over(tools: Tools, state: C, ctx: Context) -> C:
+async def take_over(tools: Tools, state: C, *, ctx: Context) -> C:
     """The state with the container that carries the app's mark already; unchanged where there is none.
 
     The database may be older than reality: restored from a backup, or from a point in time, or a standby that had not
@@ -83,7 +83,7 @@ async def take_over(tools: Tools, state: C, ctx: Context) -> C:
     return state
 
 
-async def make_container(tools: Tools, state: S, ctx: Context, ask: Callable[[S], Awaitable[Task]]) -> S:
+async def make_container(tools: Tools, state: S, *, ctx: Context, ask: Callable[[S], Awaitable[Task]]) -> S:
     """Ask for the task that makes the app's container and follow it; the state has another id when that was taken.
 
     Raises:
@@ -95,7 +95,7 @@ async def make_container(tools: Tools, state: S, ctx: Context, ask: Callable[[S]
             task = await ask(state)
         except BusyError as error:
             if error.reason == TAKEN:
-                state = await _take_another(tools, state, ctx)
+                state = await _take_another(tools, state, ctx=ctx)
             elif error.reason == BROKEN:
                 await tools.act(
                     "destroy", state, ctx
@@ -112,7 +112,7 @@ async def make_container(tools: Tools, state: S, ctx: Context, ask: Callable[[S]
     raise TransientError(f"container {state.vmid} could not be made: its id was taken {_ATTEMPTS} times")
 
 
-async def _take_another(tools: Tools, state: S, ctx: Context) -> S:
+async def _take_another(tools: Tools, state: S, *, ctx: Context) -> S:
     """Give the id back that somebody else uses, and write another one down."""
     await ctx.save(state)  # fails for a worker that has lost its lease, which must reserve nothing
     await tools.containers.release_vmid(state.host_id, state.app_id)

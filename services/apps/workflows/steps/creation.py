@@ -22,7 +22,7 @@ class CreationSteps(Steps[C]):
         """A container id of our own; undone by giving it back."""
         return Step("reserve_vmid", "Reserving a container id", self._reserve, self._release, weight=1)
 
-    def destroying(self, name: str, description: str, run: Run[C], *, weight: float) -> Step[C]:
+    def destroying(self, name: str, description: str, *, run: Run[C], weight: float) -> Step[C]:
         """A step that makes a container; undone by destroying it, unless it was there before."""
         return Step(name, description, run, self.destroy_made, weight=weight)
 
@@ -35,7 +35,7 @@ class CreationSteps(Steps[C]):
 
     async def _reserve(self, state: C, ctx: Context) -> StepResult[C]:
         # Before a VMID is reserved, as the app may have a container with another one already.
-        state = await take_over(self._tools, state, ctx)
+        state = await take_over(self._tools, state, ctx=ctx)
         if state.taken_over:
             return StepResult(state)
         vmid = await self._tools.containers.reserve_vmid(state.host_id, state.app_id)

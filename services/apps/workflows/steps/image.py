@@ -59,20 +59,20 @@ class ImageSteps:
         if app.runtime != "oci":
             return StepResult(state)
         try:
-            return StepResult(await self._pull(state, ctx, app.rendering.image))
+            return StepResult(await self._pull(state, ctx, image=app.rendering.image))
         except DomainError as error:
             # A node that does not answer is waited for, and is no reason for another runtime.
             if not state.kept_id or find_wait(error) is not None:
                 raise
-            return await self._fall_back(app, state, ctx, error)
+            return await self._fall_back(app, state, ctx=ctx, error=error)
 
-    async def _pull(self, state: DeployState, ctx: Context, image: str) -> DeployState:
+    async def _pull(self, state: DeployState, ctx: Context, *, image: str) -> DeployState:
         task = await self.tools.containers.pull_image(state.host_id, state.node, reference=image)
         await ctx.log(f"Downloading {image}")
         return replace(state, image=await self.tools.finish(task, ctx))
 
     async def _fall_back(
-        self, app: App, state: DeployState, ctx: Context, error: DomainError
+        self, app: App, state: DeployState, *, ctx: Context, error: DomainError
     ) -> StepResult[DeployState]:
         """Networks and registries come and go: not before its attempts; what Proxmox refuses stays refused."""
         state = replace(state, pulls=state.pulls + 1)

@@ -72,7 +72,7 @@ class Exchange(Generic[S]):
             state = await self._make(state, ctx, app=app)
         keeper = _state_of_keeper(state)
         if keeper.vmid is not None:
-            await self._move(keeper, state, ctx)
+            await self._move(keeper, state, ctx=ctx)
         await self.clean_up(state, ctx)
         return state
 
@@ -97,10 +97,10 @@ class Exchange(Generic[S]):
         if state.paths:
             if container is not None:
                 # Proxmox moves no volume that a snapshot refers to.
-                await clear_snapshots(self.tools, state, ctx)
+                await clear_snapshots(self.tools, state, ctx=ctx)
             state = await self._make_keeper(state, ctx, app=app)
-            await self._move(state, _state_of_keeper(state), ctx)
-        return await _save_stage(state, ctx, "parked")
+            await self._move(state, _state_of_keeper(state), ctx=ctx)
+        return await _save_stage(state, ctx, stage="parked")
 
     async def _find_keeper(self, state: S, ctx: Context, *, app: App) -> S:
         """The state with a container that holds volumes of the app already, which an older database does not know.
@@ -158,12 +158,12 @@ class Exchange(Generic[S]):
         state = await make_container(
             self.tools,
             state,
-            ctx,
-            lambda state: self.tools.containers.create_container(state.ref, owner=app.id, new=new),
+            ctx=ctx,
+            ask=lambda state: self.tools.containers.create_container(state.ref, owner=app.id, new=new),
         )
-        return await _save_stage(state, ctx, "made")
+        return await _save_stage(state, ctx, stage="made")
 
-    async def _move(self, source: AppState, target: AppState, ctx: Context) -> None:
+    async def _move(self, source: AppState, target: AppState, *, ctx: Context) -> None:
         """Hand over every volume, one at a time."""
         for _ in range(_MOST_VOLUMES):
             task = await self.tools.containers.move_volume(
@@ -174,7 +174,7 @@ class Exchange(Generic[S]):
         raise StepFailedError(f"container {source.vmid} has more than {_MOST_VOLUMES} volumes")
 
 
-async def _save_stage(state: S, ctx: Context, stage: str) -> S:
+async def _save_stage(state: S, ctx: Context, *, stage: str) -> S:
     state = replace(state, stage=stage)
     await ctx.save(state)
     return state

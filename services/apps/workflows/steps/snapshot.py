@@ -55,7 +55,7 @@ class Snapshots(Generic[S]):
         state = replace(state, snapshot=name_snapshot(ctx.operation.id))
         await ctx.save(state)
         try:
-            await self._act("make", state, ctx)
+            await self._act("make", state, ctx=ctx)
         except DomainError as error:
             # The engine retries what may pass; a storage that has no snapshots never will.
             if may_pass(error):
@@ -70,7 +70,7 @@ class Snapshots(Generic[S]):
         if not state.snapshot or await self.tools.find(state) is None:
             return False
         try:
-            await self._act("rollback", state, ctx)
+            await self._act("rollback", state, ctx=ctx)
         except DomainError as error:
             if may_pass(error):
                 raise
@@ -88,7 +88,7 @@ class Snapshots(Generic[S]):
         if not state.snapshot:
             return state
         try:
-            await self._act("delete", state, ctx)
+            await self._act("delete", state, ctx=ctx)
         except NotFoundError:
             pass  # with its container
         except DomainError as error:
@@ -102,7 +102,7 @@ class Snapshots(Generic[S]):
             await ctx.log(line, level="warning")
         return replace(state, snapshot="")
 
-    async def _act(self, action: str, state: S, ctx: Context) -> None:
+    async def _act(self, action: str, state: S, *, ctx: Context) -> None:
         containers = self.tools.containers
         begin = {
             "make": containers.snapshot_container,
@@ -113,7 +113,7 @@ class Snapshots(Generic[S]):
         await self.tools.finish(task, ctx)
 
 
-async def clear_snapshots(tools: Tools, state: AppState, ctx: Context) -> None:
+async def clear_snapshots(tools: Tools, state: AppState, *, ctx: Context) -> None:
     """Delete what earlier operations left: with it, disks cannot be moved."""
     try:
         names = await tools.containers.drop_snapshots(state.ref, owner=state.app_id, min_age_s=0)

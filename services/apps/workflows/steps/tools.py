@@ -93,7 +93,7 @@ class Tools:
         for task in tasks.values():
             await end_task(self.containers, task)
 
-    async def has_done(self, kind: TaskKind, state: AppState, ctx: Context) -> bool:
+    async def has_done(self, kind: TaskKind, state: AppState, *, ctx: Context) -> bool:
         """Follow the tasks of this kind that the operation noted; whether one succeeded. Once is enough."""
         for upid in await ctx.list_upids():
             noted = parse_upid(state.host_id, upid)

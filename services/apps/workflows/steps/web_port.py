@@ -16,7 +16,7 @@ _LISTEN_WAIT_S = 15.0  # after a start: services listen seconds after their cont
 _POLL_S = 5.0  # longest delay between two looks, each of which starts a process in the container
 
 
-async def find_web_port(tools: Tools, state: AppState, ctx: Context) -> int | None:
+async def find_web_port(tools: Tools, state: AppState, *, ctx: Context) -> int | None:
     """Look for the port into a running container; None with a line in the app's log where it is not certain."""
     try:
         port = await tools.containers.inspect_container(state.ref)

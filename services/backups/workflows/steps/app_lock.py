@@ -36,8 +36,8 @@ class ReportedState(Protocol):
 async def report_step(
     apps: Apps,
     state: ReportedState,
-    ctx: Context,
     *,
+    ctx: Context,
     steps: Sequence[tuple[str, str]],
     index: int,
     progress: int,
@@ -78,7 +78,7 @@ def find_reported(steps: Sequence[tuple[str, str]], step: str) -> int:
     return 0 if step == "note_mark" else len(names) - 1
 
 
-async def await_answer(apps: Apps, app_id: str, operation_id: str) -> str:
+async def await_answer(apps: Apps, app_id: str, *, operation_id: str) -> str:
     """Wait until an app answers, which refreshes its address; return the reason when it does not within its grace.
 
     Raises:

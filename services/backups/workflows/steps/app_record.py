@@ -15,7 +15,7 @@ from services.common.operations.model import Context
 log = get_logger()
 
 
-async def note_left_out(containers: Containers, state: CreateBackupState, ctx: Context) -> str:
+async def note_left_out(containers: Containers, state: CreateBackupState, *, ctx: Context) -> str:
     """Record the volumes that will not be in the archive, and return a warning of them; empty: there are none.
 
     A backup does not fail because they are unknown.
@@ -35,7 +35,7 @@ async def note_left_out(containers: Containers, state: CreateBackupState, ctx: C
     )
 
 
-async def record_app(apps: Apps, containers: Containers, state: CreateBackupState, ctx: Context) -> None:
+async def record_app(apps: Apps, containers: Containers, *, state: CreateBackupState, ctx: Context) -> None:
     """Record port, images and volumes of the app, as far as they can be read; a backup does not fail without them."""
     try:
         app = await apps.get_app_hold(state.app_id, user_id=None)

@@ -64,10 +64,10 @@ class ArchiveMaker(ABC):
         if state.was_running is None:
             state = replace(state, was_running=await is_running(self.containers, state.ref))
             await ctx.save(state)
-            if warning := await note_left_out(self.containers, state, ctx):
+            if warning := await note_left_out(self.containers, state, ctx=ctx):
                 await self._report(state, ctx, message=warning, level="warning")
             # Before the archive is made: what a test compares with must be what the archive has.
-            await record_app(self.apps, self.containers, state, ctx)
+            await record_app(self.apps, self.containers, state=state, ctx=ctx)
         # A volume without a task: the archive was complete when a worker came back for it.
         if not state.upid and not state.volume_id:
             await await_node(self.containers, state.ref)
@@ -140,7 +140,7 @@ class ArchiveMaker(ABC):
         # A worker may have died before it saved the task, and with it the volume, that it had begun.
         marked = {one.volume_id for one in listing.archives if one.has_backup_id(state.mark)}
         others = ({*state.volume_ids} | marked) - {archive.volume_id}
-        await delete_archives(self.containers, state.host_id, others)
+        await delete_archives(self.containers, state.host_id, volume_ids=others)
         return replace(
             state,
             volume_id=archive.volume_id,
@@ -177,6 +177,6 @@ class ArchiveMaker(ABC):
         await self.end_dump(state)
         listing = await self.containers.list_archives(state.ref)
         marked = [one.volume_id for one in listing.archives if one.has_backup_id(state.mark)]
-        await delete_archives(self.containers, state.host_id, {*state.volume_ids, *marked})
+        await delete_archives(self.containers, state.host_id, volume_ids={*state.volume_ids, *marked})
         if not listing.complete:
             raise WaitError("every storage that could have the archive", delay=_STORAGE_S)

@@ -42,7 +42,7 @@ async def follow(tasks: Tasks, task: Task, *, on_progress: OnProgress | None = N
 
 
 async def follow_saved(
-    tasks: Tasks, state: Any, ctx: Context, *, on_progress: OnProgress | None = None
+    tasks: Tasks, state: Any, *, ctx: Context, on_progress: OnProgress | None = None
 ) -> str:
     """Follow the task in a state; a task that was hindered is removed from it, so that another one is begun.
 
@@ -100,7 +100,7 @@ def find_archive(archives: Sequence[Archive], *, backup_id: str, volume_id: str 
     return known or next((archive for archive in archives if archive.has_backup_id(backup_id)), None)
 
 
-async def delete_archives(containers: Containers, host_id: int, volume_ids: Collection[str]) -> None:
+async def delete_archives(containers: Containers, host_id: int, *, volume_ids: Collection[str]) -> None:
     """Delete archives and wait for it; archives that are gone are skipped."""
     for volume_id in sorted(volume_ids):
         await follow(containers, await containers.delete_archive(host_id, volume_id))

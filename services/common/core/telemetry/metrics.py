@@ -53,7 +53,7 @@ def is_counting() -> bool:
     return _serving
 
 
-def observe_rpc(method: str, code: str, seconds: float) -> None:
+def observe_rpc(method: str, code: str, *, seconds: float) -> None:
     """Note an RPC that was answered."""
     from services.common.core.telemetry import instruments
 

@@ -69,8 +69,8 @@ class OutboxAudit:
         """See `Audit.expect`."""
 
         def write(connection: sa.Connection) -> None:
-            message = _build_message(call, action, "OK", message_id=call.audit_id)
-            add_messages(connection, self._outbox, [message])
+            message = _build_message(call, action, outcome="OK", message_id=call.audit_id)
+            add_messages(connection, self._outbox, messages=[message])
 
         pending_entry.set(PendingEntry(write))
 
@@ -83,11 +83,11 @@ class OutboxAudit:
         if is_recorded and outcome in {"OK", "CANCELLED"}:  # a client that disconnected had its change made
             return
         message_id = call.audit_id if outcome == "OK" else uuid.uuid4().hex
-        message = _build_message(call, action, outcome, message_id=message_id)
+        message = _build_message(call, action, outcome=outcome, message_id=message_id)
 
         async def write() -> None:
             await self._db.write(
-                lambda connection: add_messages(connection, self._outbox, [message]), is_final=False
+                lambda connection: add_messages(connection, self._outbox, messages=[message]), is_final=False
             )
 
         if outcome == "OK":
@@ -103,7 +103,7 @@ class OutboxAudit:
         await self._waiting.run()
 
 
-def _build_message(call: Call, action: str, outcome: str, *, message_id: str) -> Message:
+def _build_message(call: Call, action: str, *, outcome: str, message_id: str) -> Message:
     user = call.caller.user
     event = events_pb2.AuditRecorded(
         id=message_id,

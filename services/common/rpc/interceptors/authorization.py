@@ -174,7 +174,7 @@ class Guard:
             if admitted.is_admin and not (user is not None and user.is_admin):
                 raise CredentialsInvalidError("the credentials allow less than when the stream began")
 
-    async def renew(self, call: Call, rule: Rule, token: str) -> None:
+    async def renew(self, call: Call, rule: Rule, *, token: str) -> None:
         """Let a user's stream go on with a newer token, so that it does not end with the one that opened it.
 
         Raises:

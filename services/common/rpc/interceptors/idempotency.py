@@ -102,7 +102,7 @@ def name_principal(caller: Caller, address: str) -> str:
     return f"user {user.id} with {caller.token_id} {','.join(user.scopes)} {'staff' if user.is_staff else ''}"
 
 
-def request_id_of(principal: str, method: str, key: str) -> str:
+def request_id_of(principal: str, method: str, *, key: str) -> str:
     """Return the id of every request of this principal with this key: 32 hex digits.
 
     Raises:

@@ -88,7 +88,7 @@ def fill_message(message: Message, given: Any, *, fixed: Iterable[str] = ()) -> 
         raise UnreadableJsonError("The body must be a JSON object")
     faults: list[Violation] = []
     wanted = {name: getattr(message, name) for name in fixed}
-    _fill(message, given, "", faults, fixed=frozenset(wanted))
+    _fill(message, given, prefix="", faults=faults, fixed=frozenset(wanted))
     for name, value in wanted.items():
         if given.get(name) is not None and getattr(message, name) != value:
             faults.append(Violation(name, "differs from the one in the path"))
@@ -142,9 +142,9 @@ def _refuse_constant(name: str) -> NoReturn:
 def _fill(
     message: Message,
     given: dict[str, Any],
+    *,
     prefix: str,
     faults: list[Violation],
-    *,
     fixed: frozenset[str] = frozenset(),
 ) -> None:
     setters = _setters_of(message.DESCRIPTOR)
@@ -170,7 +170,7 @@ def _compile(field: FieldDescriptor) -> _Set:
     def set_field(message: Any, value: Any, path: str, faults: list[Violation]) -> None:
         try:
             if value is None:
-                _set_null(message, field, rules)
+                _set_null(message, field, rules=rules)
             else:
                 set_value(message, value, path, faults)
         except ValueFaultError as fault:
@@ -179,7 +179,7 @@ def _compile(field: FieldDescriptor) -> _Set:
     return set_field
 
 
-def _set_null(message: Any, field: FieldDescriptor, rules: rules_pb2.Rules) -> None:
+def _set_null(message: Any, field: FieldDescriptor, *, rules: rules_pb2.Rules) -> None:
     if rules.null_refused:
         raise ValueFaultError(f"must not be null; {rules.null_refused}")
     if rules.null_clears and field.message_type is not None:
@@ -191,7 +191,9 @@ def _set_null(message: Any, field: FieldDescriptor, rules: rules_pb2.Rules) -> N
 def _compile_setter(field: FieldDescriptor) -> _Set:
     name, nested = field.name, field.message_type
     if nested is not None and nested.GetOptions().map_entry:
-        return _compile_map(name, nested, field.GetOptions().Extensions[rules_pb2.rules].null_entries)
+        return _compile_map(
+            name, nested, null_names=field.GetOptions().Extensions[rules_pb2.rules].null_entries
+        )
     if nested is not None and not nested.full_name.startswith("google.protobuf."):
         return _compile_messages(field) if field.is_repeated else _compile_message(name)
     read = compile_value(field)
@@ -208,7 +210,7 @@ def _compile_message(name: str) -> _Set:
             raise ValueFaultError("must be an object")
         nested = getattr(message, name)
         nested.SetInParent()
-        _fill(nested, value, f"{path}.", faults)
+        _fill(nested, value, prefix=f"{path}.", faults=faults)
 
     return set_message
 
@@ -217,7 +219,7 @@ def _compile_messages(field: FieldDescriptor) -> _Set:
     def set_messages(message: Any, value: Any, path: str, faults: list[Violation]) -> None:
         for index, each in enumerate(_check_list(value)):
             if isinstance(each, dict):
-                _fill(getattr(message, field.name).add(), each, f"{path}[{index}].", faults)
+                _fill(getattr(message, field.name).add(), each, prefix=f"{path}[{index}].", faults=faults)
             else:
                 faults.append(Violation(f"{path}[{index}]", "must be an object"))
 
@@ -243,7 +245,7 @@ def _check_list(value: Any) -> list[Any]:
     return value
 
 
-def _compile_map(name: str, entry: Descriptor, null_names: str) -> _Set:
+def _compile_map(name: str, entry: Descriptor, *, null_names: str) -> _Set:
     """`null_names` is the field that takes the names of entries that are null; without one they are refused."""
     read_key = compile_value(entry.fields_by_name["key"])
     read = compile_value(entry.fields_by_name["value"])

@@ -84,7 +84,7 @@ def _compile_well_known(field: FieldDescriptor) -> Check:
 def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
     value_checks = tuple(_value_checks(rules, is_text=field.type == FieldDescriptor.TYPE_STRING))
     if field.is_repeated:
-        return _compile_repeated(field, rules, value_checks)
+        return _compile_repeated(field, rules, value_checks=value_checks)
     # Read once: each access to a descriptor or to the rules makes an object, and this runs for every field of a request.
     name, has_presence = field.name, field.has_presence
     is_required, null_refused = rules.required, rules.null_refused
@@ -101,13 +101,13 @@ def _compile(field: FieldDescriptor, rules: rules_pb2.Rules) -> Check:
         elif null_refused and value == "":
             violations.append(Violation(prefix + name, f"must not be empty; {null_refused}"))
         elif has_presence or is_required or value not in ("", b""):
-            _apply(value_checks, value, prefix + name, violations)
+            _apply(value_checks, value, path=prefix + name, violations=violations)
 
     return check
 
 
 def _compile_repeated(
-    field: FieldDescriptor, rules: rules_pb2.Rules, value_checks: tuple[Callable[[Any], str], ...]
+    field: FieldDescriptor, rules: rules_pb2.Rules, *, value_checks: tuple[Callable[[Any], str], ...]
 ) -> Check:
     name, is_map, is_scalar = field.name, _is_map(field), field.message_type is None
     max_items = rules.max_items if rules.HasField("max_items") else None
@@ -121,7 +121,7 @@ def _compile_repeated(
             violations.extend(_list_odd_entries(values, path))
         elif is_scalar:
             for index, element in enumerate(values):
-                _apply(value_checks, element, f"{path}[{index}]", violations)
+                _apply(value_checks, element, path=f"{path}[{index}]", violations=violations)
 
     return check
 
@@ -139,7 +139,7 @@ def _describe(found: str) -> str:
 
 
 def _apply(
-    checks: tuple[Callable[[Any], str], ...], value: Any, path: str, violations: list[Violation]
+    checks: tuple[Callable[[Any], str], ...], value: Any, *, path: str, violations: list[Violation]
 ) -> None:
     for check in checks:
         if fault := check(value):

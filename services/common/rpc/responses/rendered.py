@@ -67,7 +67,7 @@ def render(message: Message, form: Form) -> bytes:
     return print_message(message).encode() if form is Form.JSON else message.SerializeToString()
 
 
-def render_list(rest: Message, field: str, pieces: Sequence[bytes], form: Form) -> bytes:
+def render_list(rest: Message, field: str, *, pieces: Sequence[bytes], form: Form) -> bytes:
     """Render `rest` with the messages in `pieces`, which have the same form, as its repeated `field`."""
     if form is Form.JSON:
         given = {field: f"[{b','.join(pieces).decode()}]"}

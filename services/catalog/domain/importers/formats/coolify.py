@@ -73,7 +73,7 @@ def _read_app(path: str, files: Mapping[str, bytes]) -> Draft:
         description=take_text(about.get("slogan")),
         category=take_text(about.get("category"), 60) or " ".join(tags),
         tags=tags,
-        icon=_find_logo(path, about.get("logo", ""), files),
+        icon=_find_logo(path, about.get("logo", ""), files=files),
         documentation=take_text(about.get("documentation"), 500).partition("?utm")[0],
         known=_list_known(text),
         inputs=list(_list_inputs(text)),
@@ -84,7 +84,7 @@ def _read_app(path: str, files: Mapping[str, bytes]) -> Draft:
     return draft
 
 
-def _find_logo(path: str, logo: str, files: Mapping[str, bytes]) -> str:
+def _find_logo(path: str, logo: str, *, files: Mapping[str, bytes]) -> str:
     """Return where the logo of an app is: in the source, or, where that is the folder of templates alone, at Coolify."""
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*){0,3}", logo):
         return logo if logo.startswith("https://") else ""
