@@ -88,12 +88,12 @@ test("500 apps are searched and scrolled", async () => {
   expect(await page.getByRole("row").count()).toBeLessThan(200);
   await page.getByRole("button", { name: "Name" }).click();
   await page.getByRole("link", { name: "many-000", exact: false }).first().waitFor();
-  for (let rows = 0; (await page.getByRole("row").count()) > rows; ) {
-    rows = await page.getByRole("row").count();
+  const last = page.getByRole("link", { name: "many-499" }).first();
+  const scroll = async (): Promise<boolean> => {
     await page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
-    await page.waitForTimeout(150);
-  }
-  await page.getByRole("link", { name: "many-499" }).first().waitFor();
+    return last.isVisible();
+  };
+  await expect.poll(scroll, { timeout: 60_000, interval: 100 }).toBe(true);
   await page.keyboard.press("/");
   await page.keyboard.type("many-321");
   await page.getByRole("link", { name: "many-321" }).first().waitFor();
