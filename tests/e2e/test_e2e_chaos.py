@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.storm import Lengths, run_storm
 
 SEED = 3
-LENGTHS = Lengths(30.0, outage_s=15.0, silence_s=15.0)
+LENGTHS = Lengths(36.0, outage_s=6.0, silence_s=6.0)
 
 
 @pytest.mark.timeout(900)

@@ -21,7 +21,7 @@ from services.apps.usecases.destroy_orphan import destroy_orphan
 from services.apps.usecases.migrate_app import migrate_app
 from services.apps.usecases.reconcile_apps import Reconciler
 from services.apps.usecases.update_app import RequestedChanges, update_app
-from services.apps.usecases.upgrades import upgrade_app
+from services.apps.usecases.upgrades import rollback_app, upgrade_app
 from services.clients.inventory.values import Ref
 from services.common.core.clock import now
 from tests.failpoints.moving import export, import_document
@@ -43,7 +43,7 @@ class Scene:
         ask: asks for it.
         final: there is no way back from it.
         leaves: something is left that an undo after the last step has to take away.
-        stride: only each so manieth checkpoint is tried, where that takes long.
+        stride: only every `stride`-th checkpoint is tried, where each takes long.
     """
 
     name: str
@@ -155,6 +155,17 @@ async def _upgrade(platform: Platform, app_id: str) -> None:
     await upgrade_app(platform.dependencies, app_id, asked())
 
 
+async def _prepare_upgraded_app(platform: Platform) -> str:
+    app_id = await _prepare_app_on_lvm(platform)
+    await _upgrade(platform, app_id)
+    await platform.settle()
+    return app_id
+
+
+async def _roll_back(platform: Platform, app_id: str) -> None:
+    await rollback_app(platform.dependencies, app_id, asked())
+
+
 async def _import(platform: Platform, _: None) -> None:
     current = now()
     app = App(
@@ -236,6 +247,7 @@ SCENES = (
     Scene("destroy duplicate", "destroy_duplicate", _prepare_duplicate, _destroy_duplicate, final=True),
     Scene("update", "update_app", _prepare_app_on_lvm, _update),
     Scene("upgrade", "upgrade_app", _prepare_app_on_lvm, _upgrade, stride=3),
+    Scene("roll back", "rollback_app", _prepare_upgraded_app, _roll_back, stride=3),
     Scene("import", "import_app", _prepare_nothing, _import, final=True),
     Scene("migrate", "migrate_app", _prepare_app, _migrate),
     Scene("backup", "create_backup", _prepare_app, lambda p, app_id: p.back_up(app_id), "backups"),

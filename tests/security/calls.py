@@ -36,6 +36,7 @@ SAMPLES: dict[str, dict[str, object]] = {
     "DestroyDuplicate": {"app_id": "nobody-00000000", "vmid": 999_999, "host_id": 2_000_000_000},
     "ReconcileApps": {"host_id": 2_000_000_000},
     "DiscoverContainers": {"host_id": 2_000_000_000},
+    "AttachTerminal": {"token": ""},  # a newer one of the same user, of which the caller has none
 }
 
 
