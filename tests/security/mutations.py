@@ -113,7 +113,7 @@ MUTATIONS = (
     Mutation("only the gateway speaks for users", "services/common/rpc/server_context.py",
         "call.caller.service or GATEWAY", "call.caller.service or call.peer_name",
         "tests/security/test_mutual_tls.py::test_only_the_gateway_speaks_for_users_and_says_where_they_are"),
-    Mutation("who may forward", "services/common/rpc/server_context.py",
+    Mutation("processes that may forward", "services/common/rpc/server_context.py",
         "return any(address.version", "return True or any(address.version",
         "tests/security/test_fuzzing.py::test_only_addresses_of_the_gateway_s_networks_are_gateways"),
     Mutation("seal bound to its place", "services/common/identity/keys.py", "place.encode()", 'b""',

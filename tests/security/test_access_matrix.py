@@ -16,7 +16,7 @@ LIST = Path(__file__).parent / "access.txt"
 
 
 def test_the_list_of_who_may_call_what_is_the_one_that_was_reviewed() -> None:
-    """Whoever adds an RPC or opens one writes it down where a review sees it."""
+    """A new RPC, or one with another access, changes a file that is reviewed."""
     assert LIST.read_text().splitlines() == sorted(describe(rpc) for rpc in RPCS)
 
 

@@ -1,8 +1,8 @@
 """Sealing of the secret values of a document with a passphrase.
 
 The key is derived by scrypt. AES-256-GCM authenticates the rest of the document with the values, so that no part of it can
-be changed unnoticed. A second half of the derived key tells a wrong passphrase from a changed document; it gives nothing to
-somebody who tries passphrases, whom the authentication tag tells as much.
+be changed unnoticed. The second half of the derived key distinguishes a wrong passphrase from a changed document. It gives an
+attacker who tries passphrases nothing that the authentication tag does not give.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _refuse(problem: str) -> InvalidError:
 
 
 async def _derive(passphrase: str, salt: bytes, *, n: int, r: int, p: int) -> tuple[bytes, bytes]:
-    """Return the key and what tells whether the passphrase is right."""
+    """Return the key of the cipher and the check value of the passphrase."""
     # Keyboards compose accented letters differently.
     text = unicodedata.normalize("NFC", passphrase).encode()
 

@@ -1,4 +1,4 @@
-"""PreviewExportedApp: what an import would do, and what stands in its way."""
+"""PreviewExportedApp: the plan of an import and its obstacles."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from services.common.core.errors import SealBrokenError
 from services.common.db.database import Database, create_engine
 
-if TYPE_CHECKING:  # loaded when migrations run, and not with a process that has none to run
+if TYPE_CHECKING:  # imported only by processes that run migrations
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
 
@@ -202,7 +202,7 @@ class Resealed:
 
 
 async def reseal(db: Database, sealer: Seal, *, columns: Sequence[SealedColumn]) -> Resealed:
-    """Seal every value with the current key. A value that changes meanwhile is sealed anew by who changes it."""
+    """Seal every value with the current key. A value that is changed meanwhile is sealed by its writer."""
     count, broken = 0, list[str]()
     for column in columns:
         after: Any = None

@@ -1,4 +1,4 @@
-"""Plans of restores as a new container: the node, the archive as that host names it, and what stands in the way."""
+"""Plans of restores as a new container: the node, the volume id of the archive on that host, and the obstacles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PlanArchiveRestore."""
+"""PlanArchiveRestore: the node that sees an archive, and the room for its volumes."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class NodeShell(ArchiveShell, Protocol):
     def list_containers(self) -> Sequence[NodeContainer]: ...
     def find_container(self, vmid: int) -> NodeContainer | None: ...
     def unlock(self, vmid: int) -> None:
-        """Take a container's lock off, whoever has it."""
+        """Remove the lock of a container, whichever process set it."""
 
     def find_guest(self, vmid: int) -> Guest | None:
         """The container's inside; None when it has none (it is being created)."""

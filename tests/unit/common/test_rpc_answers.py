@@ -70,7 +70,7 @@ async def test_bad_fields_are_named(stack: Stack) -> None:
 
 
 def test_a_key_belongs_to_the_user_and_to_what_the_credentials_may_do() -> None:
-    """Whoever may do less, or for a shorter time, gets no answer that was given to somebody who may do more."""
+    """A caller with fewer rights, or with a sooner expiry, gets no stored answer of a caller with more rights."""
     alice, staff = User(7, "alice", is_staff=False), User(7, "alice", is_staff=True)
     write = User(7, "alice", is_staff=True, scopes=("write",))
     callers = [
