@@ -64,7 +64,6 @@ class Storm:
         for task in list(self._lasting):
             task.cancel()
         await asyncio.gather(*self._lasting, return_exceptions=True)
-        self._prey.close()
         for name in self._platform.processes:
             self._platform.signal(name, signal.SIGCONT)
         for link in self._platform.links.values():

@@ -16,7 +16,8 @@ class Prey:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, service="backups", pool_size=1)
+        # A cancelled task leaves the thread of its `find` running, whose connection nobody would close in a pool.
+        self._engine = sa.create_engine(create_engine(url, service="backups").url, poolclass=sa.NullPool)
         self._found: set[tuple[str, str]] = set()
 
     def find(self, kind: str, purpose: str) -> tuple[str, int] | None:
@@ -38,7 +39,3 @@ class Prey:
         except sa.exc.SQLAlchemyError:
             return None  # the database is struck as well
         return None
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._engine.dispose()
