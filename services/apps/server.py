@@ -8,12 +8,11 @@ from typing import Any
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.config import AppsSettings
+from services.apps.convert.terminal import TerminalFrames
 from services.apps.events.hub import EventHub
 from services.apps.events.stream import Hints, Watcher
 from services.apps.handlers import AppsHandlers, AppsInternalHandlers
 from services.apps.handlers.app_renderer import AppRenderer
-from services.apps.handlers.terminal import TerminalFrames
-from services.apps.handlers.websockets import WebSocketServer
 from services.apps.jobs import (
     follow_backup_alerts,
     follow_backups,
@@ -28,6 +27,7 @@ from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.apps.usecases.container_metrics import ContainerMetrics
 from services.apps.usecases.dependencies import AppDependencies
 from services.apps.usecases.user_quotas import UserQuotas
+from services.apps.websockets import WebSocketServer
 from services.apps.workflows import build_workflows, plan_with
 from services.apps.workflows.steps.tools import Tools
 from services.clients.auth.client import GrpcUsers

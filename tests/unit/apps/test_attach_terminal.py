@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.convert.terminal import TerminalFrames
 from services.apps.domain.errors import AppNotFoundError, AppStateError, TerminalIdleError
-from services.apps.handlers.terminal import TerminalFrames
 from services.apps.usecases.attach_terminal import attach_terminal
 from services.clients.apps.errors import AppBusyError
 from services.clients.inventory.terminals import TerminalKeys, TerminalSize

@@ -16,8 +16,8 @@ from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 from deploy.certificates import make_certificates
-from services.apps.handlers.terminal import TerminalFrames
-from services.apps.handlers.websockets import WebSocketServer
+from services.apps.convert.terminal import TerminalFrames
+from services.apps.websockets import WebSocketServer
 from services.common.rpc.server_context import Peers
 from tests.e2e.stack import find_port
 from tests.fakes.duplex import METHOD, DuplexWorld

@@ -4,7 +4,7 @@ Binary frames carry the bytes, text frames everything else as JSON: `{"columns":
 `{"type": "attached"}`, `{"type": "exit", "status": 0}` and `{"type": "error", "code": "ABORTED", "error": "…"}` from
 it. Scripts of a page cannot slow a WebSocket down: `{"paused": true}` has the service send nothing until
 `{"paused": false}`. An RPC is described by a `Dialect`. A refusal closes with 4000 plus the HTTP status that REST would
-give.
+give. This is a transport beside gRPC: it runs the duplex handler that the server gives it, and knows no app.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class WebSocketServer:
         may_send = asyncio.Event()
         may_send.set()
         frames: asyncio.Queue[bytes | str] = asyncio.Queue(_MOST_FRAMES)
-        receiving = asyncio.ensure_future(_receive(socket, frames, may_send))
+        receiving = asyncio.ensure_future(_receive(socket, frames, may_send=may_send))
         try:
             async with aclosing(self.duplex.run(call, self._read(socket, frames))) as answers:
                 await self._send(socket, answers, may_send=may_send)
@@ -220,7 +220,7 @@ class WebSocketServer:
 
 
 async def _receive(
-    socket: ServerConnection, frames: asyncio.Queue[bytes | str], may_send: asyncio.Event
+    socket: ServerConnection, frames: asyncio.Queue[bytes | str], *, may_send: asyncio.Event
 ) -> None:
     """Queue the frames of a client. Pauses count at once, also while the RPC reads nothing because it cannot write."""
     with contextlib.suppress(ConnectionClosed):
