@@ -14,11 +14,10 @@ from services.clients.inventory.archive_values import (
     ContainerVolume,
     NewArchive,
     NewNetwork,
-    PlannedRestore,
     RunningBackup,
     VolumeComparison,
 )
-from services.clients.inventory.restore_plans import RestoreOrder, RestorePlacement
+from services.clients.inventory.restore_plans import ArchivedContainer, RestoreOrder, RestorePlacement
 from services.clients.inventory.values import Container, Ref, Task
 from services.common.core.clock import now
 from services.common.core.errors import (
@@ -133,28 +132,6 @@ class FakeArchives(FakeTasks):
             self._overwrite(ref, owner, archive)
         return self.begin("vzrestore", ref)
 
-    async def plan_archive_restore(
-        self, host_id: int, archive: str, *, node: str = "", storage: str = ""
-    ) -> PlannedRestore:
-        self.call("plan_archive_restore")
-        if archive not in self.archives:
-            raise NotFoundError(f"there is no archive {archive}")
-        packed = self.archives[archive]
-        size = packed.listing.size if packed.listing else self.archive_size
-        return PlannedRestore(
-            node=node or packed.container.node,
-            storage=storage or "local",
-            size=size,
-            created_at=packed.listing.created_at if packed.listing else None,
-            vmid=packed.container.vmid,
-            owner=packed.container.owner,
-            hostname=packed.container.name,
-            architecture=self.architecture,
-            disk_gb=packed.container.disk / 1024**3,
-            required=packed.container.disk,
-            omitted=tuple(one.description for one in self.unarchived),
-        )
-
     async def check_archive(self, host_id: int, archive: str, *, limit_s: int) -> ArchiveCheckOutcome:
         self.call("check_archive")
         if archive not in self.archives:
@@ -176,10 +153,26 @@ class FakeArchives(FakeTasks):
             return dataclasses.replace(
                 place, obstacles=(f"{place.host_name} has no archive {order.archive}",)
             )
+        packed = self.archives[order.archive]
         node = order.node or order.preferred_node or "pve1"
         obstacles = (f"node {node}: it is offline",) if node in self.offline else ()
         return dataclasses.replace(
-            place, node=node, archive=order.archive, storage=order.storage or "local", obstacles=obstacles
+            place,
+            node=node,
+            archive=order.archive,
+            storage=order.required_storage or order.storage or "local",
+            obstacles=obstacles,
+            archived=ArchivedContainer(
+                size=packed.listing.size if packed.listing else self.archive_size,
+                created_at=packed.listing.created_at if packed.listing else None,
+                vmid=packed.container.vmid,
+                owner=packed.container.owner,
+                hostname=packed.container.name,
+                architecture=self.architecture,
+                disk_gb=packed.container.disk / 1024**3,
+                required=packed.container.disk,
+                omitted=tuple(one.description for one in self.unarchived),
+            ),
         )
 
     def _overwrite(self, ref: Ref, owner: str, archive: str) -> None:

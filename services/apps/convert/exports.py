@@ -24,6 +24,7 @@ from services.apps.domain.imports import ArchivePlace, ImportOrder, ImportPlan
 from services.apps.domain.rendering import AppRendering
 from services.apps.usecases.import_exported_app import Import
 from services.clients.catalog.values import ItemCredentials, ItemProbe
+from services.clients.inventory.restore_plans import ArchivedContainer
 from services.common.core.errors import invalid_field
 from services.common.identity.tokens import User
 from services.common.rpc.responses.rendered import render_time
@@ -206,6 +207,7 @@ def render_import(found: Import, *, operation_id: str) -> pb.ImportExportedAppRe
 def render_import_preview(plan: ImportPlan) -> pb.AppImportPreview:
     """Render what an import would do."""
     order, restore, place = plan.order, plan.restore, plan.placement
+    archived = restore.archived if restore else ArchivedContainer()
     app = order.document.app
     return pb.AppImportPreview(
         possible=not plan.obstacles,
@@ -224,9 +226,9 @@ def render_import_preview(plan: ImportPlan) -> pb.AppImportPreview:
         storage=restore.storage if restore else order.config.storage,
         bridge=plan.bridge,
         resources=pb.ExportedResources(**vars(plan.resources)),
-        archive_size=restore.size if restore else 0,
-        required=restore.required if restore else 0,
-        archive_created_at=render_time(restore.created_at) if restore and restore.created_at else None,
-        omitted=restore.omitted if restore else (),
+        archive_size=archived.size,
+        required=archived.required,
+        archive_created_at=render_time(archived.created_at) if archived.created_at else None,
+        omitted=archived.omitted,
         missing_values=plan.missing,
     )

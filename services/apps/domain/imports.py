@@ -9,7 +9,7 @@ from math import ceil
 from services.apps.domain.config import AppConfig, ContainerLimits
 from services.apps.domain.errors import ArchiveMismatchError, DataMissingError
 from services.apps.domain.exported_app import ExportedDocument
-from services.clients.inventory.archive_values import PlannedRestore
+from services.clients.inventory.restore_plans import ArchivedContainer, RestoreOrder, RestorePlacement
 from services.clients.inventory.values import Defaults, Placement, Wanted
 from services.common.core.errors import DomainError, invalid_field
 
@@ -75,7 +75,7 @@ class ImportPlan:
     obstacles: tuple[DomainError, ...] = ()
     warnings: tuple[str, ...] = ()
     placement: Placement | None = None
-    restore: PlannedRestore | None = None
+    restore: RestorePlacement | None = None
     bridge: str = ""
     address: str = ""
     catalog_item: str = ""
@@ -103,7 +103,19 @@ def check_request(order: ImportOrder) -> None:
         raise invalid_field("passphrase", "the document has sealed values; give the passphrase of the export")
 
 
-def check_archive(order: ImportOrder, plan: PlannedRestore) -> None:
+def describe_restore(host_id: int, archive: str, *, node: str, storage: str) -> RestoreOrder:
+    """Return the restore of an archive that may be of another platform; `host_id` is where it becomes a container."""
+    return RestoreOrder(
+        source_host_id=host_id,
+        archive=archive,
+        host_id=host_id,
+        node=node,
+        required_storage=storage,
+        foreign=True,
+    )
+
+
+def check_archive(order: ImportOrder, archived: ArchivedContainer) -> None:
     """Refuse the archive of another app, and a copy that is not complete.
 
     Raises:
@@ -112,29 +124,29 @@ def check_archive(order: ImportOrder, plan: PlannedRestore) -> None:
     document, place = order.document, order.archive
     app, known = document.app, document.archive
     assert place is not None
-    if plan.owner and plan.owner != app.id:
+    if archived.owner and archived.owner != app.id:
         raise ArchiveMismatchError(
-            f"{place.volume_id} was made of the app {plan.owner}, and the document describes {app.id}"
+            f"{place.volume_id} was made of the app {archived.owner}, and the document describes {app.id}"
         )
     is_named = known is not None and place.volume_id.endswith(f"/{known.file_name}")
-    if not plan.owner and not is_named and plan.hostname != app.hostname:
+    if not archived.owner and not is_named and archived.hostname != app.hostname:
         raise ArchiveMismatchError(
-            f"{place.volume_id} was made of the container {plan.hostname or plan.vmid}, and the document describes "
+            f"{place.volume_id} was made of the container {archived.hostname or archived.vmid}, and the document describes "
             f"{app.hostname}"
         )
     if (
         known is not None
         and is_named
-        and min(known.size, plan.size) >= _LEAST_SIZE
-        and known.size != plan.size
+        and min(known.size, archived.size) >= _LEAST_SIZE
+        and known.size != archived.size
     ):
         raise ArchiveMismatchError(
-            f"{place.volume_id} has {plan.size} bytes, and the archive of the document has {known.size}: copy it again"
+            f"{place.volume_id} has {archived.size} bytes, and the archive of the document has {known.size}: copy it again"
         )
 
 
 def choose_resources(
-    order: ImportOrder, defaults: Defaults, *, restore: PlannedRestore | None
+    order: ImportOrder, defaults: Defaults, *, restore: RestorePlacement | None
 ) -> ContainerLimits:
     """Choose the resources: as requested, else as exported; the root disk is at least as large as that of the archive."""
     wanted, exported = order.config, order.document.app.config
@@ -143,7 +155,7 @@ def choose_resources(
     return ContainerLimits(
         memory=wanted.memory or exported.memory or defaults.memory,
         cores=wanted.cores or exported.cores or defaults.cores,
-        disk_size=max(disk, ceil(restore.disk_gb) if restore else 0),
+        disk_size=max(disk, ceil(restore.archived.disk_gb) if restore else 0),
         swap=defaults.swap if swap is None else swap,
     )
 
@@ -157,7 +169,7 @@ def choose_address(order: ImportOrder) -> str:
 
 
 def describe_place(
-    order: ImportOrder, restore: PlannedRestore | None, *, resources: ContainerLimits, address: str
+    order: ImportOrder, restore: RestorePlacement | None, *, resources: ContainerLimits, address: str
 ) -> Wanted:
     """Return the requirements on the place of an import."""
     app = order.document.app
@@ -173,12 +185,14 @@ def describe_place(
         network_cidr=address,
         any_network=True,
         # No owner: the address is reserved when the container is made.
-        architectures=(restore.architecture,) if restore and restore.architecture else (),
+        architectures=(restore.archived.architecture,) if restore and restore.archived.architecture else (),
         devices=app.rendering.devices,
     )
 
 
-def list_warnings(order: ImportOrder, restore: PlannedRestore | None, *, item: str, bridge: str) -> list[str]:
+def list_warnings(
+    order: ImportOrder, restore: RestorePlacement | None, *, item: str, bridge: str
+) -> list[str]:
     """List what differs from the app that was exported, or is not imported; `bridge` is the one chosen here."""
     app, known = order.document.app, order.document.archive
     found = []
@@ -192,7 +206,10 @@ def list_warnings(order: ImportOrder, restore: PlannedRestore | None, *, item: s
     if restore and known and order.archive and not order.archive.volume_id.endswith(f"/{known.file_name}"):
         found.append(f"The document names another archive of this app: {known.file_name}")
     if restore:
-        found += [f"Not in the archive, and empty afterwards or not there: {one}" for one in restore.omitted]
+        found += [
+            f"Not in the archive, and empty afterwards or not there: {one}"
+            for one in restore.archived.omitted
+        ]
     network = app.rendering
     if network.network_cidr not in _SHARED and not order.network_cidr:
         found.append(f"The app had the address {network.network_cidr}; here it gets another one")

@@ -47,7 +47,7 @@ async def import_exported_app(
     archive = order.archive
     state: dict[str, Any] = {"archive": archive.volume_id if archive else ""}
     if plan.restore:
-        state |= {"archive_size": plan.restore.size, "exported_id": plan.restore.owner}
+        state |= {"archive_size": plan.restore.archived.size, "exported_id": plan.restore.archived.owner}
     host_id = plan.placement.host_id if plan.placement else 0
     # Chosen here and taken in the transaction that adds the app: another deployment may take it in between.
     for _ in range(PORT_ATTEMPTS):

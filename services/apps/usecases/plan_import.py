@@ -17,13 +17,14 @@ from services.apps.domain.imports import (
     choose_address,
     choose_resources,
     describe_place,
+    describe_restore,
     list_warnings,
 )
 from services.apps.domain.quotas import check_quota
 from services.apps.domain.values import refuse_masks
 from services.apps.usecases.dependencies import AppDependencies
 from services.clients.auth.lookup import has_user
-from services.clients.inventory.archive_values import PlannedRestore
+from services.clients.inventory.restore_plans import RestorePlacement
 from services.clients.inventory.values import Placement, Wanted
 from services.common.core.errors import DomainError, UnavailableError, invalid_field
 
@@ -143,13 +144,15 @@ async def _check_quota(
     )
 
 
-async def _plan_restore(dependencies: AppDependencies, order: ImportOrder) -> PlannedRestore:
+async def _plan_restore(dependencies: AppDependencies, order: ImportOrder) -> RestorePlacement:
     assert order.archive is not None
-    place = order.archive
-    plan = await dependencies.containers.plan_archive_restore(
-        place.host_id, place.volume_id, node=order.node, storage=order.config.storage
+    plan = await dependencies.containers.plan_restore(
+        describe_restore(
+            order.archive.host_id, order.archive.volume_id, node=order.node, storage=order.config.storage
+        )
     )
-    check_archive(order, plan)
+    plan.check()
+    check_archive(order, plan.archived)
     return plan
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
+from services.apps.domain.imports import describe_restore
 from services.apps.workflows.deploy_app import end_deployed
 from services.apps.workflows.state import CreationState, end_failed_new
 from services.apps.workflows.steps.compose import DockerSteps
@@ -73,11 +74,12 @@ class ImportSteps:
             StepFailedError: it has another size, or is of another app.
         """
         app = await self.tools.apps.get_app(state.app_id)
-        plan = await self.tools.containers.plan_archive_restore(
-            state.host_id, state.archive, node=state.node, storage=app.config.storage
+        plan = await self.tools.containers.plan_restore(
+            describe_restore(state.host_id, state.archive, node=state.node, storage=app.config.storage)
         )
+        plan.check()
         # By size and owner: reading the whole archive would take as long as the restore.
-        if (plan.size, plan.owner) != (state.archive_size, state.exported_id):
+        if (plan.archived.size, plan.archived.owner) != (state.archive_size, state.exported_id):
             raise StepFailedError(f"{state.archive} has changed since the import was requested; import again")
         await ctx.log(f"{state.archive} is restored to storage {plan.storage}")
         return state

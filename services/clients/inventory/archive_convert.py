@@ -6,6 +6,7 @@ from datetime import UTC
 
 from proximity.inventory.v1 import archive_plan_pb2 as pb
 from proximity.inventory.v1 import container_service_pb2 as cs
+from proximity.inventory.v1 import restore_plan_pb2 as plan_pb
 
 from services.clients.inventory.archive_values import (
     Archive,
@@ -13,9 +14,9 @@ from services.clients.inventory.archive_values import (
     BackupStorage,
     NewArchive,
     NewNetwork,
-    PlannedRestore,
 )
 from services.clients.inventory.convert import render_ref
+from services.clients.inventory.restore_plans import ArchivedContainer, RestorePlacement
 from services.clients.inventory.values import Ref
 
 
@@ -32,21 +33,32 @@ def render_network(network: NewNetwork) -> pb.RestoredNetwork:
     )
 
 
-def parse_planned_restore(plan: pb.ArchiveRestorePlan) -> PlannedRestore:
+def parse_restore_plan(plan: plan_pb.RestorePlan) -> RestorePlacement:
     """Parse where an archive can be restored."""
-    return PlannedRestore(
+    archived = plan.archived
+    return RestorePlacement(
+        host_id=plan.host_id,
+        host_name=plan.host_name,
         node=plan.node,
+        archive=plan.archive,
         storage=plan.storage,
-        size=int(plan.size),
-        created_at=plan.created_at.ToDatetime(UTC) if plan.HasField("created_at") else None,
-        protected=plan.protected,
-        vmid=plan.vmid,
-        owner=plan.owner,
-        hostname=plan.hostname,
-        architecture=plan.architecture,
-        disk_gb=plan.disk_gb,
         required=plan.required,
-        omitted=tuple(plan.omitted),
+        free=plan.free,
+        volumes=tuple(plan.disks),
+        networks=tuple(plan.networks),
+        warnings=tuple(plan.warnings),
+        obstacles=tuple(plan.obstacles),
+        archived=ArchivedContainer(
+            size=int(archived.size),
+            created_at=archived.created_at.ToDatetime(UTC) if archived.HasField("created_at") else None,
+            vmid=archived.vmid,
+            owner=archived.owner,
+            hostname=archived.hostname,
+            architecture=archived.architecture,
+            disk_gb=archived.disk_gb,
+            required=archived.required,
+            omitted=tuple(archived.omitted),
+        ),
     )
 
 

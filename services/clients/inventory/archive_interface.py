@@ -12,7 +12,6 @@ from services.clients.inventory.archive_values import (
     ContainerVolume,
     NewArchive,
     NewNetwork,
-    PlannedRestore,
     RunningBackup,
     VolumeComparison,
 )
@@ -54,24 +53,15 @@ class Archives(Protocol):
             PreconditionError: the container has volumes that are neither in the archive nor in `lose_volumes`.
         """
 
-    async def plan_archive_restore(
-        self, host_id: int, archive: str, *, node: str = "", storage: str = ""
-    ) -> PlannedRestore:
-        """Find where any archive can be restored as a new container, and read what its configuration says.
-
-        Raises:
-            NotFoundError: there is no such host, or no storage has the archive.
-            InvalidError: `node` does not see it.
-            PreconditionError: it is none of a container, damaged, not restorable elsewhere, or there is no room.
-        """
-
     async def check_archive(self, host_id: int, archive: str, *, limit_s: int) -> ArchiveCheckOutcome:
         """Read an archive on a node, for at most `limit_s` seconds; BusyError while the node reads another one."""
 
     async def plan_restore(self, order: RestoreOrder) -> RestorePlacement:
-        """Choose the node of a new container made of an archive, and say what stands in the way.
+        """Choose the node of a new container made of an archive, and say what stands in the way and what is in it.
 
-        Raises NotFoundError: there is no such host.
+        Raises:
+            NotFoundError: there is no such host.
+            PreconditionError: it is switched off.
         """
 
     async def list_unarchived_volumes(

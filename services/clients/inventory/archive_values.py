@@ -95,34 +95,6 @@ class NewNetwork:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedRestore:
-    """Place for the restore of an archive, and what its configuration says; sizes in bytes.
-
-    Attributes:
-        storage: of the root disk.
-        vmid: of the container that it was made of.
-        owner: the app that it names, of any platform; empty: none.
-        architecture: as Proxmox names it; empty: not known.
-        disk_gb: GB, of the root disk.
-        required: sum of the nominal sizes of the volumes.
-        omitted: descriptions of volumes that are made empty, and of mounts that are not made.
-    """
-
-    node: str
-    storage: str
-    size: int = 0
-    created_at: datetime | None = None
-    protected: bool = False
-    vmid: int = 0
-    owner: str = ""
-    hostname: str = ""
-    architecture: str = ""
-    disk_gb: float = 0
-    required: float = 0
-    omitted: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class ArchiveCheckOutcome:
     """Outcome of reading an archive: intact, broken or not_checked; the reason of the last two, and the node."""
 

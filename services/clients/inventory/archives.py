@@ -7,13 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 from proximity.inventory.v1 import archive_check_pb2, restore_plan_pb2
-from proximity.inventory.v1 import archive_plan_pb2 as plan_pb
 from proximity.inventory.v1 import container_service_pb2 as pb
 from proximity.inventory.v1.container_service_pb2_grpc import ContainerServiceStub
 
 from services.clients.inventory.archive_convert import (
     parse_archives,
-    parse_planned_restore,
+    parse_restore_plan,
     parse_storages,
     render_archive,
     render_network,
@@ -25,7 +24,6 @@ from services.clients.inventory.archive_values import (
     ContainerVolume,
     NewArchive,
     NewNetwork,
-    PlannedRestore,
     RunningBackup,
     VolumeComparison,
 )
@@ -93,15 +91,6 @@ class GrpcArchives:
         )
         return await self._begin("RestoreContainer", request)
 
-    async def plan_archive_restore(
-        self, host_id: int, archive: str, *, node: str = "", storage: str = ""
-    ) -> PlannedRestore:
-        """See `Archives.plan_archive_restore`."""
-        request = plan_pb.PlanArchiveRestoreRequest(
-            host_id=host_id, archive=archive, node=node, storage=storage
-        )
-        return parse_planned_restore(await self._call("PlanArchiveRestore", request, timeout=_VOLUMES_S))
-
     async def check_archive(self, host_id: int, archive: str, *, limit_s: int) -> ArchiveCheckOutcome:
         """See `Archives.check_archive`."""
         request = archive_check_pb2.CheckArchiveRequest(host_id=host_id, archive=archive, limit_s=limit_s)
@@ -117,19 +106,14 @@ class GrpcArchives:
         """See `Archives.plan_restore`."""
         request = restore_plan_pb2.PlanRestoreRequest(**asdict(order))
         plan = await self._call("PlanRestore", request, timeout=_PLAN_S)
-        return RestorePlacement(
-            host_id=plan.host_id,
-            host_name=plan.host_name,
-            node=plan.node,
-            archive=plan.archive,
-            storage=plan.storage,
-            required=plan.required,
-            free=plan.free,
-            volumes=tuple(plan.disks),
-            networks=tuple(plan.networks),
-            warnings=tuple(plan.warnings),
-            obstacles=tuple(plan.obstacles),
-        )
+        # One of the former release compares the networks of the archive, and does not say what is in it.
+        if order.foreign and not plan.obstacles and not plan.HasField("archived"):
+            raise UnavailableError(
+                "the inventory service is of an earlier release, which plans no imports of archives; import again when it "
+                "is upgraded",
+                retry_after=30,
+            )
+        return parse_restore_plan(plan)
 
     async def list_unarchived_volumes(
         self, ref: Ref, *, owner: str, archive: str = ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.common.core.errors import PreconditionError
 
@@ -20,6 +21,8 @@ class RestoreOrder:
         node: for it; empty: any that it fits.
         preferred_node: the one that is taken if it fits, where none is named.
         storage: wanted for the root disk.
+        required_storage: that the root disk must be on; empty: any.
+        foreign: the archive may be of another platform; its container gets a network and limits of its own.
     """
 
     source_host_id: int
@@ -30,6 +33,32 @@ class RestoreOrder:
     node: str = ""
     preferred_node: str = ""
     storage: str = ""
+    required_storage: str = ""
+    foreign: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchivedContainer:
+    """An archive, and the container in it; sizes in bytes.
+
+    Attributes:
+        size: of the archive.
+        owner: the app that its configuration names, of any platform; empty: none.
+        architecture: as Proxmox names it; empty: not known.
+        disk_gb: GB, of the root disk.
+        required: sum of the nominal sizes of the volumes.
+        omitted: descriptions of volumes that are made empty, and of mounts that are not made.
+    """
+
+    size: int = 0
+    created_at: datetime | None = None
+    vmid: int = 0
+    owner: str = ""
+    hostname: str = ""
+    architecture: str = ""
+    disk_gb: float = 0
+    required: float = 0
+    omitted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +72,7 @@ class RestorePlacement:
         free: there.
         volumes, networks, warnings: for a person.
         obstacles: why it is not possible; empty: it is.
+        archived: empty where the archive was not found or cannot be read.
     """
 
     host_id: int
@@ -56,6 +86,7 @@ class RestorePlacement:
     networks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     obstacles: tuple[str, ...] = ()
+    archived: ArchivedContainer = field(default_factory=ArchivedContainer)
 
     def check(self) -> None:
         """Refuse a restore that is not possible.

@@ -12,30 +12,25 @@ from services.inventory.domain.restore_tests import list_host_lines, list_remova
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArchivePlan:
-    """Place for the restore of an archive, and facts from its configuration; sizes in bytes.
+class ArchiveSummary:
+    """An archive, and the container in it.
 
     Attributes:
-        storage: of the root disk.
+        size: bytes, of the archive.
         created_at: seconds since the epoch.
-        vmid: of the container that it was made of.
         owner: the app that its description names; empty: none.
+        architecture: as Proxmox names it; empty: the configuration does not say.
         disk_gb: GB, of the root disk.
-        required: sum of the nominal sizes of the volumes.
         omitted: descriptions of volumes that are made empty, and of mounts that are not made.
     """
 
-    node: str
-    storage: str
     size: float
     created_at: int
-    protected: bool
     vmid: int
     owner: str
     hostname: str
     architecture: str
     disk_gb: float
-    required: float
     omitted: tuple[str, ...]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.inventory.domain.architectures import ALSO_RUNS
+from services.inventory.domain.archive_plans import ArchiveSummary
 from services.inventory.domain.disks import Disk, choose_storage, list_wanted, parse_disks
 from services.inventory.domain.links import parse_links
 from services.inventory.domain.migration import find_bridge_obstacle, find_memory_obstacle
@@ -39,6 +40,28 @@ class ArchiveSource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlanRequest:
+    """A restore to plan.
+
+    Attributes:
+        host_id: for the new container.
+        node: for it; empty: any.
+        preferred: the node that is taken if it fits, where none is named.
+        storage: wanted for the root disk.
+        required_storage: that the root disk must be on; empty: any.
+        is_foreign: the archive may be of another platform, and its container gets a network and limits of its own.
+    """
+
+    source: ArchiveSource
+    host_id: int
+    node: str = ""
+    preferred: str = ""
+    storage: str = ""
+    required_storage: str = ""
+    is_foreign: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedDisk:
     """A volume that a restore makes; `is_archived`: its data is in the archive, and it is not made empty."""
 
@@ -66,6 +89,7 @@ class RestorePlan:
         networks: of the new container, for a person.
         warnings: what differs from the original.
         obstacles: why it is not possible; empty: it is.
+        archived: None where the archive was not found or cannot be read.
     """
 
     host_id: int
@@ -79,6 +103,12 @@ class RestorePlan:
     networks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     obstacles: tuple[str, ...] = ()
+    archived: ArchiveSummary | None = None
+
+    @property
+    def total_required(self) -> float:
+        """Sum of the sizes of the volumes, on all storages."""
+        return sum(disk.size for disk in self.disks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +142,7 @@ def plan_on_node(
     archive: str,
     archive_size: float,
     made_by: str,
-    storage: str = "",
+    request: PlanRequest,
 ) -> NodePlan:
     """Lay the volumes of an archive out on a node, and find the first reason why they cannot go there.
 
@@ -122,7 +152,7 @@ def plan_on_node(
         archive: its volume id there.
         archive_size: bytes.
         made_by: version of Proxmox VE that made it; empty where it is not known.
-        storage: wanted for the root disk.
+        request: the restore to plan.
     """
     one = target.candidate
     here = {each.name: each for each in target.storages if each.node == one.node and each.available}
@@ -134,6 +164,9 @@ def plan_on_node(
     rooms = {each.name: each.total - each.used for each in here.values() if "rootdir" in each.content}
     if not rooms:
         return NodePlan(obstacle="it has no storage for containers")
+    if request.required_storage and request.required_storage not in rooms:
+        return NodePlan(obstacle=f"it has no storage {request.required_storage!r} for containers")
+    storage = request.required_storage or request.storage
     disks = plan_disks(saved, rooms, storage=storage, archive_size=archive_size)
     if not disks:
         return NodePlan(obstacle=f"the configuration in {archive} names no volume")
@@ -148,7 +181,8 @@ def plan_on_node(
             f"its storage {tightest!r} has {rooms[tightest] / _GIB:.1f} GiB free; the volumes of the archive need "
             f"{needed[tightest] / _GIB:.1f} GiB there"
         )
-    obstacle = obstacle or find_bridge_obstacle(saved, target.bridges) or find_memory_obstacle(saved, one)
+    if not request.is_foreign:
+        obstacle = obstacle or find_bridge_obstacle(saved, target.bridges) or find_memory_obstacle(saved, one)
     return NodePlan(disks, needed[tightest], rooms[tightest], obstacle)
 
 

@@ -15,8 +15,8 @@ from services.common.rpc.call import Call
 from services.inventory.convert import archive_checks as convert_checks
 from services.inventory.convert import containers as convert
 from services.inventory.convert import restore_plans as convert_plans
-from services.inventory.convert.archive_plans import parse_restored_network, render_archive_plan
 from services.inventory.convert.hosts import parse_changes
+from services.inventory.convert.restored_networks import parse_restored_network
 from services.inventory.domain.interfaces import (
     CandidateReader,
     ContainerAccess,
@@ -30,8 +30,7 @@ from services.inventory.usecases import archives, tasks
 from services.inventory.usecases.backup_container import backup_container
 from services.inventory.usecases.check_archive import check_archive, repeat_until_done
 from services.inventory.usecases.list_unarchived_volumes import list_unarchived_volumes
-from services.inventory.usecases.plan_archive_restore import plan_archive_restore
-from services.inventory.usecases.plan_restore import plan_restore
+from services.inventory.usecases.plan_restore import plan_archive_restore, plan_restore
 from services.inventory.usecases.restore_container import restore_container
 
 # Proxies and the caller take a stream without messages for broken: the longest silence that they allow is a minute.
@@ -73,11 +72,12 @@ class ArchiveHandlers:
         self, request: plan_pb.PlanArchiveRestoreRequest, _call: Call
     ) -> plan_pb.ArchiveRestorePlan:
         plan = await plan_archive_restore(
+            self._hosts,
             self._fleet,
-            request.host_id,
-            **_pick(request, "archive", "node", "storage"),
+            candidates=self._candidates,
+            request=convert_plans.parse_archive_plan_request(request),
         )
-        return render_archive_plan(plan)
+        return convert_plans.render_archive_plan(plan)
 
     async def check_archive(
         self, request: archive_check_pb2.CheckArchiveRequest, _call: Call

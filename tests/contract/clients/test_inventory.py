@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from services.clients.inventory.client import GrpcContainers
 from services.clients.inventory.errors import TaskLostError
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import find_container, has_container, is_running
+from services.clients.inventory.restore_plans import RestoreOrder, RestoreTargetUnfitError
 from services.clients.inventory.tasks import end_task, follow_task
 from services.clients.inventory.values import ContainerChanges, NewContainer, Ref, Task
 from services.common.core.errors import BusyError, ForbiddenError, NotFoundError
@@ -195,11 +197,18 @@ async def test_a_running_container_is_not_overwritten(backend: Backend) -> None:
 async def test_an_archive_is_restored_beside(backend: Backend) -> None:
     containers, ref = backend.containers, await backend.create()
     volume_id = await backend.follow(await backend.archives.backup_container(ref, owner=OWNER, new=ARCHIVE))
-    plan = await containers.plan_archive_restore(ref.host_id, volume_id)
-    assert (plan.vmid, plan.owner, plan.hostname, plan.omitted) == (ref.vmid, OWNER, NEW.hostname, ())
-    assert plan.size > 0
-    with pytest.raises(NotFoundError):
-        await containers.plan_archive_restore(ref.host_id, volume_id.replace(f"-{ref.vmid}-", "-999-"))
+    order = RestoreOrder(source_host_id=ref.host_id, archive=volume_id, host_id=ref.host_id, foreign=True)
+    archived = (await containers.plan_restore(order)).archived
+    assert (archived.vmid, archived.owner, archived.hostname, archived.omitted) == (
+        ref.vmid,
+        OWNER,
+        NEW.hostname,
+        (),
+    )
+    assert archived.size > 0
+    missing = dataclasses.replace(order, archive=volume_id.replace(f"-{ref.vmid}-", "-999-"))
+    with pytest.raises(RestoreTargetUnfitError):
+        (await containers.plan_restore(missing)).check()
     copy = Ref(ref.host_id, await containers.reserve_vmid(ref.host_id, COPY), "pve1")
     task = await containers.restore_container(
         copy,

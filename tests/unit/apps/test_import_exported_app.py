@@ -16,7 +16,8 @@ from services.apps.domain.errors import (
     QuotaExceededError,
 )
 from services.clients.auth.values import Quota
-from services.common.core.errors import InvalidError, NotFoundError, UnavailableError
+from services.clients.inventory.restore_plans import RestoreTargetUnfitError
+from services.common.core.errors import InvalidError, UnavailableError
 from tests.fakes.app_upgrades import read_definition
 from tests.fakes.apps_service import Service, call
 from tests.fakes.exported_apps import (
@@ -177,7 +178,7 @@ async def test_the_archive_of_another_app_and_a_part_of_one_are_refused(service:
     )
     with pytest.raises(ArchiveMismatchError, match="copy it again"):
         await import_app(service, document, **fields, archive=name_archive(document))
-    with pytest.raises(NotFoundError):
+    with pytest.raises(RestoreTargetUnfitError, match="has no archive"):
         await import_app(
             service, document, **fields, archive={"host_id": 1, "volume_id": "local:backup/vzdump-lxc-1-x"}
         )
@@ -284,6 +285,6 @@ async def test_an_app_of_an_item_that_is_unknown_here_runs_by_its_document(servi
 
 async def test_a_host_that_is_silent_is_said(service: Service) -> None:
     _, document = await export_with_data(service)
-    service.platform.containers.broken["plan_archive_restore"] = 9
-    with pytest.raises(UnavailableError, match="plan_archive_restore"):
+    service.platform.containers.broken["plan_restore"] = 9
+    with pytest.raises(UnavailableError, match="plan_restore"):
         await import_app(service, document, passphrase=PASSPHRASE, archive=name_archive(document))

@@ -9,17 +9,11 @@ import pytest
 
 from services.inventory.domain.container_spec import RestoredNetwork
 from services.inventory.domain.containers import ContainerRef
-from services.inventory.domain.errors import (
-    ArchiveNotFoundError,
-    ArchiveUnreadableError,
-    ArchiveUnsuitableError,
-    NodeUnknownError,
-    NoRoomError,
-    StorageNotFoundError,
-)
+from services.inventory.domain.errors import ArchiveUnsuitableError
+from services.inventory.domain.restore_plans import ArchiveSource, PlanRequest, RestorePlan
 from services.inventory.usecases.backup_container import backup_container
 from services.inventory.usecases.placement import reserve_vmid
-from services.inventory.usecases.plan_archive_restore import plan_archive_restore
+from services.inventory.usecases.plan_restore import plan_archive_restore
 from services.inventory.usecases.restore_container import restore_container
 from tests.fakes.inventory import InstantInventory
 
@@ -43,22 +37,27 @@ async def back_up(
     return ref, (await inventory.finish(task)).result
 
 
-async def plan(inventory: InstantInventory, archive: str, **wanted: str) -> Any:
-    return await plan_archive_restore(inventory.parts.fleet, inventory.host.id, archive=archive, **wanted)
+async def plan(
+    inventory: InstantInventory, archive: str, *, node: str = "", storage: str = ""
+) -> RestorePlan:
+    parts, host_id = inventory.parts, inventory.host.id
+    source = ArchiveSource(host_id=host_id, volume_id=archive)
+    request = PlanRequest(
+        source=source, host_id=host_id, node=node, required_storage=storage, is_foreign=True
+    )
+    return await plan_archive_restore(parts.hosts, parts.fleet, candidates=parts.candidates, request=request)
 
 
 async def test_the_plan_says_what_the_archive_is_of_and_where_it_fits(inventory: InstantInventory) -> None:
     ref, archive = await back_up(inventory, mp0="local-lvm:vm-9-disk-1,mp=/srv/photos,size=3G")
     found = await plan(inventory, archive, storage="local-lvm")
-    assert (found.vmid, found.owner, found.hostname, found.architecture) == (
-        ref.vmid,
-        "shop",
-        "shop",
-        "amd64",
-    )
-    assert (found.storage, found.disk_gb, found.required) == ("local-lvm", 4, 7 << 30)
-    assert found.omitted == ("mp0 (/srv/photos, 3 GB on local-lvm)",)
-    assert found.size > 0
+    archived = found.archived
+    assert archived is not None
+    assert (archived.vmid, archived.owner, archived.hostname) == (ref.vmid, "shop", "shop")
+    assert (archived.architecture, archived.disk_gb) == ("amd64", 4)
+    assert archived.omitted == ("mp0 (/srv/photos, 3 GB on local-lvm)",)
+    assert archived.size > 0
+    assert (found.storage, found.total_required) == ("local-lvm", 7 << 30)
     assert inventory.proxmox.cluster.nodes[found.node].online
     assert (await plan(inventory, archive, node="pve2")).node == "pve2", "the storage is shared"
 
@@ -68,7 +67,7 @@ async def test_what_is_no_archive_of_a_container_is_refused(inventory: InstantIn
         await plan(inventory, "backup:backup/vzdump-qemu-100-2026_01_31-12_00_00.vma.zst")
     with pytest.raises(ArchiveUnsuitableError, match="original name"):
         await plan(inventory, "backup:backup/shop.tar.zst")
-    with pytest.raises(ArchiveNotFoundError):
+    with pytest.raises(ArchiveUnsuitableError, match="has no archive"):
         await plan(inventory, "backup:backup/vzdump-lxc-100-2026_01_31-12_00_00.tar.zst")
 
 
@@ -77,7 +76,7 @@ async def test_an_archive_without_its_beginning_is_damaged(inventory: InstantInv
     volume = inventory.proxmox.cluster.find_volume(archive, "pve1")
     assert volume is not None
     volume.readable = 0
-    with pytest.raises(ArchiveUnreadableError, match="damaged"):
+    with pytest.raises(ArchiveUnsuitableError, match="damaged"):
         await plan(inventory, archive)
 
 
@@ -100,15 +99,31 @@ async def test_options_of_the_former_node_are_refused(
 
 async def test_nodes_and_storages_that_do_not_fit_are_refused(inventory: InstantInventory) -> None:
     _, archive = await back_up(inventory, storage="local")
-    with pytest.raises(NodeUnknownError, match="pve2 does not see the archive"):
+    with pytest.raises(ArchiveUnsuitableError, match="node pve2: it does not see the storage 'local'"):
         await plan(inventory, archive, node="pve2")
-    with pytest.raises(StorageNotFoundError, match="'nowhere'"):
+    with pytest.raises(ArchiveUnsuitableError, match="has no storage 'nowhere' for containers"):
         await plan(inventory, archive, storage="nowhere")
     volume = inventory.proxmox.cluster.find_volume(archive, "pve1")
     assert volume is not None
     volume.config = volume.config.replace("size=4G", "size=900T")
-    with pytest.raises(NoRoomError, match=r"need 921600\.0 GB"):
+    with pytest.raises(ArchiveUnsuitableError, match=r"need 921600\.0 GiB"):
         await plan(inventory, archive)
+
+
+async def test_network_and_memory_of_the_archive_are_not_those_of_the_new_container(
+    inventory: InstantInventory,
+) -> None:
+    _, archive = await back_up(inventory, net0="name=eth0,bridge=vmbr77,ip=10.9.0.5/24", memory=9_000_000)
+    found = await plan(inventory, archive)
+    assert found.obstacles == ()
+    assert found.warnings == ()
+
+
+async def test_a_node_with_the_required_storage_is_chosen(inventory: InstantInventory) -> None:
+    _, archive = await back_up(inventory)
+    for node in ("pve1", "pve2"):
+        inventory.proxmox.cluster.storages["local-lvm"].nodes = [node]
+        assert (await plan(inventory, archive, storage="local-lvm")).node == node
 
 
 async def test_a_restored_container_has_its_own_network_and_marks_and_leaves_the_original_alone(

@@ -12,11 +12,11 @@ import pytest
 from services.inventory.domain.containers import ContainerRef
 from services.inventory.domain.entities import Host
 from services.inventory.domain.errors import HostNotFoundError, HostUnreachableError
-from services.inventory.domain.restore_plans import ArchiveSource, RestorePlan
+from services.inventory.domain.restore_plans import ArchiveSource, PlanRequest, RestorePlan
 from services.inventory.domain.storage_places import find_place
 from services.inventory.usecases.backup_container import backup_container
 from services.inventory.usecases.placement import reserve_vmid
-from services.inventory.usecases.plan_restore import PlanRequest, plan_restore
+from services.inventory.usecases.plan_restore import plan_restore
 from services.inventory.usecases.restore_container import restore_container
 from tests.fakes.inventory import InstantInventory, SilentHosts
 from tests.pvesim.instant import InstantProxmox

@@ -467,9 +467,7 @@ class ContainerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PlanArchiveRestore(self, request, context):
-        """Where an archive, also one of another platform, can be restored as a new container, and what its configuration says.
-        ARCHIVE_UNSUITABLE for that of a virtual machine, and for one that would bring back options of its former node; NO_ROOM
-        where its volumes do not fit.
+        """Deprecated: PlanRestore with `foreign`, for apps of the release before. ARCHIVE_UNSUITABLE with every obstacle.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -96,10 +96,7 @@ class ContainerServiceStub:
     archive, those that a backup made now would leave out.
     """
     PlanArchiveRestore: _grpc.UnaryUnaryMultiCallable[_archive_plan_pb2.PlanArchiveRestoreRequest, _archive_plan_pb2.ArchiveRestorePlan]
-    """Where an archive, also one of another platform, can be restored as a new container, and what its configuration says.
-    ARCHIVE_UNSUITABLE for that of a virtual machine, and for one that would bring back options of its former node; NO_ROOM
-    where its volumes do not fit.
-    """
+    """Deprecated: PlanRestore with `foreign`, for apps of the release before. ARCHIVE_UNSUITABLE with every obstacle."""
     PlanRestore: _grpc.UnaryUnaryMultiCallable[_restore_plan_pb2.PlanRestoreRequest, _restore_plan_pb2.RestorePlan]
     """Where an archive can become a new container: its volume id there, the node, the storages, and what stands in the way.
     Nothing is changed.
@@ -233,10 +230,7 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     archive, those that a backup made now would leave out.
     """
     PlanArchiveRestore: _aio.UnaryUnaryMultiCallable[_archive_plan_pb2.PlanArchiveRestoreRequest, _archive_plan_pb2.ArchiveRestorePlan]  # type: ignore[assignment]
-    """Where an archive, also one of another platform, can be restored as a new container, and what its configuration says.
-    ARCHIVE_UNSUITABLE for that of a virtual machine, and for one that would bring back options of its former node; NO_ROOM
-    where its volumes do not fit.
-    """
+    """Deprecated: PlanRestore with `foreign`, for apps of the release before. ARCHIVE_UNSUITABLE with every obstacle."""
     PlanRestore: _aio.UnaryUnaryMultiCallable[_restore_plan_pb2.PlanRestoreRequest, _restore_plan_pb2.RestorePlan]  # type: ignore[assignment]
     """Where an archive can become a new container: its volume id there, the node, the storages, and what stands in the way.
     Nothing is changed.
@@ -505,10 +499,7 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _archive_plan_pb2.PlanArchiveRestoreRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_archive_plan_pb2.ArchiveRestorePlan, _abc.Awaitable[_archive_plan_pb2.ArchiveRestorePlan]]:
-        """Where an archive, also one of another platform, can be restored as a new container, and what its configuration says.
-        ARCHIVE_UNSUITABLE for that of a virtual machine, and for one that would bring back options of its former node; NO_ROOM
-        where its volumes do not fit.
-        """
+        """Deprecated: PlanRestore with `foreign`, for apps of the release before. ARCHIVE_UNSUITABLE with every obstacle."""
 
     @_abc_1.abstractmethod
     def PlanRestore(

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from proximity.common.v1 import rules_pb2 as proximity_dot_common_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)proximity/inventory/v1/restore_plan.proto\x12\x16proximity.inventory.v1\x1a\x1fproximity/common/v1/rules.proto\"\xd1\x01\n\x12PlanRestoreRequest\x12\x16\n\x0esource_host_id\x18\x01 \x01(\x05\x12\x1a\n\x07\x61rchive\x18\x02 \x01(\tB\t\xb2\xbb\x18\x05\x08\x01(\x90\x03\x12\x19\n\tbackup_id\x18\x03 \x01(\tB\x06\xb2\xbb\x18\x02(@\x12\x0c\n\x04size\x18\x04 \x01(\x01\x12\x0f\n\x07host_id\x18\x05 \x01(\x05\x12\x14\n\x04node\x18\x06 \x01(\tB\x06\xb2\xbb\x18\x02(d\x12\x1e\n\x0epreferred_node\x18\x07 \x01(\tB\x06\xb2\xbb\x18\x02(d\x12\x17\n\x07storage\x18\x08 \x01(\tB\x06\xb2\xbb\x18\x02(d\"\xc7\x01\n\x0bRestorePlan\x12\x0f\n\x07host_id\x18\x01 \x01(\x05\x12\x11\n\thost_name\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x0f\n\x07\x61rchive\x18\x04 \x01(\t\x12\x0f\n\x07storage\x18\x05 \x01(\t\x12\x10\n\x08required\x18\x06 \x01(\x01\x12\x0c\n\x04\x66ree\x18\x07 \x01(\x01\x12\r\n\x05\x64isks\x18\x08 \x03(\t\x12\x10\n\x08networks\x18\t \x03(\t\x12\x10\n\x08warnings\x18\n \x03(\t\x12\x11\n\tobstacles\x18\x0b \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)proximity/inventory/v1/restore_plan.proto\x12\x16proximity.inventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fproximity/common/v1/rules.proto\"\x84\x02\n\x12PlanRestoreRequest\x12\x16\n\x0esource_host_id\x18\x01 \x01(\x05\x12\x1a\n\x07\x61rchive\x18\x02 \x01(\tB\t\xb2\xbb\x18\x05\x08\x01(\x90\x03\x12\x19\n\tbackup_id\x18\x03 \x01(\tB\x06\xb2\xbb\x18\x02(@\x12\x0c\n\x04size\x18\x04 \x01(\x01\x12\x0f\n\x07host_id\x18\x05 \x01(\x05\x12\x14\n\x04node\x18\x06 \x01(\tB\x06\xb2\xbb\x18\x02(d\x12\x1e\n\x0epreferred_node\x18\x07 \x01(\tB\x06\xb2\xbb\x18\x02(d\x12\x17\n\x07storage\x18\x08 \x01(\tB\x06\xb2\xbb\x18\x02(d\x12\x0f\n\x07\x66oreign\x18\t \x01(\x08\x12 \n\x10required_storage\x18\n \x01(\tB\x06\xb2\xbb\x18\x02(d\"\x84\x02\n\x0bRestorePlan\x12\x0f\n\x07host_id\x18\x01 \x01(\x05\x12\x11\n\thost_name\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x0f\n\x07\x61rchive\x18\x04 \x01(\t\x12\x0f\n\x07storage\x18\x05 \x01(\t\x12\x10\n\x08required\x18\x06 \x01(\x01\x12\x0c\n\x04\x66ree\x18\x07 \x01(\x01\x12\r\n\x05\x64isks\x18\x08 \x03(\t\x12\x10\n\x08networks\x18\t \x03(\t\x12\x10\n\x08warnings\x18\n \x03(\t\x12\x11\n\tobstacles\x18\x0b \x03(\t\x12;\n\x08\x61rchived\x18\x0c \x01(\x0b\x32).proximity.inventory.v1.ArchivedContainer\"\xca\x01\n\x11\x41rchivedContainer\x12\x0c\n\x04size\x18\x01 \x01(\x01\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04vmid\x18\x03 \x01(\x05\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x10\n\x08hostname\x18\x05 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x06 \x01(\t\x12\x0f\n\x07\x64isk_gb\x18\x07 \x01(\x01\x12\x10\n\x08required\x18\x08 \x01(\x01\x12\x0f\n\x07omitted\x18\t \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,8 +43,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLANRESTOREREQUEST'].fields_by_name['preferred_node']._serialized_options = b'\262\273\030\002(d'
   _globals['_PLANRESTOREREQUEST'].fields_by_name['storage']._loaded_options = None
   _globals['_PLANRESTOREREQUEST'].fields_by_name['storage']._serialized_options = b'\262\273\030\002(d'
-  _globals['_PLANRESTOREREQUEST']._serialized_start=103
-  _globals['_PLANRESTOREREQUEST']._serialized_end=312
-  _globals['_RESTOREPLAN']._serialized_start=315
-  _globals['_RESTOREPLAN']._serialized_end=514
+  _globals['_PLANRESTOREREQUEST'].fields_by_name['required_storage']._loaded_options = None
+  _globals['_PLANRESTOREREQUEST'].fields_by_name['required_storage']._serialized_options = b'\262\273\030\002(d'
+  _globals['_PLANRESTOREREQUEST']._serialized_start=136
+  _globals['_PLANRESTOREREQUEST']._serialized_end=396
+  _globals['_RESTOREPLAN']._serialized_start=399
+  _globals['_RESTOREPLAN']._serialized_end=659
+  _globals['_ARCHIVEDCONTAINER']._serialized_start=662
+  _globals['_ARCHIVEDCONTAINER']._serialized_end=864
 # @@protoc_insertion_point(module_scope)

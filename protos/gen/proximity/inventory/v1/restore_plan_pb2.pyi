@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -32,6 +33,8 @@ class PlanRestoreRequest(_message.Message):
     NODE_FIELD_NUMBER: _builtins.int
     PREFERRED_NODE_FIELD_NUMBER: _builtins.int
     STORAGE_FIELD_NUMBER: _builtins.int
+    FOREIGN_FIELD_NUMBER: _builtins.int
+    REQUIRED_STORAGE_FIELD_NUMBER: _builtins.int
     source_host_id: _builtins.int
     """Host that made the archive; it need not answer where the archive's notes name the backup."""
     archive: _builtins.str
@@ -48,6 +51,12 @@ class PlanRestoreRequest(_message.Message):
     """The node that is taken if it fits, where none is named."""
     storage: _builtins.str
     """Storage wanted for the root disk; empty: that of the archive, or the one with most free space."""
+    foreign: _builtins.bool
+    """The archive may be of another platform: its container gets a network and limits of its own, so that those of the
+    archive are not compared with the node, and options of the former node are refused.
+    """
+    required_storage: _builtins.str
+    """Storage that the root disk must be on; empty: as `storage` says."""
     def __init__(
         self,
         *,
@@ -59,10 +68,12 @@ class PlanRestoreRequest(_message.Message):
         node: _builtins.str = ...,
         preferred_node: _builtins.str = ...,
         storage: _builtins.str = ...,
+        foreign: _builtins.bool = ...,
+        required_storage: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "backup_id", b"backup_id", "host_id", b"host_id", "node", b"node", "preferred_node", b"preferred_node", "size", b"size", "source_host_id", b"source_host_id", "storage", b"storage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "backup_id", b"backup_id", "foreign", b"foreign", "host_id", b"host_id", "node", b"node", "preferred_node", b"preferred_node", "required_storage", b"required_storage", "size", b"size", "source_host_id", b"source_host_id", "storage", b"storage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -85,6 +96,7 @@ class RestorePlan(_message.Message):
     NETWORKS_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     OBSTACLES_FIELD_NUMBER: _builtins.int
+    ARCHIVED_FIELD_NUMBER: _builtins.int
     host_id: _builtins.int
     host_name: _builtins.str
     node: _builtins.str
@@ -107,6 +119,10 @@ class RestorePlan(_message.Message):
     def obstacles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Why it is not possible; none: it is."""
 
+    @_builtins.property
+    def archived(self) -> Global___ArchivedContainer:
+        """Absent where the archive was not found or cannot be read."""
+
     def __init__(
         self,
         *,
@@ -121,11 +137,67 @@ class RestorePlan(_message.Message):
         networks: _abc.Iterable[_builtins.str] | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         obstacles: _abc.Iterable[_builtins.str] | None = ...,
+        archived: Global___ArchivedContainer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "disks", b"disks", "free", b"free", "host_id", b"host_id", "host_name", b"host_name", "networks", b"networks", "node", b"node", "obstacles", b"obstacles", "required", b"required", "storage", b"storage", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "archived", b"archived", "disks", b"disks", "free", b"free", "host_id", b"host_id", "host_name", b"host_name", "networks", b"networks", "node", b"node", "obstacles", b"obstacles", "required", b"required", "storage", b"storage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RestorePlan: _TypeAlias = RestorePlan  # noqa: Y015
+
+@_typing.final
+class ArchivedContainer(_message.Message):
+    """An archive, and the container in it. Sizes in bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    VMID_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    HOSTNAME_FIELD_NUMBER: _builtins.int
+    ARCHITECTURE_FIELD_NUMBER: _builtins.int
+    DISK_GB_FIELD_NUMBER: _builtins.int
+    REQUIRED_FIELD_NUMBER: _builtins.int
+    OMITTED_FIELD_NUMBER: _builtins.int
+    size: _builtins.float
+    """Of the archive."""
+    vmid: _builtins.int
+    """Guest that it was made of."""
+    owner: _builtins.str
+    """App that its configuration names, of any platform; empty: none."""
+    hostname: _builtins.str
+    architecture: _builtins.str
+    """As Proxmox names it (amd64); empty: the configuration does not say."""
+    disk_gb: _builtins.float
+    """GB, of the root disk."""
+    required: _builtins.float
+    """Sum of the nominal sizes of the volumes."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def omitted(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Volumes that are made empty, and mounts that are not made."""
+
+    def __init__(
+        self,
+        *,
+        size: _builtins.float = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        vmid: _builtins.int = ...,
+        owner: _builtins.str = ...,
+        hostname: _builtins.str = ...,
+        architecture: _builtins.str = ...,
+        disk_gb: _builtins.float = ...,
+        required: _builtins.float = ...,
+        omitted: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["architecture", b"architecture", "created_at", b"created_at", "disk_gb", b"disk_gb", "hostname", b"hostname", "omitted", b"omitted", "owner", b"owner", "required", b"required", "size", b"size", "vmid", b"vmid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchivedContainer: _TypeAlias = ArchivedContainer  # noqa: Y015
