@@ -78,7 +78,9 @@ class FetchJobs:
             on_published=self._collect_pictures,
         )
 
-    async def _collect_pictures(self, source: str, items: Sequence[Item], files: Mapping[str, bytes]) -> None:
+    async def _collect_pictures(
+        self, source: str, items: Sequence[Item], *, files: Mapping[str, bytes]
+    ) -> None:
         await collect_pictures(self.pictures, self.picture_fetcher, source=source, items=items, files=files)
 
 

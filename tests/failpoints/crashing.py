@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from services.common.operations.model import Change, ClaimedOperation
-from services.common.operations.store import LeaseLostError, SqlOperationStore
+from services.common.operations.store import LeaseLostError, LogLine, SqlOperationStore
 
 
 class CrashingStore(SqlOperationStore):
@@ -56,9 +56,9 @@ class CrashingStore(SqlOperationStore):
         """See `SqlOperationStore.note_upid`."""
         await self._write(lambda: super(CrashingStore, self).note_upid(operation, position, upid=upid))
 
-    async def write_line(self, operation: ClaimedOperation, level: str, message: str, step: str) -> None:
+    async def write_line(self, operation: ClaimedOperation, line: LogLine) -> None:
         """See `SqlOperationStore.write_line`."""
-        await self._write(lambda: super(CrashingStore, self).write_line(operation, level, message, step))
+        await self._write(lambda: super(CrashingStore, self).write_line(operation, line))
 
     async def _pass(
         self, operation: ClaimedOperation, name: str, write: Callable[[], Awaitable[None]]

@@ -38,4 +38,4 @@ async def import_document(
     request = json_format.ParseDict(body, pb.ImportExportedAppRequest())
     requester = asked()
     order = parse_import_order(request, request_id=requester.operation_id, user=OWNER)
-    return await import_exported_app(platform.dependencies, order, requester)
+    return await import_exported_app(platform.dependencies, order, requester=requester)

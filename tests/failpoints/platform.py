@@ -147,7 +147,7 @@ class Platform:
             environment={},
             node="pve1",
         )
-        return await deploy_app(self.dependencies, new, asked(request_id))
+        return await deploy_app(self.dependencies, new, requester=asked(request_id))
 
     async def act(self, app_id: str, action: str) -> None:
         """Ask for an action."""

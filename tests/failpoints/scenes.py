@@ -108,7 +108,7 @@ async def _prepare_orphan(platform: Platform) -> int:
 
 
 async def _destroy_orphan(platform: Platform, vmid: int) -> None:
-    await destroy_orphan(platform.dependencies, Ref(1, vmid), asked(), grace=timedelta(0))
+    await destroy_orphan(platform.dependencies, Ref(1, vmid), requester=asked(), grace=timedelta(0))
 
 
 async def _prepare_duplicate(platform: Platform) -> tuple[str, int]:
@@ -122,19 +122,21 @@ async def _prepare_duplicate(platform: Platform) -> tuple[str, int]:
 
 async def _destroy_duplicate(platform: Platform, made: tuple[str, int]) -> None:
     await destroy_duplicate(
-        platform.dependencies, Ref(1, made[1]), asked(), app_id=made[0], grace=timedelta(0)
+        platform.dependencies, Ref(1, made[1]), requester=asked(), app_id=made[0], grace=timedelta(0)
     )
 
 
 async def _adopt(platform: Platform, _: None) -> str:
     ref = Ref(1, STRANGER, "pve1")
-    app = await adopt_container(platform.dependencies, ref, asked(), kind="custom", port=80, owner_id=7)
+    app = await adopt_container(
+        platform.dependencies, ref, requester=asked(), kind="custom", port=80, owner_id=7
+    )
     return app.id
 
 
 async def _clone(platform: Platform, app_id: str) -> None:
     source = await platform.apps.get_app(app_id)
-    await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")
+    await clone_app(platform.dependencies, source.id, requester=asked(), hostname="web-02")
 
 
 async def _update(platform: Platform, app_id: str) -> None:
@@ -142,8 +144,8 @@ async def _update(platform: Platform, app_id: str) -> None:
     await update_app(
         platform.dependencies,
         app.id,
-        asked(),
-        RequestedChanges(
+        requester=asked(),
+        changes=RequestedChanges(
             resources=ResourceChanges(memory=1024, disk_size=30),
             values=ValueChanges(environment={"PASSWORD": "other"}),
         ),
@@ -152,7 +154,7 @@ async def _update(platform: Platform, app_id: str) -> None:
 
 async def _upgrade(platform: Platform, app_id: str) -> None:
     platform.catalog.revisions = ["r1", "r2"]
-    await upgrade_app(platform.dependencies, app_id, asked())
+    await upgrade_app(platform.dependencies, app_id, requester=asked())
 
 
 async def _prepare_upgraded_app(platform: Platform) -> str:
@@ -163,7 +165,7 @@ async def _prepare_upgraded_app(platform: Platform) -> str:
 
 
 async def _roll_back(platform: Platform, app_id: str) -> None:
-    await rollback_app(platform.dependencies, app_id, asked())
+    await rollback_app(platform.dependencies, app_id, requester=asked())
 
 
 async def _import(platform: Platform, _: None) -> None:
@@ -189,7 +191,7 @@ async def _import(platform: Platform, _: None) -> None:
 
 async def _migrate(platform: Platform, app_id: str) -> None:
     app = await platform.apps.get_app(app_id)
-    await migrate_app(platform.dependencies, app.id, asked(), node="pve2")
+    await migrate_app(platform.dependencies, app.id, requester=asked(), node="pve2")
 
 
 async def _restore(platform: Platform, made: tuple[str, int]) -> None:

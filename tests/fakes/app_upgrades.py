@@ -37,13 +37,13 @@ async def settle(platform: Platform, app_id: str) -> App:
 
 async def upgrade(platform: Platform, app: App, *, revision: str = "") -> App:
     app = await platform.store.get_app(app.id)
-    await upgrade_app(platform.dependencies, app.id, asked(), revision=revision)
+    await upgrade_app(platform.dependencies, app.id, requester=asked(), revision=revision)
     return await settle(platform, app.id)
 
 
 async def roll_back(platform: Platform, app: App) -> App:
     app = await platform.store.get_app(app.id)
-    await rollback_app(platform.dependencies, app.id, asked())
+    await rollback_app(platform.dependencies, app.id, requester=asked())
     return await settle(platform, app.id)
 
 

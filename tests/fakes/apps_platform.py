@@ -65,7 +65,7 @@ class Platform:
             config=parse_config({"memory": 512, **({"runtime": runtime} if runtime else {})}),
             environment={"THEME": "dark"},
         )
-        return await deploy_app(self.dependencies, new, Requester(request_id, owner))
+        return await deploy_app(self.dependencies, new, requester=Requester(request_id, owner))
 
     async def act(self, app_id: str, action: str) -> str | None:
         accepted = await perform_app_action(self.dependencies, app_id, action=action, requester=asked())

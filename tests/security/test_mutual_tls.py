@@ -158,10 +158,12 @@ async def test_who_answers_must_be_the_service_that_was_called(place: Place) -> 
     try:
         request = pb.RenderItemRequest(app_id="x")
         stub = stubs.CatalogInternalServiceStub
-        answer = await clients.call("catalog", stub, "RenderItem", request, timeout=60)
+        answer = await clients.call("catalog", stub, method="RenderItem", request=request, timeout=60)
         assert answer.name == "apps"
         with pytest.raises(UnavailableError):
-            await clients.call("inventory", stub, "RenderItem", request, timeout=60, retry=False)
+            await clients.call(
+                "inventory", stub, method="RenderItem", request=request, timeout=60, retry=False
+            )
     finally:
         await clients.close()
 

@@ -28,8 +28,10 @@ LOUD, QUIET = 1, 2
 
 
 @dataclasses.dataclass(frozen=True)
-class Nothing:
-    """State of a workflow that knows none."""
+class Named:
+    """State of a workflow that knows its operation."""
+
+    name: str
 
 
 @dataclasses.dataclass
@@ -45,17 +47,24 @@ class Queue:
             for number in range(count):
                 name = f"{user}-{node}-{storage}-{number}"
                 new = NewOperation(
-                    name, name, "work", {}, (("work", "Working"),), user, node=node, storage=storage
+                    name,
+                    name,
+                    "work",
+                    {"name": name},
+                    (("work", "Working"),),
+                    user,
+                    node=node,
+                    storage=storage,
                 )
                 add_operation(connection, TABLES, new=new)
 
         await self.db.write(fn)
 
     def store(self, limits: OperationLimits = NO_LIMITS) -> SqlOperationStore:
-        def apply(_connection: sa.Connection, operation: ClaimedOperation, change: Any) -> None:
-            self.ended[operation.id] += change
+        def apply(_connection: sa.Connection, ended: str) -> None:
+            self.ended[ended] += 1
 
-        return SqlOperationStore(self.db, TABLES, apply=apply, log=lambda *_: None, limits=limits)
+        return SqlOperationStore(self.db, TABLES, apply=apply, log=lambda *_, line: None, limits=limits)
 
     async def claim(self, limits: OperationLimits, *, most: int = 30) -> list[ClaimedOperation]:
         """What two workers may run at once, claimed one after the other."""
@@ -77,10 +86,10 @@ class Queue:
         return int(await self.db.read(lambda connection: connection.execute(query).scalar_one()))
 
     def engine(self, worker: str, limits: OperationLimits) -> Engine:
-        async def run(state: Nothing, ctx: Context) -> Nothing:
+        async def run(state: Named, ctx: Context) -> Named:
             self.done[ctx.operation.id] += 1
             return state
 
         steps = (Step("work", "Working", run),)
-        workflow = Workflow("work", steps, Nothing, lambda _: (1,), lambda *_: ())
+        workflow = Workflow("work", steps, Named, lambda state: (state.name,), lambda *_: ())
         return Engine(self.store(limits), {"work": workflow}, worker=worker)

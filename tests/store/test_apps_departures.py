@@ -32,7 +32,9 @@ async def test_deployments_of_a_deactivated_user_are_stopped_and_leave_no_contai
     there = await platform.deploy("there-1", owner=2)
     await platform.run()
     queued = await platform.deploy("queued-1", owner=2)
-    copied = (await clone_app(platform.dependencies, there.id, Requester("c" * 32, 2), hostname="copy-1")).app
+    copied = (
+        await clone_app(platform.dependencies, there.id, requester=Requester("c" * 32, 2), hostname="copy-1")
+    ).app
     mine = await platform.deploy("mine-1", owner=1)
     done = await platform.store.release_user(2, apps_to=None)
     assert (done.stopped, done.moved) == (2, 0)

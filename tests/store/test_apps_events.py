@@ -197,7 +197,7 @@ async def test_the_events_of_an_app_commit_in_the_order_of_their_numbers(
         return
     app = await platform.deploy()
     with db.engine.connect() as slow:
-        platform.store.apply(slow, None, AddLog(app.id, "first", "info", ""))
+        platform.store.apply(slow, AddLog(app.id, "first", "info", ""))
         other = asyncio.create_task(platform.store.change(AddLog(app.id, "second", "info", "")))
         done, _ = await asyncio.wait({other}, timeout=0.3)
         assert not done

@@ -39,8 +39,8 @@ async def update(
     await update_app(
         platform.dependencies,
         app.id,
-        asked(),
-        RequestedChanges(
+        requester=asked(),
+        changes=RequestedChanges(
             resources=ResourceChanges(**resources), values=ValueChanges(environment=environment)
         ),
     )
@@ -114,7 +114,7 @@ async def test_what_was_left_is_deleted_before_a_move_and_by_the_clean_up(platfo
     ours, theirs = (app.vmid or 0, "proximity-clone-9001"), (app.vmid or 0, "mine")
     packed = platform.containers.pack(app.vmid or 0)
     taken[ours] = packed
-    await migrate_app(platform.dependencies, app.id, asked(), node="pve2")
+    await migrate_app(platform.dependencies, app.id, requester=asked(), node="pve2")
     app = await settle(platform, app.id)
     assert (app.status, app.node, taken) == ("running", "pve2", {})
     taken |= {ours: packed, theirs: packed}

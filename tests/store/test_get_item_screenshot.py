@@ -49,8 +49,8 @@ async def import_app(service: CatalogReplica, pictures: SqlPictureStore) -> None
         "Apps/Web/one.jpg": JPEG,
     }
 
-    async def collect(name: str, items: Sequence[Item], files: Mapping[str, bytes]) -> None:
-        await collect_pictures(pictures, NoWeb(), source=name, items=items, files=files)
+    async def collect(source: str, items: Sequence[Item], *, files: Mapping[str, bytes]) -> None:
+        await collect_pictures(pictures, NoWeb(), source=source, items=items, files=files)
 
     await fetch_source(
         service.store,

@@ -14,7 +14,7 @@ from services.common.core.clock import now
 from services.common.db.database import Database, create_engine
 from services.common.operations.queries import OperationLimits
 from tests.databases import make_database
-from tests.store.operations_queue import LOUD, METADATA, OPERATION, QUIET, TABLES, Nothing, Queue  # noqa: F401 - fixtures
+from tests.store.operations_queue import LOUD, METADATA, OPERATION, QUIET, TABLES, Named, Queue  # noqa: F401 - fixtures
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

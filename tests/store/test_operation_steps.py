@@ -110,7 +110,7 @@ async def test_a_copy_shows_that_its_source_is_started_only_when_it_was_stopped(
     await platform.run()
     platform.containers.can_snapshot = not must_stop
     source = await platform.store.get_app(source.id)
-    copy = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
+    copy = (await clone_app(platform.dependencies, source.id, requester=asked(), hostname="web-02")).app
     planned = ["reserve_vmid", "clone_container", "start_container", "push_compose", "compose_up", "probe"]
     assert await list_steps(platform, copy.id) == planned
     await platform.run()

@@ -52,7 +52,7 @@ class AppRenderer:
         if known is None:
             rest = pb.ListAppsResponse(total=found.total, page=found.page, per_page=found.per_page)
             known = render_list(rest, "apps", pieces=await self._render_page(found, form), form=form)
-            self._pages.keep(key, state, known)
+            self._pages.keep(key, state, value=known)
         return Rendered(pb.ListAppsResponse, known)
 
     async def get_app(
@@ -81,7 +81,7 @@ class AppRenderer:
             )
             lines = [convert.render_log(line) for line in logs]
             message = pb.ListAppLogsResponse(app_id=found.app_id, logs=lines, total=total)
-            known = self._logs.keep(key, found.stamp, render(message, form))
+            known = self._logs.keep(key, found.stamp, value=render(message, form))
         return Rendered(pb.ListAppLogsResponse, known)
 
     async def list_operations(
@@ -99,7 +99,7 @@ class AppRenderer:
             message = convert.render_operations(operations, total, page=page, per_page=per_page)
             # The state that was read, which may be newer than the stamps of this request.
             state = (total, [(operation.id, operation.updated_at) for operation in operations])
-            known = self._operations.keep(key, state, render(message, form))
+            known = self._operations.keep(key, state, value=render(message, form))
         return Rendered(pb.ListOperationsResponse, known)
 
     async def _render_page(self, found: AppPage, form: Form) -> list[bytes]:
@@ -131,7 +131,7 @@ class AppRenderer:
         app = app_pb2.App.FromString(data)
         convert.add_metrics(app, live)
         state = (stamp, self.updates.generation, live)
-        return self._live.keep((app_id, form), state, render(app, form))
+        return self._live.keep((app_id, form), state, value=render(app, form))
 
     async def _render(self, versions: Sequence[tuple[str, object]], form: Form) -> dict[str, bytes]:
         """Render the apps of these stamps, or newer; those that are gone meanwhile are left out."""
@@ -143,5 +143,5 @@ class AppRenderer:
                 message = self.render_app(app)
                 found[app.id] = rendered = render(message, form)
                 # A newer state than the one that was named is shown, and rendered again when it is named.
-                self._apps.keep((app.id, form), missing[app.id], rendered)
+                self._apps.keep((app.id, form), missing[app.id], value=rendered)
         return {app_id: piece for app_id, piece in found.items() if piece is not None}

@@ -45,7 +45,7 @@ class AppHandlers(BaseHandlers):
     async def deploy_app(self, request: pb.DeployAppRequest, call: Call) -> app_pb2.App:
         new = convert.parse_new_app(request, request_id=call.request_id, user=call.user)
         requester = parse_requester(call, f"app {new.id}, hostname {new.hostname}")
-        return self._show(await deploy_app(self.dependencies, new, requester), call)
+        return self._show(await deploy_app(self.dependencies, new, requester=requester), call)
 
     async def get_app(self, request: pb.GetAppRequest, call: Call) -> Rendered[app_pb2.App]:
         call.audit_target = request.app_id
@@ -58,8 +58,8 @@ class AppHandlers(BaseHandlers):
         app = await update_app(
             self.dependencies,
             request.app_id,
-            parse_requester(call, request.app_id),
-            convert.parse_app_changes(request),
+            requester=parse_requester(call, request.app_id),
+            changes=convert.parse_app_changes(request),
         )
         self.relay.wake()
         return self.renderer.render_app(app)
@@ -77,7 +77,7 @@ class AppHandlers(BaseHandlers):
         deletion = await delete_app(
             self.dependencies,
             request.app_id,
-            parse_requester(call, request.app_id),
+            requester=parse_requester(call, request.app_id),
             delete_backups=request.backups == "delete",
             keep_container=request.container == "keep",
         )

@@ -45,7 +45,7 @@ class AppContainerHandlers(BaseHandlers):
         app = await adopt_container(
             self.dependencies,
             Ref(request.host_id, request.vmid, request.node_name),
-            parse_requester(call),
+            requester=parse_requester(call),
             kind=request.suggested_type,
             port=request.port_to_expose if request.HasField("port_to_expose") else None,
             owner_id=request.owner if request.HasField("owner") else None,
@@ -70,7 +70,7 @@ class AppContainerHandlers(BaseHandlers):
     async def destroy_orphan(self, request: pb.DestroyOrphanRequest, call: Call) -> pb.AppOperationResponse:
         ref = Ref(request.host_id, request.vmid)
         mark = await destroy_orphan(
-            self.dependencies, ref, parse_requester(call), grace=self.dependencies.orphan_grace
+            self.dependencies, ref, requester=parse_requester(call), grace=self.dependencies.orphan_grace
         )
         self._announce(call, f"/api/apps/{mark}/operations/{call.request_id}")
         return pb.AppOperationResponse(
@@ -87,7 +87,7 @@ class AppContainerHandlers(BaseHandlers):
         subject = await destroy_duplicate(
             self.dependencies,
             ref,
-            parse_requester(call, f"{request.app_id} (container {ref.vmid} of host {ref.host_id})"),
+            requester=parse_requester(call, f"{request.app_id} (container {ref.vmid} of host {ref.host_id})"),
             app_id=request.app_id,
             grace=self.dependencies.orphan_grace,
         )

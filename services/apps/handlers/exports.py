@@ -32,7 +32,7 @@ class ExportHandlers(BaseHandlers):
         self, request: pb.ImportExportedAppRequest, call: Call
     ) -> pb.ImportExportedAppResponse:
         order = convert.parse_import_order(request, request_id=call.request_id, user=call.user)
-        found = await import_exported_app(self.dependencies, order, parse_requester(call))
+        found = await import_exported_app(self.dependencies, order, requester=parse_requester(call))
         self._announce(call, f"/api/apps/{found.app.id}")
         return convert.render_import(found, operation_id=call.request_id)
 

@@ -103,7 +103,7 @@ class AppsInternalHandlers:
         app = await restore_beside(
             self.dependencies,
             convert.parse_backed_up(request),
-            Requester(request.operation_id, _find_user_id(call)),
+            requester=Requester(request.operation_id, _find_user_id(call)),
             hostname=request.new_hostname,
         )
         self.relay.wake()

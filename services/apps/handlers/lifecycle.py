@@ -38,7 +38,7 @@ class LifecycleHandlers(BaseHandlers):
         clone = await clone_app(
             self.dependencies,
             request.app_id,
-            parse_requester(call, request.app_id),
+            requester=parse_requester(call, request.app_id),
             hostname=request.new_hostname,
         )
         self._announce(call, f"/api/apps/{clone.app.id}")
@@ -62,7 +62,7 @@ class LifecycleHandlers(BaseHandlers):
         accepted = await upgrades.upgrade_app(
             self.dependencies,
             request.app_id,
-            parse_requester(call, request.app_id),
+            requester=parse_requester(call, request.app_id),
             revision=request.revision,
             changes=parse_changes(request),
         )
@@ -70,7 +70,7 @@ class LifecycleHandlers(BaseHandlers):
 
     async def rollback_app(self, request: pb.RollbackAppRequest, call: Call) -> pb.AppOperationResponse:
         accepted = await upgrades.rollback_app(
-            self.dependencies, request.app_id, parse_requester(call, request.app_id)
+            self.dependencies, request.app_id, requester=parse_requester(call, request.app_id)
         )
         return self._render_accepted(accepted, call)
 
@@ -78,7 +78,7 @@ class LifecycleHandlers(BaseHandlers):
         accepted = await migrate_app(
             self.dependencies,
             request.app_id,
-            parse_requester(call, request.app_id),
+            requester=parse_requester(call, request.app_id),
             node=request.target_node,
         )
         return self._render_accepted(accepted, call)

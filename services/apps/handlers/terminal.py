@@ -26,7 +26,7 @@ class TerminalHandlers(BaseHandlers):
         pieces = attach_terminal(
             self.dependencies.store,
             self.terminals,
-            first.app_id,
+            app_id=first.app_id,
             owner_filter=call.owner_filter,
             size=convert.parse_size(first),
             keys=convert.parse_keys(first, messages),

@@ -38,6 +38,7 @@ from services.common.db.database import insert_ignore
 from services.common.messaging.outbox import add_messages, new_message
 from services.common.operations.engine import OperationQueue
 from services.common.operations.model import ClaimedOperation, NewOperation
+from services.common.operations.store import LogLine
 from services.common.operations.tables import add_operation
 
 operation_queue = OperationQueue("apps", tables=operation_tables, outbox=outbox)
@@ -61,7 +62,7 @@ class AppChanges:
         self._upgrades = upgrades
         self._notify = notify
 
-    def apply(self, connection: sa.Connection, _operation: ClaimedOperation | None, change: Change) -> None:
+    def apply(self, connection: sa.Connection, change: Change) -> None:
         """Apply one change of a workflow; what concerns an app that is gone does nothing."""
         match change:
             case ChangeApp(app_id, values):
@@ -90,11 +91,11 @@ class AppChanges:
             case RestoreVersion(app_id, operation_id):
                 restore_version(connection, self._upgrades, app_id=app_id, operation_id=operation_id)
 
-    def log(
-        self, connection: sa.Connection, operation: ClaimedOperation, level: str, message: str, step: str
-    ) -> None:
+    def log(self, connection: sa.Connection, operation: ClaimedOperation, *, line: LogLine) -> None:
         """Write a line of an operation into its app's log, as long as there is the app."""
-        self._add_event(connection, operation.subject, kind="log", message=message, level=level, step=step)
+        self._add_event(
+            connection, operation.subject, kind="log", message=line.message, level=line.level, step=line.step
+        )
 
     def add_app(self, connection: sa.Connection, app: App, *, begin: NewAppOperation) -> bool:
         """Add an app, its port and its first operation; False when its port was taken meanwhile.
@@ -122,6 +123,7 @@ class AppChanges:
         self,
         connection: sa.Connection,
         app_id: str,
+        *,
         begin: NewAppOperation,
         values: dict[str, Any],
         message: str,

@@ -56,7 +56,11 @@ class FeedRows:
             if owner_id is not None:
                 # A release before shows the kind `log` as a line, and any other that it does not know as a status.
                 _add(
-                    connection, "log", asdict(alert) | {"owner_id": owner_id}, step=alert.kind, level="error"
+                    connection,
+                    "log",
+                    values=asdict(alert) | {"owner_id": owner_id},
+                    step=alert.kind,
+                    level="error",
                 )
                 self._notify(alert.app_id)
 
@@ -138,7 +142,7 @@ class FeedRows:
 
 def add_removal(connection: sa.Connection, app_id: str, *, owner_id: int) -> None:
     """Record that an app is gone."""
-    _add(connection, "removed", {"app_id": app_id, "owner_id": owner_id})
+    _add(connection, "removed", values={"app_id": app_id, "owner_id": owner_id})
 
 
 def _add_backup(connection: sa.Connection, changed: ChangedBackup) -> None:
@@ -149,11 +153,11 @@ def _add_backup(connection: sa.Connection, changed: ChangedBackup) -> None:
         "status": changed.status,
         "updated_at": changed.updated_at.isoformat(),
     }
-    _add(connection, "backup", values)
+    _add(connection, "backup", values=values)
 
 
 def _add(
-    connection: sa.Connection, kind: str, values: dict[str, object], *, step: str = "", level: str = "info"
+    connection: sa.Connection, kind: str, *, values: dict[str, object], step: str = "", level: str = "info"
 ) -> None:
     row = {
         "app_id": "",

@@ -21,7 +21,7 @@ def note_sightings(
         # Of a host that did not show everything, nothing is known to be gone.
         if gone.host_id in complete:
             connection.execute(sightings.delete().where(*_key(gone)))
-    return {one: _count(connection, one, known.get(one)) for one in dict.fromkeys(seen)}
+    return {one: _count(connection, one, known=known.get(one)) for one in dict.fromkeys(seen)}
 
 
 def find_sighting(connection: sa.Connection, kind: str, *, host_id: int, vmid: int) -> Sighting | None:
@@ -43,7 +43,7 @@ def forget_sightings(connection: sa.Connection, host_id: int, *, vmid: int) -> N
     )
 
 
-def _count(connection: sa.Connection, seen: Seen, known: Sighting | None) -> Sighting:
+def _count(connection: sa.Connection, seen: Seen, *, known: Sighting | None) -> Sighting:
     current = now()
     # Another process may have seen it at the same moment: the first row counts.
     if known is None:

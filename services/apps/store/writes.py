@@ -84,7 +84,7 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
         if not added:
             raise UnchangedError(result=False)
         for change in changes:
-            self._changes.apply(connection, None, change)
+            self._changes.apply(connection, change)
         return True
 
     async def begin(
@@ -103,9 +103,9 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
         """
 
         def fn(connection: sa.Connection) -> None:
-            self._changes.begin(connection, app_id, begin, {**(values or {})}, message)
+            self._changes.begin(connection, app_id, begin=begin, values={**(values or {})}, message=message)
             for change in changes:
-                self._changes.apply(connection, None, change)
+                self._changes.apply(connection, change)
 
         try:
             await self._db.write(fn)
@@ -191,7 +191,7 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
 
         def fn(connection: sa.Connection) -> None:
             for change in changes:
-                self._changes.apply(connection, None, change)
+                self._changes.apply(connection, change)
 
         await self._db.write(fn)
 
@@ -224,7 +224,7 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
                     connection, operation_tables, operation_id=operation_id, status=str(values["status"])
                 )
             for change in changes if found else ():
-                self._changes.apply(connection, None, change)
+                self._changes.apply(connection, change)
             return bool(found)
 
         return await self._db.write(fn)

@@ -47,8 +47,8 @@ async def discover_containers(dependencies: AppDependencies, host_id: int | None
 async def adopt_container(
     dependencies: AppDependencies,
     ref: Ref,
-    requester: Requester,
     *,
+    requester: Requester,
     kind: str = "",
     port: int | None = None,
     owner_id: int | None = None,

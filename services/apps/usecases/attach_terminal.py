@@ -32,8 +32,8 @@ class TerminalApps(Protocol):
 async def attach_terminal(
     apps: TerminalApps,
     terminals: Terminals,
-    app_id: str,
     *,
+    app_id: str,
     owner_filter: int | None,
     size: TerminalSize,
     keys: AsyncIterator[TerminalKeys],

@@ -17,7 +17,7 @@ from services.common.core.clock import now
 
 
 async def clone_app(
-    dependencies: AppDependencies, app_id: str, requester: Requester, *, hostname: str
+    dependencies: AppDependencies, app_id: str, *, requester: Requester, hostname: str
 ) -> Accepted:
     """Record a copy of an app made of its container, and return the new app.
 

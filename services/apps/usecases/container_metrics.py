@@ -55,7 +55,7 @@ class ContainerMetrics:
                 well after that is not waited for again.
         """
         host = self._hosts.setdefault(host_id, _Host())
-        known = self._look(host, vmid, owner, changed_at)
+        known = self._look(host, vmid, owner=owner, changed_at=changed_at)
         # A container of a host that was not read since the app changed may just have started.
         is_new = known is None and host.known_as_of < changed_at + _SETTLED_S
         age = time.monotonic() - host.called_at
@@ -64,7 +64,7 @@ class ContainerMetrics:
         # Only the first request for a started app waits; all others get what is known while the read goes on.
         if is_new and host.reading is not None:
             await asyncio.wait({host.reading}, timeout=_WAIT_S)
-            return self._look(host, vmid, owner, changed_at)
+            return self._look(host, vmid, owner=owner, changed_at=changed_at)
         return known
 
     async def find_all(self, apps: Iterable[ListedStamp]) -> dict[str, Container]:
@@ -82,11 +82,14 @@ class ContainerMetrics:
                 first.add(host.reading)
         if first:
             await asyncio.wait(first, timeout=_LIST_WAIT_S)
-        found = {app.id: self._look(host, app.vmid or 0, app.id, app.changed_at) for app, host in listed}
+        found = {
+            app.id: self._look(host, app.vmid or 0, owner=app.id, changed_at=app.changed_at)
+            for app, host in listed
+        }
         return {app_id: container for app_id, container in found.items() if container is not None}
 
     @staticmethod
-    def _look(host: _Host, vmid: int, owner: str, changed_at: float) -> Container | None:
+    def _look(host: _Host, vmid: int, *, owner: str, changed_at: float) -> Container | None:
         """Return the container; without a node where the app itself was changed later, and is more recent."""
         if time.monotonic() - host.known_at > _STALE_S:
             return None

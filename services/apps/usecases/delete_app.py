@@ -37,8 +37,8 @@ class Deletion:
 async def delete_app(
     dependencies: AppDependencies,
     app_id: str,
-    requester: Requester,
     *,
+    requester: Requester,
     delete_backups: bool = False,
     keep_container: bool = False,
 ) -> Deletion:

@@ -16,7 +16,7 @@ from services.common.core.errors import DomainError, NotFoundError
 PORT_ATTEMPTS = 20  # deployments at once choose the same port now and then; a host has thousands
 
 
-async def deploy_app(dependencies: AppDependencies, new: NewApp, requester: Requester) -> App:
+async def deploy_app(dependencies: AppDependencies, new: NewApp, *, requester: Requester) -> App:
     """Record a new app and its deployment; a repetition with the same id returns the first one.
 
     Raises:

@@ -22,7 +22,7 @@ KIND = "destroy_duplicate"
 
 
 async def destroy_duplicate(
-    dependencies: AppDependencies, ref: Ref, requester: Requester, *, app_id: str, grace: timedelta
+    dependencies: AppDependencies, ref: Ref, *, requester: Requester, app_id: str, grace: timedelta
 ) -> str:
     """Queue the destruction of a duplicate of an app and return the subject of the operation.
 

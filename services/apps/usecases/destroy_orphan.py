@@ -19,7 +19,7 @@ KIND = "destroy_orphan"
 
 
 async def destroy_orphan(
-    dependencies: AppDependencies, ref: Ref, requester: Requester, *, grace: timedelta
+    dependencies: AppDependencies, ref: Ref, *, requester: Requester, grace: timedelta
 ) -> str:
     """Queue the destruction of an orphan and return the mark that it carries.
 

@@ -26,7 +26,7 @@ class Import:
 
 
 async def import_exported_app(
-    dependencies: AppDependencies, order: ImportOrder, requester: Requester
+    dependencies: AppDependencies, order: ImportOrder, *, requester: Requester
 ) -> Import:
     """Record a new app of a document and the operation that makes it; a repetition with the same id returns the first one.
 

@@ -12,7 +12,7 @@ from services.common.core.errors import InvalidError, PreconditionError, invalid
 
 
 async def migrate_app(
-    dependencies: AppDependencies, app_id: str, requester: Requester, *, node: str
+    dependencies: AppDependencies, app_id: str, *, requester: Requester, node: str
 ) -> Accepted:
     """Queue the migration of an app.
 

@@ -77,7 +77,7 @@ async def get_app_output(
         UnavailableError: the host does not answer.
     """
     app = await apps.get_app(app_id, owner=owner_filter)
-    return await _read(containers, app, wanted)
+    return await _read(containers, app, wanted=wanted)
 
 
 async def stream_app_output(
@@ -167,7 +167,7 @@ class _Progress:
         return lines
 
 
-async def _read(containers: Containers, app: App, wanted: OutputRequest) -> AppOutput:
+async def _read(containers: Containers, app: App, *, wanted: OutputRequest) -> AppOutput:
     source = find_source(app)
     check_service(app, wanted.service)
     if app.vmid is None:

@@ -19,7 +19,7 @@ async def perform_app_action(
         ContainerUnmanagedError: its container does not carry its mark.
     """
     if action == "delete":
-        deletion = await delete_app(dependencies, app_id, requester)
+        deletion = await delete_app(dependencies, app_id, requester=requester)
         return Accepted(deletion.app, deletion.message, deletion.operation_id)
     app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
     return await begin_action(dependencies, app, action=action, requester=requester)

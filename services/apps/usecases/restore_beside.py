@@ -43,7 +43,7 @@ class BackedUpApp:
 
 
 async def restore_beside(
-    dependencies: AppDependencies, backup: BackedUpApp, requester: Requester, *, hostname: str
+    dependencies: AppDependencies, backup: BackedUpApp, *, requester: Requester, hostname: str
 ) -> App:
     """Record a new app made of a backup, and its operation.
 

@@ -36,7 +36,7 @@ class RequestedChanges:
 
 
 async def update_app(
-    dependencies: AppDependencies, app_id: str, requester: Requester, changes: RequestedChanges
+    dependencies: AppDependencies, app_id: str, *, requester: Requester, changes: RequestedChanges
 ) -> App:
     """Change plain columns, resources or values of an app.
 
@@ -80,11 +80,13 @@ async def update_app(
     require_managed(app)
     require_container(app)
     # The version that the operation switches back to when it fails; it is deleted at its end.
-    former = Upgrade(id=requester.operation_id, app_id=app.id, before=before, after=after, status="current")
-    begin = _begin(
-        dependencies, app, requester, resources=resources, former=former if has_environment else None
-    )
-    stored = (AddUpgrade(former),) if has_environment else ()
+    former: Upgrade | None = None
+    if has_environment:
+        former = Upgrade(
+            id=requester.operation_id, app_id=app.id, before=before, after=after, status="current"
+        )
+    begin = _begin(dependencies, app, requester=requester, resources=resources, former=former)
+    stored = (AddUpgrade(former),) if former else ()
     # Only growth needs quota: with a lowered quota a user may still shrink an app.
     if resources.is_more_than(app.config):
         begin = dataclasses.replace(begin, quota=await dependencies.quotas.get_quota(app.owner_id))
@@ -132,8 +134,8 @@ async def _render_values(
 def _begin(
     dependencies: AppDependencies,
     app: App,
-    requester: Requester,
     *,
+    requester: Requester,
     resources: ResourceChanges,
     former: Upgrade | None,
 ) -> NewAppOperation:

@@ -33,8 +33,8 @@ class AppUpdate:
 async def upgrade_app(
     dependencies: AppDependencies,
     app_id: str,
-    requester: Requester,
     *,
+    requester: Requester,
     revision: str = "",
     changes: ValueChanges = _NOTHING,
 ) -> Accepted:
@@ -106,7 +106,7 @@ async def get_app_update(
     return AppUpdate(app=app, changes=changes, needs=needs)
 
 
-async def rollback_app(dependencies: AppDependencies, app_id: str, requester: Requester) -> Accepted:
+async def rollback_app(dependencies: AppDependencies, app_id: str, *, requester: Requester) -> Accepted:
     """Record the way back to the state before the last update, and say what is being done.
 
     Raises:

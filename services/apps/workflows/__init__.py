@@ -49,5 +49,5 @@ def build_workflows(tools: Tools, backups: Backups, *, upgrades: UpgradeReader) 
     """Every workflow by kind."""
     workflows: list[Workflow[Any]] = [build(tools) for build in _ALL]
     # Only these two request backups and read the versions of an upgrade.
-    workflows += [build(tools, backups, upgrades) for build in (upgrade_app, rollback_app)]
+    workflows += [build(tools, backups, upgrades=upgrades) for build in (upgrade_app, rollback_app)]
     return {workflow.kind: workflow for workflow in workflows}

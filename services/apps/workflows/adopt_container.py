@@ -9,7 +9,7 @@ from services.apps.workflows.state import AppState
 from services.apps.workflows.steps.tools import Tools
 from services.apps.workflows.steps.web_port import find_web_port
 from services.clients.inventory.errors import ContainerNotFoundError
-from services.common.operations.model import Context, Step, Workflow
+from services.common.operations.model import Context, Failure, Step, Workflow
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,13 @@ def adopt_container(tools: Tools) -> Workflow[AdoptState]:
     )
 
 
-def _fail(state: AdoptState, error: str, cancelled: bool) -> tuple[Change, ...]:
+def _fail(state: AdoptState, failure: Failure) -> tuple[Change, ...]:
     """The app stays with the reason, without the container, which can be adopted again; cancelled, it is forgotten."""
-    if cancelled:
+    if failure.cancelled:
         return (RemoveApp(state.app_id),)
-    return (ChangeApp(state.app_id, {"status": "error", "error": error, "vmid": None, "address": ""}),)
+    return (
+        ChangeApp(state.app_id, {"status": "error", "error": failure.error, "vmid": None, "address": ""}),
+    )
 
 
 def _end(state: AdoptState) -> tuple[Change, ...]:

@@ -14,8 +14,8 @@ from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.restore_plans import RestoreOrder
 from services.clients.inventory.values import ContainerChanges, Ref, Task
-from services.common.core.errors import BusyError, DomainError
-from services.common.operations.model import Context, Step, StepResult, Workflow, is_transient
+from services.common.core.errors import BusyError, DomainError, is_transient
+from services.common.operations.model import Context, Step, StepResult, Workflow
 
 _MUST_STOP = "CONTAINER_RUNNING"
 

@@ -44,8 +44,8 @@ def deploy_app(tools: Tools) -> Workflow[DeployState]:
         ),
         state_type=DeployState,
         on_succeeded=lambda state: (*end_deployed(state), *forget_fallback(state)),
-        on_failed=lambda state, error, cancelled: (
-            *end_failed_new(state, error, cancelled),
+        on_failed=lambda state, failure: (
+            *end_failed_new(state, failure),
             *forget_fallback(state),
         ),
         timeout_s=3 * 3600,

@@ -41,6 +41,6 @@ def destroy_duplicate(tools: Tools) -> Workflow[AppState]:
         steps=(Step("destroy_container", "Destroying the container", destroy_container, cancellable=False),),
         state_type=AppState,
         on_succeeded=lambda state: (ForgetSightings(state.host_id, state.vmid or 0),),
-        on_failed=lambda _state, _error, _cancelled: (),
+        on_failed=lambda _state, _failure: (),
         timeout_s=3600,
     )

@@ -32,7 +32,7 @@ def destroy_orphan(tools: Tools) -> Workflow[AppState]:
         ),
         state_type=AppState,
         on_succeeded=_forget,
-        on_failed=lambda _state, _error, _cancelled: (),
+        on_failed=lambda _state, _failure: (),
         timeout_s=3600,
     )
 

@@ -58,8 +58,8 @@ def import_app(tools: Tools) -> Workflow[ImportState]:
         steps=(Step(*STEPS[0], take_over_container), Step(*STEPS[1], detect_port)),
         state_type=ImportState,
         on_succeeded=_end,
-        on_failed=lambda state, error, _cancelled: (
-            ChangeApp(state.app_id, {"status": "error", "error": f"{NOT_TAKEN_OVER}: {error}"}),
+        on_failed=lambda state, failure: (
+            ChangeApp(state.app_id, {"status": "error", "error": f"{NOT_TAKEN_OVER}: {failure.error}"}),
         ),
         timeout_s=7 * 24 * 3600,
     )

@@ -32,7 +32,7 @@ def stop_app(tools: Tools) -> Workflow[AppState]:
     """Shut the container down."""
 
     async def stop_container(state: AppState, ctx: Context) -> AppState:
-        await tools.act("stop", state, ctx)
+        await tools.act("stop", state, ctx=ctx)
         return state
 
     steps: Steps[AppState] = Steps(tools)
@@ -57,7 +57,7 @@ def restart_app(tools: Tools) -> Workflow[AppState]:
             return state
         container = await tools.find(state)
         if container is not None and container.status == "running":
-            await tools.act("reboot", state, ctx)
+            await tools.act("reboot", state, ctx=ctx)
         return state
 
     return Workflow(

@@ -8,6 +8,7 @@ from typing import Any
 from services.apps.domain.changes import Change, ChangeApp
 from services.apps.domain.errors import StepFailedError
 from services.clients.inventory.values import Ref
+from services.common.operations.model import Failure
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,10 @@ class ChangeState(AppState):
     recovered: bool = False
 
 
-def end_failed(state: AppState, error: str, cancelled: bool) -> tuple[Change, ...]:
+def end_failed(state: AppState, failure: Failure) -> tuple[Change, ...]:
     """The app is in error, or as before when the user cancelled."""
-    values = {"status": "error", "error": error, "node": state.node}
-    if cancelled:
+    values = {"status": "error", "error": failure.error, "node": state.node}
+    if failure.cancelled:
         values |= {
             "status": state.previous,
             "error": "the last operation was cancelled" if state.previous == "error" else "",
@@ -101,9 +102,9 @@ def end_taken_back(state: ChangeState, error: str) -> dict[str, Any]:
     return {"status": "error", "error": error} if is_wrong else {"status": state.previous, "error": ""}
 
 
-def end_failed_new(state: CreationState, error: str, cancelled: bool) -> tuple[Change, ...]:
+def end_failed_new(state: CreationState, failure: Failure) -> tuple[Change, ...]:
     """An app that never came to be: in error, its port free again; with a container taken over it keeps both."""
-    reason = "cancelled" if cancelled else error
+    reason = "cancelled" if failure.cancelled else failure.error
     # Its container may answer at the port, which no other app may get.
     if state.taken_over:
         return (ChangeApp(state.app_id, {"status": "error", "error": reason}),)

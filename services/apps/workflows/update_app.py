@@ -13,8 +13,8 @@ from services.apps.workflows.steps.compose import DockerSteps
 from services.apps.workflows.steps.snapshot import Snapshots
 from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.values import Container, ContainerChanges
-from services.common.core.errors import DomainError
-from services.common.operations.model import Context, Step, StepResult, Workflow, is_transient
+from services.common.core.errors import DomainError, is_transient
+from services.common.operations.model import Context, Failure, Step, StepResult, Workflow
 
 _GIB = 1 << 30  # bytes
 _TRIES = 3  # attempts to start what ran before, of failures that may pass
@@ -110,7 +110,7 @@ class UpdateSteps:
         if not is_back and back != ContainerChanges():
             await self._set(state, ctx, changes=back)
         if state.was_running:
-            await self.tools.act("start", state, ctx)
+            await self.tools.act("start", state, ctx=ctx)
         if state.touched and not is_back and not await self._bring_former_up(state, ctx):
             return state
         container = await self.tools.find(state) or container
@@ -136,8 +136,8 @@ class UpdateSteps:
                 state, ctx, changes=ContainerChanges(environment=app.environment, dropped_variables=gone)
             )
             if state.was_running:
-                await self.tools.act(again, state, ctx)
-                await self.tools.act("start", state, ctx)
+                await self.tools.act(again, state, ctx=ctx)
+                await self.tools.act("start", state, ctx=ctx)
         elif state.was_running:
             await self.docker.push(state, ctx)
             await self.docker.start_project(state, ctx)
@@ -200,11 +200,11 @@ def _end(state: UpdateState) -> tuple[Change, ...]:
     return (*end_as_before(state), *_forget_former(state))
 
 
-def _end_failed(state: UpdateState, error: str, _cancelled: bool) -> tuple[Change, ...]:
+def _end_failed(state: UpdateState, failure: Failure) -> tuple[Change, ...]:
     """The app is as before, whatever step failed; in error only where what ran before does not run any more."""
     config = {} if state.former_config == AppConfig() else {"config": state.former_config}
     former = (SwitchVersion(state.kept_id, forward=False),) if state.kept_id else ()
-    values = {**end_taken_back(state, error), **config}
+    values = {**end_taken_back(state, failure.error), **config}
     return (*former, ChangeApp(state.app_id, values), *_forget_former(state))
 
 

@@ -25,7 +25,7 @@ from services.clients.backups.interface import Backups
 from services.clients.backups.lookup import find_held_backup
 from services.clients.backups.values import HeldBackup
 from services.common.core.errors import PreconditionError, UnavailableError
-from services.common.operations.model import Context, Step, StepResult, WaitError, Workflow
+from services.common.operations.model import Context, Failure, Step, StepResult, WaitError, Workflow
 
 _NEXT = f"{FOLDER}/next"
 _LOOK_S = 0.5  # until a backup under way is read again; the worker does other work meanwhile
@@ -95,7 +95,7 @@ class UpgradeSteps:
         """Stop the container if it did not run before."""
         container = await self.tools.find(state)
         if not state.was_running and container is not None and container.status == "running":
-            await self.tools.act("stop", state, ctx)
+            await self.tools.act("stop", state, ctx=ctx)
         return state
 
     async def pull_images(self, state: UpgradeState, ctx: Context) -> UpgradeState:
@@ -171,7 +171,7 @@ class UpgradeSteps:
         """From here on the container changes: it becomes what it was before the update."""
         state = dataclasses.replace(state, touched=True)
         await ctx.save(state, SwitchVersion(state.upgrade_id, forward=False))
-        await restore_archive(self.tools, state, ctx, archive=state.target_archive)
+        await restore_archive(self.tools, state, ctx=ctx, archive=state.target_archive)
         return state
 
     async def take_back(self, state: UpgradeState, ctx: Context) -> UpgradeState:
@@ -183,7 +183,7 @@ class UpgradeSteps:
         if not await self.snapshots.go_back(state, ctx):
             await ctx.log("Going back to the backup made before", level="warning")
             try:
-                await restore_archive(self.tools, state, ctx, archive=state.archive)
+                await restore_archive(self.tools, state, ctx=ctx, archive=state.archive)
             except PreconditionError as error:
                 if error.reason != VOLUMES_NOT_ARCHIVED:
                     raise
@@ -211,7 +211,7 @@ def _settle(steps: UpgradeSteps) -> Step[UpgradeState]:
     )
 
 
-def upgrade_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Workflow[UpgradeState]:
+def upgrade_app(tools: Tools, backups: Backups, *, upgrades: UpgradeReader) -> Workflow[UpgradeState]:
     """To the version after the upgrade."""
     steps = UpgradeSteps(tools, backups, upgrades)
     return Workflow(
@@ -240,7 +240,7 @@ def upgrade_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Work
     )
 
 
-def rollback_app(tools: Tools, backups: Backups, upgrades: UpgradeReader) -> Workflow[UpgradeState]:
+def rollback_app(tools: Tools, backups: Backups, *, upgrades: UpgradeReader) -> Workflow[UpgradeState]:
     """To the version before the upgrade, with the data of then."""
     steps = UpgradeSteps(tools, backups, upgrades)
     return Workflow(
@@ -268,9 +268,9 @@ def _end(state: UpgradeState) -> tuple[Change, ...]:
     )
 
 
-def _end_failed(state: UpgradeState, error: str, _cancelled: bool) -> tuple[Change, ...]:
+def _end_failed(state: UpgradeState, failure: Failure) -> tuple[Change, ...]:
     """The app is as before; in error only where what ran before does not answer any more."""
-    values = end_taken_back(state, error)
+    values = end_taken_back(state, failure.error)
     forward = bool(state.target_archive)
     return (
         ChangeApp(state.app_id, {**values, **_address_of(state)}),

@@ -62,7 +62,9 @@ class BackupsHandlers(PolicyHandlers):
             total, found = await backups.list_backups(
                 self._dependencies, requester, app_id=request.app_id, page=page
             )
-            cached = self._pages.keep(key, version, render(convert.render_backups(found, total), call.form))
+            cached = self._pages.keep(
+                key, version, value=render(convert.render_backups(found, total), call.form)
+            )
         call.add_list_links(
             page=page.number,
             per_page=page.size,

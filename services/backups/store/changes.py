@@ -40,6 +40,7 @@ from services.common.operations import store as operations_store
 from services.common.operations.engine import OperationQueue
 from services.common.operations.model import Change, ClaimedOperation
 from services.common.operations.queries import OperationLimits
+from services.common.operations.store import LogLine
 
 log = get_logger()
 
@@ -50,7 +51,7 @@ RESTORE_TEST_FAILED = "events.backups.v1.restore_test_failed"
 APP_RESTORED = "events.backups.v1.app_restored"
 
 
-def apply_change(connection: sa.Connection, _: ClaimedOperation, change: Change) -> None:
+def apply_change(connection: sa.Connection, change: Change) -> None:
     """Write one change of a workflow, with its event, in the checkpoint's transaction."""
     current = now()
     match change:
@@ -204,9 +205,15 @@ def _render_test_change(connection: sa.Connection, change: NoteTestLog | EndTest
     return render_test(test)
 
 
-def write_line(_: sa.Connection, operation: ClaimedOperation, level: str, message: str, step: str) -> None:
+def write_line(_: sa.Connection, operation: ClaimedOperation, *, line: LogLine) -> None:
     """Write a line of an operation into the service's log; the app's users read the reports to apps."""
-    log.info("operation_line", operation_id=operation.id, level_shown=level, step=step, message=message)
+    log.info(
+        "operation_line",
+        operation_id=operation.id,
+        level_shown=line.level,
+        step=line.step,
+        message=line.message,
+    )
 
 
 def build_operation_store(

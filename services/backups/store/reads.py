@@ -60,7 +60,9 @@ class BackupReads:
         self, app_ids: Sequence[str], *, operation_ids: Sequence[str] = ()
     ) -> list[BackupCount]:
         """See `BackupStore.count_backups`."""
-        return await self._db.read(lambda connection: _count(connection, app_ids, operation_ids))
+        return await self._db.read(
+            lambda connection: _count(connection, app_ids, operation_ids=operation_ids)
+        )
 
     async def list_deletable(self, *, limit: int) -> list[Backup]:
         """See `BackupStore.list_deletable`."""
@@ -149,7 +151,7 @@ class BackupReads:
 
 
 def _count(
-    connection: sa.Connection, app_ids: Sequence[str], operation_ids: Sequence[str]
+    connection: sa.Connection, app_ids: Sequence[str], *, operation_ids: Sequence[str]
 ) -> list[BackupCount]:
     of_apps = backups.c.app_id.in_(app_ids)
     # A backup that is being restored can be restored again; one that is being deleted cannot.

@@ -8,7 +8,7 @@ from services.backups.domain.archive_checks import ArchiveCheckStatus
 from services.backups.domain.changes import BackupChange, EndCheck
 from services.clients.inventory.interface import Containers
 from services.common.core.errors import NotFoundError
-from services.common.operations.model import Context, Step, StepResult, Workflow
+from services.common.operations.model import Context, Failure, Step, StepResult, Workflow
 
 KIND = "check_backup"
 _LIMIT_S = 6 * 3600  # of reading: 1 TB at 50 MB/s, which the lowest priority of a busy disk leaves
@@ -61,11 +61,11 @@ def _end_with(
     return StepResult(ended, (EndCheck(state.backup_id, status, message, node),))
 
 
-def _fail(state: CheckBackupState, error: str, cancelled: bool) -> tuple[BackupChange, ...]:
+def _fail(state: CheckBackupState, failure: Failure) -> tuple[BackupChange, ...]:
     # The outcome is written already: a failure behind it must not replace it.
     if state.ended:
         return ()
-    reason = "the check was cancelled" if cancelled else error
+    reason = "the check was cancelled" if failure.cancelled else failure.error
     return (EndCheck(state.backup_id, ArchiveCheckStatus.NOT_CHECKED, reason),)
 
 

@@ -18,7 +18,7 @@ from services.clients.apps.interface import Apps
 from services.clients.inventory.interface import Containers
 from services.common.core.clock import now
 from services.common.core.log import get_logger
-from services.common.operations.model import Context, Step, Workflow
+from services.common.operations.model import Context, Failure, Step, Workflow
 
 log = get_logger()
 
@@ -50,7 +50,7 @@ class CreateBackup(ArchiveMaker):
         await release_app(
             self.apps,
             state.app_id,
-            state.operation_id,
+            operation_id=state.operation_id,
             succeeded=False,
             message=message,
             # A container that cannot start again must not look as if somebody had stopped the app.
@@ -86,7 +86,7 @@ class CreateBackup(ArchiveMaker):
         await release_app(
             self.apps,
             state.app_id,
-            state.operation_id,
+            operation_id=state.operation_id,
             succeeded=not state.unanswered,
             message=f"{message}. The app was stopped for it: {state.unanswered}"
             if state.unanswered
@@ -95,7 +95,7 @@ class CreateBackup(ArchiveMaker):
         )
         return state
 
-    async def note_waiting(self, state: CreateBackupState, ctx: Context, step: str, reason: str) -> None:
+    async def note_waiting(self, state: CreateBackupState, ctx: Context, *, step: str, reason: str) -> None:
         """Show what holds the backup up, in the backup and in its app."""
         await ctx.save(state, NoteWaiting(state.backup_id, reason))
         percent = estimate_percent(now().timestamp() - state.began_at, state.expected_s) if state.upid else 0
@@ -130,8 +130,8 @@ def _complete(state: CreateBackupState) -> tuple[BackupChange, ...]:
     return (state.completion,)
 
 
-def _fail(state: CreateBackupState, error: str, _: bool) -> tuple[BackupChange, ...]:
-    return (FailBackup(state.backup_id, state.app_id, error),)
+def _fail(state: CreateBackupState, failure: Failure) -> tuple[BackupChange, ...]:
+    return (FailBackup(state.backup_id, state.app_id, failure.error),)
 
 
 def build_workflow(apps: Apps, containers: Containers) -> Workflow[CreateBackupState]:

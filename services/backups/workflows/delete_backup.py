@@ -8,7 +8,8 @@ from services.backups.domain.changes import BackupChange, KeepBackup, RemoveBack
 from services.backups.workflows.steps.archive_tasks import find_archive, follow_saved
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.values import Ref, Task
-from services.common.operations.model import Context, Step, TransientError, Workflow
+from services.common.core.errors import TransientError
+from services.common.operations.model import Context, Failure, Step, Workflow
 
 KIND = "delete_backup"
 
@@ -66,8 +67,8 @@ def _remove(state: DeleteBackupState) -> tuple[BackupChange, ...]:
     return (RemoveBackup(state.backup_id),)
 
 
-def _keep(state: DeleteBackupState, error: str, _: bool) -> tuple[BackupChange, ...]:
-    return (KeepBackup(state.backup_id, error),)
+def _keep(state: DeleteBackupState, failure: Failure) -> tuple[BackupChange, ...]:
+    return (KeepBackup(state.backup_id, failure.error),)
 
 
 def build_workflow(containers: Containers) -> Workflow[DeleteBackupState]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from services.backups.domain.changes import BackupChange, EndRestore, LoseArchive
 from services.backups.domain.errors import RestoreFailedError
 from services.backups.domain.preconditions import check_volumes, describe_missing
-from services.backups.workflows.restore_backup_state import RestoreBackupState
-from services.backups.workflows.safety_backup import STEP as SAFETY_STEP
+from services.backups.workflows.restore_backup_state import SAFETY_STEP, RestoreBackupState, list_steps
 from services.backups.workflows.safety_backup import make_safety_backup, undo_safety_backup
 from services.backups.workflows.steps.app_lock import await_answer, find_reported, release_app, report_step
 from services.backups.workflows.steps.archive_tasks import follow, follow_saved, start_again
@@ -18,21 +17,12 @@ from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import has_container, is_running
 from services.clients.inventory.tasks import end_task
 from services.clients.inventory.values import Task, TaskProgress
-from services.common.core.errors import BusyError, NotFoundError
-from services.common.operations.model import Context, Step, StepResult, TransientError, WaitError, Workflow
+from services.common.core.errors import BusyError, NotFoundError, TransientError
+from services.common.operations.model import Context, Failure, Step, StepResult, WaitError, Workflow
 
 KIND = "restore_backup"
 _BROKEN = "CREATION_BROKEN"
 _STORAGE_S = 30.0  # between polls of a storage that does not answer: an NFS server restarts in minutes
-# The steps that the app's users see, in order; the release is internal.
-_REPORTED = (
-    ("claim_app", "Locking the app"),
-    SAFETY_STEP,
-    ("stop_container", "Stopping the app"),
-    ("restore_archive", "Restoring the archive"),
-    ("start_container", "Starting the app"),
-    ("probe", "Waiting for the application to answer"),
-)
 # Percent of the operation at the beginning of each; the restore goes from 10 to 85 by its own percentage.
 _PROGRESS = {"claim_app": 0, "safety_backup": 1, "stop_container": 5, "start_container": 88, "probe": 92}
 _GONE = ". The container is gone; the app's backups are not: restore one of them, or delete the app"
@@ -68,7 +58,7 @@ class RestoreBackup:
         await release_app(
             self.apps,
             state.app_id,
-            state.operation_id,
+            operation_id=state.operation_id,
             succeeded=False,
             message=message,
             status="error" if damaged else "",
@@ -83,11 +73,13 @@ class RestoreBackup:
         await self._require_volumes(state)
         # Both were checked first: a backup takes up to hours, all of them lost where the restore is refused.
         await self._report(state, ctx, step=SAFETY_STEP[0], message=SAFETY_STEP[1])
-        return await make_safety_backup(self.apps, self.containers, state, ctx, steps=_list_steps(state))
+        return await make_safety_backup(
+            self.apps, self.containers, state=state, ctx=ctx, steps=list_steps(state)
+        )
 
     async def undo_safety_backup(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
         """Delete what is left of a backup that was not completed."""
-        return await undo_safety_backup(self.apps, self.containers, state)
+        return await undo_safety_backup(self.apps, self.containers, state=state)
 
     async def stop_container(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
         """Check the archive, persist whether the container runs, and stop it."""
@@ -214,7 +206,7 @@ class RestoreBackup:
         await release_app(
             self.apps,
             state.app_id,
-            state.operation_id,
+            operation_id=state.operation_id,
             succeeded=True,
             message=f"Restored from backup {state.backup_id}",
             status="running" if state.was_running else "stopped",
@@ -227,9 +219,9 @@ class RestoreBackup:
         await ctx.note_upid(task.upid)
         return state
 
-    async def note_waiting(self, state: RestoreBackupState, ctx: Context, step: str, reason: str) -> None:
+    async def note_waiting(self, state: RestoreBackupState, ctx: Context, *, step: str, reason: str) -> None:
         """Show what holds the restore up."""
-        steps = _list_steps(state)
+        steps = list_steps(state)
         await self._report(state, ctx, step=steps[find_reported(steps, step)][0], waiting_for=reason)
 
     async def _report(
@@ -242,7 +234,7 @@ class RestoreBackup:
         message: str = "",
         waiting_for: str = "",
     ) -> None:
-        steps = _list_steps(state)
+        steps = list_steps(state)
         index = [name for name, _ in steps].index(step)
         progress = _PROGRESS.get(step, 10 + percent * 75 // 100)
         await report_step(
@@ -257,20 +249,15 @@ class RestoreBackup:
         )
 
 
-def _list_steps(state: RestoreBackupState) -> tuple[tuple[str, str], ...]:
-    """List the steps that users see of this restore."""
-    return tuple(step for step in _REPORTED if state.safety or step != SAFETY_STEP)
-
-
 def _end(state: RestoreBackupState) -> tuple[BackupChange, ...]:
     return () if state.ended else (EndRestore(state.backup_id, state.app_id),)
 
 
-def _fail(state: RestoreBackupState, error: str, _: bool) -> tuple[BackupChange, ...]:
+def _fail(state: RestoreBackupState, failure: Failure) -> tuple[BackupChange, ...]:
     # The row stays: where the archive comes back with its storage, it can be restored again.
     if state.archive_gone:
         return (LoseArchive(state.backup_id, describe_missing(state.archive)),)
-    return (EndRestore(state.backup_id, state.app_id, error),)
+    return (EndRestore(state.backup_id, state.app_id, failure.error),)
 
 
 def build_workflow(apps: Apps, containers: Containers) -> Workflow[RestoreBackupState]:

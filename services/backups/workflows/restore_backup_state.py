@@ -9,6 +9,17 @@ from typing import Any
 from services.backups.domain.restore_tests import RecordedApp
 from services.clients.inventory.values import Ref, Task
 
+SAFETY_STEP = ("safety_backup", "Making a backup of the app as it is")
+# The steps that the app's users see, in order; the release is internal.
+_REPORTED = (
+    ("claim_app", "Locking the app"),
+    SAFETY_STEP,
+    ("stop_container", "Stopping the app"),
+    ("restore_archive", "Restoring the archive"),
+    ("start_container", "Starting the app"),
+    ("probe", "Waiting for the application to answer"),
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreBackupState:
@@ -69,3 +80,8 @@ class RestoreBackupState:
     def task(self) -> Task:
         """Return the task under way."""
         return Task(self.host_id, self.node, self.upid)
+
+
+def list_steps(state: RestoreBackupState) -> tuple[tuple[str, str], ...]:
+    """List the steps that users see of this restore."""
+    return tuple(step for step in _REPORTED if state.safety or step != SAFETY_STEP)

@@ -54,5 +54,5 @@ def build_workflow(apps: Apps) -> Workflow[RestoreBesideState]:
         (Step("await_app", "Waiting for the new app", steps.await_app),),
         RestoreBesideState,
         _free,
-        lambda state, _error, _cancelled: _free(state),
+        lambda state, _failure: _free(state),
     )

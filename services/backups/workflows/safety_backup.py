@@ -9,7 +9,7 @@ from typing import Any
 from services.backups.domain.changes import AddBackup, NoteLeftOut, RecordApp
 from services.backups.domain.errors import RestoreFailedError
 from services.backups.workflows.create_backup_state import CreateBackupState
-from services.backups.workflows.restore_backup_state import RestoreBackupState
+from services.backups.workflows.restore_backup_state import SAFETY_STEP, RestoreBackupState
 from services.backups.workflows.steps.app_lock import report_step
 from services.backups.workflows.steps.archive_maker import ArchiveMaker
 from services.clients.apps.interface import Apps
@@ -24,7 +24,6 @@ from services.common.operations.model import (
     may_pass,
 )
 
-STEP = ("safety_backup", "Making a backup of the app as it is")
 _CONTAINER_S = 60.0  # no person waits for a worker: as long as Proxmox may take to answer at all
 
 
@@ -98,7 +97,7 @@ class SafetyBackup(ArchiveMaker):
             state,
             ctx=ctx,
             steps=self.steps,
-            index=[name for name, _ in self.steps].index(STEP[0]),
+            index=[name for name, _ in self.steps].index(SAFETY_STEP[0]),
             # From 1 to 5 percent of the restore, where its next step begins.
             progress=1 + percent * 4 // 100,
             message=message,
@@ -110,9 +109,9 @@ class SafetyBackup(ArchiveMaker):
 async def make_safety_backup(
     apps: Apps,
     containers: Containers,
+    *,
     state: RestoreBackupState,
     ctx: Context,
-    *,
     steps: Sequence[tuple[str, str]],
 ) -> RestoreBackupState | StepResult[RestoreBackupState]:
     """Back the app up under the restore's lock; a container that is gone, or was never whole, needs none.
@@ -148,7 +147,7 @@ async def _has_content(containers: Containers, state: RestoreBackupState) -> boo
 
 
 async def undo_safety_backup(
-    apps: Apps, containers: Containers, state: RestoreBackupState
+    apps: Apps, containers: Containers, *, state: RestoreBackupState
 ) -> RestoreBackupState:
     """End the task and delete the archives of a backup that was not completed; a completed one stays.
 

@@ -23,8 +23,8 @@ from services.clients.inventory.restore_tests import Contents
 from services.clients.inventory.tasks import end_task
 from services.clients.inventory.test_containers import remove_test_container
 from services.clients.inventory.values import Task
-from services.common.core.errors import BusyError, PreconditionError, UnavailableError
-from services.common.operations.model import Context, Step, StepResult, TransientError, Workflow
+from services.common.core.errors import BusyError, PreconditionError, TransientError, UnavailableError
+from services.common.operations.model import Context, Failure, Step, StepResult, Workflow
 
 KIND = "test_backup"
 LIMIT = timedelta(minutes=50)  # so that no test container is there for an hour
@@ -244,8 +244,8 @@ def _end(state: TestBackupState) -> tuple[BackupChange, ...]:
     return (state.render_end(),)
 
 
-def _fail(state: TestBackupState, error: str, _: bool) -> tuple[BackupChange, ...]:
-    return (state.render_end(error),)
+def _fail(state: TestBackupState, failure: Failure) -> tuple[BackupChange, ...]:
+    return (state.render_end(failure.error),)
 
 
 def build_workflow(

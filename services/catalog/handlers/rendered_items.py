@@ -61,7 +61,7 @@ class RenderedItems:
             found = find()
             view = request.view or FULL
             data = self._messages.render_list(found.items, found.total, form=call.form, view=view)
-            self._lists.keep(key, version, data)
+            self._lists.keep(key, version, value=data)
         return Rendered(pb.ListItemsResponse, data)
 
     def answer_facts(self, message: M, call: Call, *, state: str) -> M:

@@ -51,8 +51,8 @@ class ProcessImporter:
         # A forked child would inherit the sockets and locks of this process.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe(duplex=False)
-        arguments = (theirs, files, source, kind.value, self._megabytes)
-        child = context.Process(target=_run, args=arguments, daemon=True)
+        arguments = {"source": source, "kind": kind.value, "megabytes": self._megabytes}
+        child = context.Process(target=_run, args=(theirs, files), kwargs=arguments, daemon=True)
         child.start()
         theirs.close()  # or the end of the child would not end the pipe
         try:
@@ -70,7 +70,7 @@ class ProcessImporter:
             child.close()
 
 
-def _run(answer: Connection, files: dict[str, bytes], source: str, kind: str, megabytes: int) -> None:
+def _run(answer: Connection, files: dict[str, bytes], *, source: str, kind: str, megabytes: int) -> None:
     _limit_memory(megabytes * _MEGABYTE)
     imported = import_collection(files, source=source, kind=SourceFormat(kind))
     documents = [entry.document for entry in imported.items]

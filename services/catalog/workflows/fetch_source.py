@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from services.catalog.domain.entities import Item
 from services.catalog.domain.errors import SourceFetchError
@@ -18,7 +19,12 @@ from services.catalog.domain.interfaces import (
 from services.catalog.domain.publication import publish_items
 from services.catalog.domain.sources import Source, SourceFormat
 
-OnPublished = Callable[[str, Sequence[Item], Mapping[str, bytes]], Awaitable[None]]
+
+class OnPublished(Protocol):
+    """Work after the items of a source were published."""
+
+    async def __call__(self, source: str, items: Sequence[Item], *, files: Mapping[str, bytes]) -> None:
+        """Take the items with the files that they came from."""
 
 
 async def fetch_source(
@@ -33,7 +39,6 @@ async def fetch_source(
 ) -> Source:
     """Fetch, import and publish a source; its status shows the outcome.
 
-    `on_published` is called with the name, items and files of a source whose items are published.
     After a failure, and when nothing of it can be published, the last good state stays.
 
     Raises:
@@ -60,7 +65,7 @@ async def fetch_source(
     )
     # After the items: pictures take minutes, and apps can be deployed without them.
     if on_published is not None:
-        await on_published(source.name, [entry.item for entry in imported.items], files)
+        await on_published(source.name, [entry.item for entry in imported.items], files=files)
     return await sources.get_source(source_id)
 
 

@@ -100,7 +100,7 @@ class GrpcApps:
         self, method: str, request: Message, *, user: User | None = None, timeout: float = _ATTEMPT_S
     ) -> Any:
         return await self._clients.call(
-            "apps", AppsInternalServiceStub, method, request, user=user, timeout=timeout
+            "apps", AppsInternalServiceStub, method=method, request=request, user=user, timeout=timeout
         )
 
 

@@ -37,8 +37,8 @@ class GrpcDeployments:
         found = await self._clients.call(
             "apps",
             AppsInternalServiceStub,
-            "PlanDeployment",
-            request,
+            method="PlanDeployment",
+            request=request,
             user=user,
             timeout=_PLAN_S,
             retry=False,

@@ -20,7 +20,9 @@ class GrpcUsers:
     async def find_user(self, user_id: int) -> UserFacts:
         """See `Users.find_user`."""
         request = pb.FindUserRequest(id=user_id)
-        user = await self._clients.call("auth", AuthInternalServiceStub, "FindUser", request, timeout=_FIND_S)
+        user = await self._clients.call(
+            "auth", AuthInternalServiceStub, method="FindUser", request=request, timeout=_FIND_S
+        )
         # Fields without presence are unlimited; ListFields names only those that were set.
         quota = Quota(**{field.name: value for field, value in user.quota.ListFields()})
         return UserFacts(user.id, user.is_staff, quota)

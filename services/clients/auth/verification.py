@@ -48,7 +48,7 @@ class AuthClient:
             not self._refreshed_at or loop.time() - self._refreshed_at >= _KEYS_REFRESH_S
         ):
             jwks = await self._clients.call(
-                "auth", auth_service_pb2_grpc.AuthServiceStub, "GetJwks", Empty(), timeout=3
+                "auth", auth_service_pb2_grpc.AuthServiceStub, method="GetJwks", request=Empty(), timeout=3
             )
             self._refreshed_at = loop.time()
             for key in jwks.keys:
@@ -61,7 +61,9 @@ class AuthClient:
         stub = auth_service_pb2_grpc.AuthInternalServiceStub
         sent_at = time.time()
         try:
-            answer = await self._clients.call("auth", stub, "AuthenticateApiToken", request, timeout=3)
+            answer = await self._clients.call(
+                "auth", stub, method="AuthenticateApiToken", request=request, timeout=3
+            )
         except UnavailableError:
             raise
         except DomainError as error:
@@ -78,7 +80,7 @@ class AuthClient:
         request = auth_service_pb2.VerifyTokenRequest(token=token)
         stub = auth_service_pb2_grpc.AuthServiceStub
         try:
-            await self._clients.call("auth", stub, "VerifyToken", request, timeout=3)
+            await self._clients.call("auth", stub, method="VerifyToken", request=request, timeout=3)
         except UnauthenticatedError as error:
             raise CredentialsInvalidError(error.message) from error
 

@@ -80,7 +80,12 @@ class GrpcBackups:
 
     async def _call(self, method: str, request: Message, *, timeout: float, retry: bool = True) -> Any:
         return await self._clients.call(
-            "backups", BackupsInternalServiceStub, method, request, timeout=timeout, retry=retry
+            "backups",
+            BackupsInternalServiceStub,
+            method=method,
+            request=request,
+            timeout=timeout,
+            retry=retry,
         )
 
 

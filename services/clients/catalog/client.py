@@ -61,7 +61,7 @@ class GrpcCatalog:
             refer_to_host=True,
         )
         answer = await self._clients.call(
-            "catalog", CatalogInternalServiceStub, "RenderItem", request, timeout=_RENDER_S
+            "catalog", CatalogInternalServiceStub, method="RenderItem", request=request, timeout=_RENDER_S
         )
         return _parse_rendering(answer)
 
@@ -73,7 +73,11 @@ class GrpcCatalog:
             app_id=catalog_id, from_revision=from_revision, revision=revision
         )
         answer = await self._clients.call(
-            "catalog", CatalogInternalServiceStub, "CompareRevisions", request, timeout=_RENDER_S
+            "catalog",
+            CatalogInternalServiceStub,
+            method="CompareRevisions",
+            request=request,
+            timeout=_RENDER_S,
         )
         return _parse_changes(answer)
 
@@ -81,7 +85,7 @@ class GrpcCatalog:
         """See `Catalog.list_revisions`."""
         request = catalog_pb.ListRevisionsRequest()
         answer = await self._clients.call(
-            "catalog", CatalogInternalServiceStub, "ListRevisions", request, timeout=_RENDER_S
+            "catalog", CatalogInternalServiceStub, method="ListRevisions", request=request, timeout=_RENDER_S
         )
         return {
             item.app_id: ItemRevision(item.revision, item.version, item.icon) for item in answer.revisions

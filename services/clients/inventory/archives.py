@@ -56,7 +56,7 @@ class GrpcArchives:
 
     async def _call(self, method: str, request: Any, *, timeout: float = _WRITE_S, retry: bool = True) -> Any:
         return await self._clients.call(
-            "inventory", ContainerServiceStub, method, request, timeout=timeout, retry=retry
+            "inventory", ContainerServiceStub, method=method, request=request, timeout=timeout, retry=retry
         )
 
     async def _begin(self, method: str, request: Any, *, retry: bool = True) -> Task:
@@ -95,7 +95,11 @@ class GrpcArchives:
         """See `Archives.check_archive`."""
         request = archive_check_pb2.CheckArchiveRequest(host_id=host_id, archive=archive, limit_s=limit_s)
         stream = self._clients.stream(
-            "inventory", ContainerServiceStub, "CheckArchive", request, timeout=limit_s + _CHECK_GRACE_S
+            "inventory",
+            ContainerServiceStub,
+            method="CheckArchive",
+            request=request,
+            timeout=limit_s + _CHECK_GRACE_S,
         )
         async for progress in stream:
             if progress.done:
@@ -167,7 +171,7 @@ class GrpcArchives:
     async def watch_task(self, task: Task) -> AsyncIterator[TaskProgress]:
         """See `Tasks.watch_task`."""
         stream = self._clients.stream(
-            "inventory", ContainerServiceStub, "WatchTask", render_watch(task), timeout=_TASK_S
+            "inventory", ContainerServiceStub, method="WatchTask", request=render_watch(task), timeout=_TASK_S
         )
         async for progress in stream:
             yield parse_progress(progress)

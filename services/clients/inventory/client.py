@@ -75,7 +75,7 @@ class GrpcContainers(GrpcReads):
 
     async def adopt_container(self, ref: Ref, *, owner: str, instead_of: str = "") -> None:
         """See `Containers.adopt_container`."""
-        await self._call("AdoptContainer", _action(ref, owner, instead_of))
+        await self._call("AdoptContainer", _action(ref, owner, instead_of=instead_of))
 
     async def release_container(self, ref: Ref, *, owner: str) -> None:
         """See `Containers.release_container`."""
@@ -164,7 +164,7 @@ class GrpcContainers(GrpcReads):
             timeout_s=_EXEC_S,
         )
         stream = self._clients.stream(
-            "inventory", ContainerServiceStub, "Exec", request, timeout=_EXEC_S + _EXEC_END_S
+            "inventory", ContainerServiceStub, method="Exec", request=request, timeout=_EXEC_S + _EXEC_END_S
         )
         async for output in stream:
             if output.text:
@@ -187,7 +187,9 @@ class GrpcContainers(GrpcReads):
             async for each in keys:
                 yield pb.TerminalRequest(data=each.data, columns=each.size.columns, rows=each.size.rows)
 
-        stream = self._clients.duplex("inventory", ContainerServiceStub, "AttachTerminal", render())
+        stream = self._clients.duplex(
+            "inventory", ContainerServiceStub, method="AttachTerminal", messages=render()
+        )
         async with aclosing(stream) as pieces:
             async for piece in pieces:
                 ended = piece.exit_status if piece.HasField("exit_status") else None
@@ -227,7 +229,7 @@ class GrpcContainers(GrpcReads):
         return Probe(answer.answered, answer.address, answer.message)
 
 
-def _action(ref: Ref, owner: str, instead_of: str = "") -> pb.ContainerActionRequest:
+def _action(ref: Ref, owner: str, *, instead_of: str = "") -> pb.ContainerActionRequest:
     return pb.ContainerActionRequest(container=render_ref(ref), owner=owner, instead_of=instead_of)
 
 

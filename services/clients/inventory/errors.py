@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from services.common.core.errors import NotFoundError, PreconditionError, WaitingError
-from services.common.operations.model import TransientError
+from services.common.core.errors import NotFoundError, PreconditionError, TransientError, WaitingError
 
 
 class ContainerNotFoundError(NotFoundError):

@@ -154,3 +154,12 @@ def check_page(*, has_number: bool, after: object) -> None:
 def refuse_after(after: object, *, kind: str) -> InvalidError:
     """Build the refusal of an entry to begin behind that is not known, or not any more."""
     return invalid_field("after", f"there is no {kind} {after}; begin again without it")
+
+
+class TransientError(UnavailableError):
+    """A step failed in a way that may pass: it is tried again, at most 3 times."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether trying again may help: connections, time-outs, services and Proxmox that do not answer."""
+    return isinstance(error, UnavailableError | TimeoutError | ConnectionError)

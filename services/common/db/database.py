@@ -178,7 +178,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: the database did not answer, after retries.
         """
-        return await self._run(self._threads, self._read, fn)
+        return await self._run(self._threads, self._read, fn=fn)
 
     async def write(self, fn: Callable[[sa.Connection], T], *, is_final: bool = True) -> T:
         """Run `fn` in a transaction and commit it. `fn` may run more than once.
@@ -213,7 +213,7 @@ class Database:
             return result
 
         try:
-            return await self._run(self._writers, commit, change)
+            return await self._run(self._writers, commit, fn=change)
         except UnchangedError as nothing:
             unchanged: T = nothing.result
             return unchanged
@@ -245,6 +245,7 @@ class Database:
         self,
         threads: ThreadPoolExecutor,
         runner: Callable[[Callable[[sa.Connection], T]], T],
+        *,
         fn: Callable[[sa.Connection], T],
     ) -> T:
         loop = asyncio.get_running_loop()

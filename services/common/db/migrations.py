@@ -43,7 +43,9 @@ def upgrade(database_url: str, service: str, *, revision: str = "heads") -> None
     engine = create_engine(database_url, service=service, pool_size=1)
     try:
         with _exclusive(engine, service) as connection:
-            _run(connection, EnvironmentContext(config, ScriptDirectory.from_config(config)), revision)
+            _run(
+                connection, EnvironmentContext(config, ScriptDirectory.from_config(config)), revision=revision
+            )
     finally:
         engine.dispose()
 
@@ -71,7 +73,7 @@ def configure(versions: Path) -> Config:
     return config
 
 
-def _run(connection: sa.Connection, environment: EnvironmentContext, revision: str) -> None:
+def _run(connection: sa.Connection, environment: EnvironmentContext, *, revision: str) -> None:
     """Run the migrations up to a revision on a connection, in one transaction each.
 
     Alembic's commands would load an `env.py` for this, a script without arguments, types or checks.

@@ -12,15 +12,8 @@ from services.common.core.clock import now
 from services.common.core.errors import UnavailableError
 from services.common.core.log import get_logger
 from services.common.core.telemetry.metrics import count_ended
-from services.common.operations.model import (
-    Change,
-    ClaimedOperation,
-    Step,
-    StepResult,
-    Workflow,
-    dump_state,
-)
-from services.common.operations.store import LEASE_S, SqlOperationStore
+from services.common.operations.model import Change, ClaimedOperation, Step, StepResult, Workflow, dump_state
+from services.common.operations.store import LEASE_S, LogLine, SqlOperationStore
 
 log = get_logger()
 
@@ -131,7 +124,7 @@ class LeasedOperation:
             else {"status": "done", "finished_at": now(), "message": ""},
             values=values,
             changes=outcome.changes,
-            line=("info", f"Undone: {step.description}", step.name) if undone else None,
+            line=LogLine("info", f"Undone: {step.description}", step.name) if undone else None,
         )
 
     async def follow_state(self, position: int) -> int:
@@ -143,7 +136,7 @@ class LeasedOperation:
         self.operation, self.steps = await self.store.align(ended, self.workflow, state=self.state)
         return self.operation.step_index
 
-    async def skip_undo(self, position: int, why: str, *, line: tuple[str, str, str]) -> None:
+    async def skip_undo(self, position: int, why: str, *, line: LogLine) -> None:
         """Write down that a step was not undone and will not be."""
         values = {"step_index": position, "waiting_for": ""}
         self.operation = dataclasses.replace(self.operation, step_index=position)
@@ -158,7 +151,7 @@ class LeasedOperation:
         *,
         values: dict[str, Any],
         delay: float,
-        line: tuple[str, str, str] | None = None,
+        line: LogLine | None = None,
     ) -> None:
         """Let the operation go for `delay` seconds.
 
@@ -227,7 +220,7 @@ class StepContext:
     async def log(self, message: str, *, level: str = "info") -> None:
         """See `Context.log`."""
         step = self._leased.steps[self._position].name
-        await self._leased.store.write_line(self.operation, level, message, step)
+        await self._leased.store.write_line(self.operation, LogLine(level, message, step))
 
     async def save(self, state: Any, *changes: Change) -> None:
         """See `Context.save`."""

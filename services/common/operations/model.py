@@ -9,15 +9,17 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, get_args, get_type_hints
 
-from services.common.core.errors import DomainError, NotFoundError, UnavailableError, is_waiting
+from services.common.core.errors import DomainError, NotFoundError, is_transient, is_waiting
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 MAX_ATTEMPTS = 3  # of a step whose failure may pass: about 10 s with the delays between them
-# The least delay before an error that passes by itself is tried again: a claim and a check cost 5 ms.
-_WAIT_S = 2.0
+_WAIT_S = (
+    2.0  # the least delay before an error that passes by itself is tried again: a claim and a check cost 5 ms
+)
 S = TypeVar("S", bound="DataclassInstance")  # the frozen state of a workflow
+S_contra = TypeVar("S_contra", bound="DataclassInstance", contravariant=True)
 Change = Any  # what the service's store can apply
 
 
@@ -25,18 +27,11 @@ class OperationNotFoundError(NotFoundError):
     """There is no such operation."""
 
 
-class TransientError(UnavailableError):
-    """A step failed in a way that may pass: it is tried again, at most 3 times."""
-
-
 class WaitError(Exception):
     """A step cannot go on yet. Waiting is not an attempt; the operation's deadline bounds it, in every step.
 
-    The worker lets the operation go; any worker takes it up again at this step when the delay is over.
-
-    Args:
-        reason: what it waits for, for a person.
-        delay: seconds until it is tried again.
+    The worker lets the operation go; any worker takes it up again at this step when the `delay` (seconds) is over.
+    `reason` is what it waits for, for a person.
     """
 
     def __init__(self, reason: str, *, delay: float = 2.0) -> None:
@@ -83,6 +78,21 @@ class Context(Protocol):
 Run = Callable[[S, Context], Awaitable[S | StepResult[S]]]
 
 
+class OnWaiting(Protocol[S_contra]):
+    """Report of a step that has to wait."""
+
+    async def __call__(self, state: S_contra, ctx: Context, *, step: str, reason: str) -> None:
+        """Report the step by its name, and what it waits for; must not fail."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an operation ended without success; `cancelled` if on request."""
+
+    error: str
+    cancelled: bool
+
+
 def _always(_state: Any) -> bool:
     return True
 
@@ -94,12 +104,11 @@ class Step(Generic[S]):
     Attributes:
         name: constant snake_case.
         description: what it does, for a person: "Creating the container".
-        run: does it, and returns the new state or a StepResult. It may run again after a crash: it checks the actual state first.
+        run: does it, and returns the new state or a StepResult. It may run again: it checks the actual state first.
         undo: takes it back; also called when the step failed midway. It may run again as well.
         weight: its share of the progress.
         cancellable: False from where there is no way back: a cancellation is then too late.
-        applies: whether the step has anything to do for a state. One that has not is neither recorded nor run, unless
-            it was recorded before.
+        applies: whether it has anything to do for a state; else it is neither recorded nor run, unless recorded before.
     """
 
     name: str
@@ -119,20 +128,19 @@ class Workflow(Generic[S]):
         kind: constant snake_case, the name of the RPC.
         state_type: frozen dataclass of values that JSON can hold, or that have `from_json` and `to_json`.
         on_succeeded: changes to commit with the success.
-        on_failed: changes to commit with the failure or cancellation, after undoing: (state, error, cancelled).
-        timeout_s: seconds after its first step began, after which it fails and is undone. A step that is not
-            cancellable is not interrupted then, but waits no longer.
-        on_waiting: called with the step's name and the reason whenever a step has to wait, to report it to others. It
-            must not fail.
+        on_failed: changes to commit with the failure or cancellation, after undoing.
+        timeout_s: seconds after its first step began, after which it fails and is undone; a step that is not cancellable
+            is not interrupted, but waits no longer.
+        on_waiting: called whenever a step has to wait, to report it to others.
     """
 
     kind: str
     steps: tuple[Step[S], ...]
     state_type: type[S]
     on_succeeded: Callable[[S], Sequence[Change]]
-    on_failed: Callable[[S, str, bool], Sequence[Change]]
+    on_failed: Callable[[S, Failure], Sequence[Change]]
     timeout_s: float = 24 * 3600.0
-    on_waiting: Callable[[S, Context, str, str], Awaitable[None]] | None = None
+    on_waiting: OnWaiting[S] | None = None
 
     def choose_steps(self, state: S, *, recorded: Collection[str] = ()) -> tuple[Step[S], ...]:
         """Choose the steps that have something to do for a state, and those that are recorded already."""
@@ -226,11 +234,6 @@ class ClaimedOperation:
     waiting_for: str = ""
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether trying again may help: connections, time-outs, services and Proxmox that do not answer."""
-    return isinstance(error, UnavailableError | TimeoutError | ConnectionError)
-
-
 def find_wait(error: BaseException) -> WaitError | None:
     """Return what to wait for if an error passes by itself, or None."""
     if isinstance(error, WaitError):
@@ -295,6 +298,3 @@ class Operation:
     def step(self) -> OperationStep | None:
         """The step under way; of an operation that another service carries out, also when it reports not every step."""
         return next((step for step in self.steps if step.position == self.step_index), None)
-
-
-NOT_COLUMNS = frozenset({"steps", "expected_s"})  # of Operation: read otherwise, or from elsewhere

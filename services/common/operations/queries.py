@@ -21,10 +21,11 @@ from services.common.core.errors import refuse_after
 from services.common.core.parsing import parse_int
 from services.common.db.database import Database, UtcDateTime
 from services.common.db.queries import Query, RowParser, comes_after
-from services.common.operations.model import NOT_COLUMNS, Operation, OperationStep
+from services.common.operations.model import Operation, OperationStep
 from services.common.operations.tables import OperationTables
 
-_FIELDS = tuple(name for name in Operation.__dataclass_fields__ if name not in NOT_COLUMNS)
+_NOT_COLUMNS = frozenset({"steps", "expected_s"})  # of Operation: read otherwise, or from elsewhere
+_FIELDS = tuple(name for name in Operation.__dataclass_fields__ if name not in _NOT_COLUMNS)
 _STEP_FIELDS = tuple(OperationStep.__dataclass_fields__)
 _param = sa.bindparam
 
@@ -142,7 +143,7 @@ def _step(row: sa.Row[Any]) -> OperationStep:
 
 
 def _operation(row: sa.Row[Any], steps: Sequence[OperationStep]) -> Operation:
-    names = Operation.__dataclass_fields__.keys() - NOT_COLUMNS
+    names = Operation.__dataclass_fields__.keys() - _NOT_COLUMNS
     return Operation(steps=tuple(steps), **{name: getattr(row, name) for name in names})
 
 

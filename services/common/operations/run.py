@@ -16,13 +16,13 @@ from datetime import timedelta
 from typing import Any
 
 from services.common.core.clock import now
-from services.common.core.errors import DomainError, is_final
+from services.common.core.errors import DomainError, is_final, is_transient
 from services.common.core.log import get_logger
 from services.common.core.telemetry.metrics import timing_step
 from services.common.core.telemetry.tracing import report_error, span
 from services.common.operations.lease import CANCELLED, EndRequestedError, LeasedOperation, StepContext
-from services.common.operations.model import MAX_ATTEMPTS, Step, WaitError, find_wait, is_transient
-from services.common.operations.store import LeaseLostError
+from services.common.operations.model import MAX_ATTEMPTS, Failure, Step, WaitError, find_wait
+from services.common.operations.store import LeaseLostError, LogLine
 
 log = get_logger()
 
@@ -110,7 +110,7 @@ class OperationRun:
             position,
             step={"status": "running"},
             values=values,
-            line=("info", step.description, step.name) if attempt == 1 and not resumed else None,
+            line=LogLine("info", step.description, step.name) if attempt == 1 and not resumed else None,
             count_attempt=not resumed,
         )
 
@@ -123,7 +123,8 @@ class OperationRun:
     async def _report_wait(self, position: int, reason: str) -> None:
         if (on_waiting := self._leased.workflow.on_waiting) is not None:
             context = StepContext(self._leased, position)
-            await on_waiting(self._leased.state, context, self._leased.steps[position].name, reason)
+            step = self._leased.steps[position].name
+            await on_waiting(self._leased.state, context, step=step, reason=reason)
 
     async def _note_overdue(self, position: int, step: Step[Any], *, wait: WaitError) -> str:
         """Fail a step that would wait beyond the operation's time, also one that cannot be cancelled."""
@@ -132,7 +133,7 @@ class OperationRun:
             self._leased.operation,
             position,
             step={"status": "failed", "message": reason, "finished_at": now()},
-            line=("error", reason, step.name),
+            line=LogLine("error", reason, step.name),
         )
         return reason
 
@@ -146,7 +147,7 @@ class OperationRun:
             position,
             step={"message": describe(error)},
             values={"waiting_for": reason},
-            line=("warning", line, step.name),
+            line=LogLine("warning", line, step.name),
         )
         with contextlib.suppress(EndRequestedError):
             await self._leased.keep_while(asyncio.sleep(delay), step=step)
@@ -165,7 +166,7 @@ class OperationRun:
             self._leased.operation,
             position,
             step={"status": "failed", "message": message, "finished_at": now()},
-            line=("error", f"{step.description} failed: {message}", step.name),
+            line=LogLine("error", f"{step.description} failed: {message}", step.name),
         )
         return f"{step.description}: {message}"
 
@@ -180,7 +181,7 @@ class OperationRun:
                     position, step, work=step.undo(leased.state, StepContext(leased, position))
                 )
         cancelled = error == CANCELLED
-        changes = tuple(leased.workflow.on_failed(leased.state, error, cancelled))
+        changes = tuple(leased.workflow.on_failed(leased.state, Failure(error, cancelled)))
         await leased.finish("cancelled" if cancelled else "failed", error, changes=changes)
 
     async def _undo_step(self, position: int, step: Step[Any], *, work: Any) -> None:
@@ -200,7 +201,7 @@ class OperationRun:
         """Go on with the step before: what is refused for good would be refused again."""
         line = f"{step.description} was not undone: {describe(problem)}"
         log.warning("undo_refused", operation_id=self._leased.operation.id, step=step.name, why=line)
-        await self._leased.skip_undo(position, describe(problem), line=("error", line, step.name))
+        await self._leased.skip_undo(position, describe(problem), line=LogLine("error", line, step.name))
 
     async def _postpone_undo(self, position: int, step: Step[Any], *, problem: Exception) -> None:
         """Let the operation go until cleaning up may work; give it up for a person after the last try."""
@@ -221,7 +222,7 @@ class OperationRun:
             {"status": "undoing", "message": describe(problem)},
             values=values,
             delay=wait.delay if wait else find_delay(tries, self._retry_s),
-            line=None if wait else ("error", reason, step.name),
+            line=None if wait else LogLine("error", reason, step.name),
         )
 
     def _has_waited_long(self) -> bool:

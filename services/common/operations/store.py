@@ -8,9 +8,9 @@ added without it: what such a worker has begun, its successor must find.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -24,7 +24,22 @@ LEASE_S = 8.0  # renewed every 2 s: an operation of a dead worker goes on within
 NO_LIMITS = OperationLimits()
 # One number for all services: each has a database or schema of its own, and claims are brief.
 _CLAIM_LOCK = 0x70726F78
-Apply = Callable[[sa.Connection, "ClaimedOperation", Change], None]
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line for the log of an operation's subject; level is info, warning or error."""
+
+    level: str
+    message: str
+    step: str
+
+
+class WriteLine(Protocol):
+    """Writes a line into the log of an operation's subject, within a transaction."""
+
+    def __call__(self, connection: sa.Connection, operation: ClaimedOperation, /, *, line: LogLine) -> None:
+        """Write the line with what else the transaction writes."""
 
 
 class LeaseLostError(Exception):
@@ -38,7 +53,7 @@ class SqlOperationStore:
         db: the service's database.
         tables: from `define_tables`.
         apply: writes one change of a workflow within a checkpoint's transaction.
-        log: writes one line `(connection, operation, level, message, step)` into the subject's log.
+        log: writes one line into the subject's log.
         limits: how much may run at once.
     """
 
@@ -47,8 +62,8 @@ class SqlOperationStore:
         db: Database,
         tables: OperationTables,
         *,
-        apply: Apply,
-        log: Callable[[sa.Connection, ClaimedOperation, str, str, str], None],
+        apply: Callable[[sa.Connection, Change], None],
+        log: WriteLine,
         limits: OperationLimits = NO_LIMITS,
     ) -> None:
         self._limits = limits
@@ -130,7 +145,7 @@ class SqlOperationStore:
         def fn(connection: sa.Connection) -> None:
             self._fenced_update(connection, operation, values=values)
             for change in changes:
-                self._apply(connection, operation, change)
+                self._apply(connection, change)
 
         await self._db.write(fn)
 
@@ -142,10 +157,10 @@ class SqlOperationStore:
         step: dict[str, Any],
         values: dict[str, Any] | None = None,
         changes: Sequence[Change] = (),
-        line: tuple[str, str, str] | None = None,
+        line: LogLine | None = None,
         count_attempt: bool = False,
     ) -> bool:
-        """Write columns of a step, of the operation, changes and a log line `(level, message, step)` together.
+        """Write columns of a step, of the operation, changes and a line of the log together.
 
         Returns:
             Whether a cancellation was requested.
@@ -171,9 +186,9 @@ class SqlOperationStore:
                 .values(**fields)
             )
             for change in changes:
-                self._apply(connection, operation, change)
+                self._apply(connection, change)
             if line is not None:
-                self._log(connection, operation, *line)
+                self._log(connection, operation, line=line)
             return is_cancelled
 
         return await self._db.write(fn)
@@ -201,9 +216,9 @@ class SqlOperationStore:
         rows = await self._db.read(lambda connection: connection.execute(query).scalars().all())
         return [upid for upids in rows for upid in upids or ()]
 
-    async def write_line(self, operation: ClaimedOperation, level: str, message: str, step: str) -> None:
+    async def write_line(self, operation: ClaimedOperation, line: LogLine) -> None:
         """Write a line into the log of the operation's subject."""
-        await self._db.write(lambda connection: self._log(connection, operation, level, message, step))
+        await self._db.write(lambda connection: self._log(connection, operation, line=line))
 
     def _claim_next(
         self, connection: sa.Connection, worker: str, *, kinds: Collection[str] | None

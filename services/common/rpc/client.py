@@ -114,9 +114,9 @@ class Clients:
         self,
         service: str,
         stub: type,
+        *,
         method: str,
         request: Any,
-        *,
         user: User | None = None,
         timeout: float = 10.0,
         retry: bool = True,
@@ -151,9 +151,9 @@ class Clients:
         self,
         service: str,
         stub: type,
+        *,
         method: str,
         request: Any,
-        *,
         user: User | None = None,
         timeout: float | None = None,
     ) -> AsyncIterator[Any]:
@@ -174,7 +174,7 @@ class Clients:
             call.cancel()
 
     async def duplex(
-        self, service: str, stub: type, method: str, messages: AsyncIterator[Any], *, user: User | None = None
+        self, service: str, stub: type, *, method: str, messages: AsyncIterator[Any], user: User | None = None
     ) -> AsyncGenerator[Any, None]:
         """Call a bidirectional RPC: sends `messages` beside the answers that it yields.
 

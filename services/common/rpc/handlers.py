@@ -136,7 +136,7 @@ class Duplex:
             with self._context.streams.hold(call), Deadline(None) as deadline:
                 watch = asyncio.ensure_future(self._watch(call, deadline))
                 try:
-                    items: Any = self._handler(self._read(call, messages, deadline), call)
+                    items: Any = self._handler(self._read(call, messages, deadline=deadline), call)
                     async with aclosing(items):
                         async for item in items:
                             if opened is None:
@@ -161,7 +161,7 @@ class Duplex:
         self._record_end(call, opened, refusal=None)
 
     async def _read(
-        self, call: Call, messages: AsyncIterator[Given], deadline: Deadline
+        self, call: Call, messages: AsyncIterator[Given], *, deadline: Deadline
     ) -> AsyncIterator[Message]:
         """Pass on the messages of a caller whose credentials still count; else the stream ends before they are used."""
         try:

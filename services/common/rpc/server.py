@@ -58,6 +58,7 @@ from services.common.rpc.server_context import (
     drop_forwarded,
 )
 from services.common.rpc.status import (
+    Context,
     code_of,
     name_code,
     observe_stream,
@@ -145,10 +146,10 @@ class _Rpc:
     def bind(self, metadata: Mapping[str, str], *, as_json: bool = False) -> grpc.RpcMethodHandler[Any, Any]:
         """The handler of one call, which was sent with this metadata, typed or with the JSON of REST."""
         if self._is_duplex:
-            converse = observe_stream(partial(_Rpc._converse, self, metadata), metadata, method=self.name)
+            converse = observe_stream(partial(self._converse, metadata=metadata), metadata, method=self.name)
             return grpc.stream_stream_rpc_method_handler(converse, self._deserialize, serialize)
         deserialize: Any = self._deserialize_json if as_json else self._deserialize
-        run: Any = partial(_Rpc._stream if self._streams else _Rpc._unary, self, metadata)
+        run: Any = partial(self._stream if self._streams else self._unary, metadata=metadata)
         if self._streams:
             run = observe_stream(run, metadata, method=self.name)
             return grpc.unary_stream_rpc_method_handler(run, deserialize, serialize)
@@ -156,10 +157,7 @@ class _Rpc:
         return grpc.unary_unary_rpc_method_handler(run, deserialize, serialize)
 
     async def _unary(
-        self,
-        metadata: Mapping[str, str],
-        given: Given,
-        context: grpc.aio.ServicerContext[Any, Any],
+        self, given: Given, context: Context, *, metadata: Mapping[str, str]
     ) -> Message | Rendered[Any]:
         call = self._new_call(context, metadata)
         if self._audited and isinstance(given, Message):
@@ -177,15 +175,12 @@ class _Rpc:
                 self._record_later(call, "CANCELLED")
             raise
         except Exception as error:  # noqa: BLE001 - every error becomes a status here
-            await self._fail(error, call, context)
+            await self._fail(error, call, context=context)
         await self._send_headers(call, context)
         return wrap_json(response) if call.form is Form.JSON else response
 
     async def _stream(
-        self,
-        metadata: Mapping[str, str],
-        given: Given,
-        context: grpc.aio.ServicerContext[Any, Any],
+        self, given: Given, context: Context, *, metadata: Mapping[str, str]
     ) -> AsyncIterator[Message]:
         call = self._new_call(context, metadata)
         try:
@@ -206,13 +201,10 @@ class _Rpc:
             if call.has_answered and self._method.output_type.full_name == RAW_BODY:
                 # HTTP has said 200 long before and shows no trailers: without this the stream would look complete.
                 yield self._response(data=render_failure_frame(refusal))
-            await self._fail(refusal, call, context)
+            await self._fail(refusal, call, context=context)
 
     async def _converse(
-        self,
-        metadata: Mapping[str, str],
-        messages: AsyncIterator[Given],
-        context: grpc.aio.ServicerContext[Any, Any],
+        self, messages: AsyncIterator[Given], context: Context, *, metadata: Mapping[str, str]
     ) -> AsyncIterator[Message]:
         call = self._new_call(context, metadata)
         try:
@@ -224,7 +216,7 @@ class _Rpc:
         except DomainError as refusal:
             await self._abort(refusal, call, context=context)
 
-    def _new_call(self, context: grpc.aio.ServicerContext[Any, Any], metadata: Mapping[str, str]) -> Call:
+    def _new_call(self, context: Context, metadata: Mapping[str, str]) -> Call:
         peers, peer = self._context.peers, context.peer()
         name = peers.name(context)
         form = choose_form(metadata) if self._printed else Form.WIRE  # JSON for calls over REST
@@ -255,24 +247,20 @@ class _Rpc:
         await store.answer(claim, RecordedResponse(response.SerializeToString(), call.http_status, headers))
         return response
 
-    async def _send_headers(self, call: Call, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    async def _send_headers(self, call: Call, context: Context) -> None:
         status = call.http_status or self._success
         headers = call.headers if status == 200 else [("x-http-code", str(status)), *call.headers]
         call.has_answered = True
         if headers:
             await context.send_initial_metadata(tuple(headers))
 
-    async def _fail(
-        self, error: Exception, call: Call, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> NoReturn:
+    async def _fail(self, error: Exception, call: Call, *, context: Context) -> NoReturn:
         refusal = convert_failure(error, call)
         if self._audited and not isinstance(refusal, TooManyCallsError):  # a flood would fill the log
             await self._record(call, name_code(code_of(refusal)))
         await self._abort(refusal, call, context=context)
 
-    async def _abort(
-        self, refusal: DomainError, call: Call, *, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> NoReturn:
+    async def _abort(self, refusal: DomainError, call: Call, *, context: Context) -> NoReturn:
         status = render_status(refusal)
         if isinstance(refusal, UnauthenticatedError):
             call.add_header("www-authenticate", find_challenge(refusal))

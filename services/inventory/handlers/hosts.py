@@ -106,4 +106,4 @@ class HostHandlers:
         """Return the bytes of a host or a node, rendered once for each of its states."""
         key = (type(item), item.id, call.form)
         rendered = self._rendered.find(key, item)
-        return rendered or self._rendered.keep(key, item, render(render_item(item), call.form))
+        return rendered or self._rendered.keep(key, item, value=render(render_item(item), call.form))

@@ -67,6 +67,6 @@ class AbandonedReservations:
     async def _find_gone(self, owners: Sequence[str]) -> Sequence[str]:
         request = pb.FindRemovedAppsRequest(app_ids=owners)
         found = await self._clients.call(
-            "apps", AppsInternalServiceStub, "FindRemovedApps", request, timeout=_TIMEOUT_S
+            "apps", AppsInternalServiceStub, method="FindRemovedApps", request=request, timeout=_TIMEOUT_S
         )
         return list(found.app_ids)

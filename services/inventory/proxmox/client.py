@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import requests
@@ -92,7 +93,7 @@ class ProxmoxClient:
             HostCredentialsRefusedError: it does not accept the credentials.
             ProxmoxRefusedError: it refuses, in its own words.
         """
-        return await self._run("get", path, params)
+        return await self._run("get", path, params=params)
 
     async def post(self, path: str, /, **params: Any) -> Any:
         """Write with POST.
@@ -101,15 +102,15 @@ class ProxmoxClient:
             WriteUncertainError: no answer came; look before trying again.
             DomainError: as `get`.
         """
-        return await self._run("post", path, params)
+        return await self._run("post", path, params=params)
 
     async def put(self, path: str, /, **params: Any) -> Any:
         """Write with PUT; raises as `post`."""
-        return await self._run("put", path, params)
+        return await self._run("put", path, params=params)
 
     async def delete(self, path: str, /, **params: Any) -> Any:
         """Write with DELETE; raises as `post`."""
-        return await self._run("delete", path, params)
+        return await self._run("delete", path, params=params)
 
     async def get_headers(self) -> dict[str, str]:
         """Return the headers that authenticate a request which this client does not send; signs in when that is due.
@@ -146,7 +147,7 @@ class ProxmoxClient:
         for session in self._sessions:
             session.close()
 
-    async def _run(self, method: str, path: str, params: dict[str, Any]) -> Any:
+    async def _run(self, method: str, path: str, *, params: dict[str, Any]) -> Any:
         # Circuit breaker: requests to a host that did not answer fail at once for a while.
         if time.monotonic() < self._silent_until:
             raise HostUnreachableError(self._silence_error, retry_after=self._silent_until - time.monotonic())
@@ -158,7 +159,9 @@ class ProxmoxClient:
             began = time.monotonic()
             try:
                 with _observing(method, path):
-                    answer = await loop.run_in_executor(self._threads, self._request, method, path, clean)
+                    answer = await loop.run_in_executor(
+                        self._threads, partial(self._request, method, path, params=clean)
+                    )
             except (RuntimeError, asyncio.CancelledError) as error:
                 if not self._closed:
                     raise
@@ -185,7 +188,7 @@ class ProxmoxClient:
             self._silence_error = error.message
             self._silent_until = time.monotonic() + (self._silence if self._silence > 1 else 0)
 
-    def _request(self, method: str, path: str, params: dict[str, Any]) -> Any:
+    def _request(self, method: str, path: str, *, params: dict[str, Any]) -> Any:
         try:
             return self._send(method, path, params=params)
         except HostCredentialsRefusedError:
@@ -219,7 +222,7 @@ class ProxmoxClient:
         if isinstance(self._auth, Ticket):
             self._make_headers()  # signs in when that is due: if that fails, nothing else was sent
         try:
-            answer = self._get_session().request(method, path, params)
+            answer = self._get_session().request(method, path, params=params)
             if answer.status < 400:
                 check_shape(method, path, data=answer.data)
         except UnexpectedAnswer as error:

@@ -66,8 +66,8 @@ class Consoles:
         self,
         client: ProxmoxApi,
         node: str,
-        vmid: int,
         *,
+        vmid: int,
         argv: Sequence[str],
         stdin: bytes = b"",
         stall_s: float,
@@ -103,7 +103,7 @@ class Consoles:
             self._keep(session)
 
     async def push(
-        self, client: ProxmoxApi, node: str, vmid: int, *, path: str, content: bytes, mode: int
+        self, client: ProxmoxApi, node: str, *, vmid: int, path: str, content: bytes, mode: int
     ) -> None:
         """Write a file, whole or not at all.
 

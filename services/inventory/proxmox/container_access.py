@@ -135,9 +135,9 @@ class SshOrConsoleAccess:
         if await self.uses_ssh(view):
             # `--` ends the options of pct, so that a command may begin with a dash.
             pct = ["pct", "exec", str(view.vmid), "--", *argv]
-            pieces = self.shells.stream(client, node, pct, **limits)
+            pieces = self.shells.stream(client, node, argv=pct, **limits)
         else:
-            pieces = self.consoles.stream(client, node, view.vmid, argv=argv, **limits)
+            pieces = self.consoles.stream(client, node, vmid=view.vmid, argv=argv, **limits)
         async for piece in pieces:
             yield piece
 
@@ -150,7 +150,7 @@ class SshOrConsoleAccess:
     ) -> CommandOutput:
         """Run a command on a node itself; raises as `Shells.run`."""
         # A stream ends the command with the request.
-        pieces = self.shells.stream(client, node, argv, stall_s=timeout_s, timeout_s=timeout_s)
+        pieces = self.shells.stream(client, node, argv=argv, stall_s=timeout_s, timeout_s=timeout_s)
         return await _collect(pieces)
 
     async def push(self, view: View, *, path: str, content: bytes, mode: int) -> None:
@@ -163,7 +163,9 @@ class SshOrConsoleAccess:
         if await self.uses_ssh(view):
             await self._push_by_pct(view, path, content=content, mode=mode)
         else:
-            await self.consoles.push(view.client, view.node, view.vmid, path=path, content=content, mode=mode)
+            await self.consoles.push(
+                view.client, view.node, vmid=view.vmid, path=path, content=content, mode=mode
+            )
 
     async def unlock(self, view: View) -> None:
         """Remove the lock that a creation left when it died; only a shell on the node can.
@@ -179,7 +181,7 @@ class SshOrConsoleAccess:
         if not view.client.access.has_ssh:
             raise ContainerLockedError(advice)
         try:
-            done = await self.shells.run(view.client, view.node, argv, timeout_s=_UNLOCK_S)
+            done = await self.shells.run(view.client, view.node, argv=argv, timeout_s=_UNLOCK_S)
         except (ExecUnavailableError, ExecHungError) as error:
             raise ContainerLockedError(f"{advice}: {error.message}") from error
         if done.exit_code != 0:
@@ -219,7 +221,7 @@ class SshOrConsoleAccess:
     async def _push_by_pct(self, view: View, path: str, *, content: bytes, mode: int) -> None:
         script = render_write("cat", path, mode=mode, size=len(content))
         argv = ["pct", "exec", str(view.vmid), "--", "sh", "-c", script]
-        done = await self.shells.run(view.client, view.node, argv, timeout_s=_PUSH_S, stdin=content)
+        done = await self.shells.run(view.client, view.node, argv=argv, timeout_s=_PUSH_S, stdin=content)
         if done.exit_code != 0:
             raise ProxmoxRefusedError(
                 f"{path} was not written in container {view.vmid}: {done.text.strip()[:300]}"

@@ -159,7 +159,7 @@ class ApiSession:
         self._auth = auth
         self._session = _new_session(access)
 
-    def request(self, method: str, path: str, params: dict[str, Any]) -> Answer:
+    def request(self, method: str, path: str, *, params: dict[str, Any]) -> Answer:
         """Send a request; parameters go into the query of GET and DELETE, else into the body as a form.
 
         Raises:

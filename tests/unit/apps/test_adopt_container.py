@@ -27,7 +27,7 @@ async def test_an_adopted_container_is_left_alone_when_its_app_is_deleted(platfo
     found = await discover_containers(platform.dependencies, None)
     assert [item.vmid for item in found] == [300]
     app = await adopt_container(
-        platform.dependencies, Ref(1, 300, "pve1"), asked(), kind="custom", port=None, owner_id=1
+        platform.dependencies, Ref(1, 300, "pve1"), requester=asked(), kind="custom", port=None, owner_id=1
     )
     await platform.run()
     app = await platform.store.get_app(app.id)
@@ -43,7 +43,7 @@ async def test_an_adoption_reports_addresses_that_others_have_too(platform: Plat
     platform.containers.add_container(Ref(1, 301, "pve1"), name="old-box")
     platform.containers.conflicts[301] = ["The address 192.0.2.53 on vmbr0 is also that of container 170"]
     app = await adopt_container(
-        platform.dependencies, Ref(1, 301, "pve1"), asked(), kind="custom", port=None, owner_id=1
+        platform.dependencies, Ref(1, 301, "pve1"), requester=asked(), kind="custom", port=None, owner_id=1
     )
     await platform.run()
     logs, _ = await platform.store.list_logs(app.id, limit=20)

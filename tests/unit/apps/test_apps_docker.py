@@ -12,7 +12,7 @@ from services.apps.workflows.steps.compose import DockerSteps
 from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.interface import OnText
 from services.clients.inventory.values import Ref
-from services.common.operations.model import TransientError
+from services.common.core.errors import TransientError
 from tests.fakes.containers import FakeContainers
 from tests.fakes.one_app import APP, Notes, OneApp
 from tests.pvesim.guest import Guest, GuestFault, World

@@ -121,7 +121,7 @@ async def test_an_operation_that_begins_while_a_console_opens_closes_it(service:
     apps = Meanwhile()
     keys = Keys(pb.TerminalInput())
     pieces = attach_terminal(
-        apps, service.terminals, app.id, owner_filter=1, size=TerminalSize(), keys=_typed(keys)
+        apps, service.terminals, app_id=app.id, owner_filter=1, size=TerminalSize(), keys=_typed(keys)
     )
     with pytest.raises(AppBusyError, match="has begun"):
         await anext(pieces)
@@ -140,7 +140,7 @@ async def test_a_terminal_at_which_nothing_is_typed_is_closed(service: Service) 
     pieces = attach_terminal(
         service.platform.dependencies.store,
         service.terminals,
-        app.id,
+        app_id=app.id,
         owner_filter=1,
         size=TerminalSize(),
         keys=_typed(keys),

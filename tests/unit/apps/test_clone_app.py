@@ -24,7 +24,7 @@ async def test_a_clone_runs_beside_its_source(platform: Platform) -> None:
     source = await platform.deploy()
     await platform.run()
     source = await platform.store.get_app(source.id)
-    clone = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
+    clone = (await clone_app(platform.dependencies, source.id, requester=asked(), hostname="web-02")).app
     assert clone.status == "cloning"
     await platform.run()
     clone = await platform.store.get_app(clone.id)
@@ -38,7 +38,7 @@ async def test_a_source_that_must_stop_for_its_clone_is_started_again(platform: 
     await platform.run()
     source = await platform.store.get_app(source.id)
     platform.containers.can_snapshot = False
-    clone = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
+    clone = (await clone_app(platform.dependencies, source.id, requester=asked(), hostname="web-02")).app
     await platform.run()
     assert (await platform.store.get_app(clone.id)).status == "running"
     assert platform.containers.containers[9000].status == "running"
@@ -51,13 +51,13 @@ async def test_a_source_rests_until_its_copy_is_made(platform: Platform) -> None
     source = await platform.deploy()
     await platform.run()
     source = await platform.store.get_app(source.id)
-    await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")
+    await clone_app(platform.dependencies, source.id, requester=asked(), hostname="web-02")
     with pytest.raises(AppBusyError, match="is being copied"):
         await perform_app_action(platform.dependencies, source.id, action="delete", requester=asked())
     await platform.run()
     assert await perform_app_action(platform.dependencies, source.id, action="delete", requester=asked())
     with pytest.raises(AppBusyError, match="is removing"):
-        await clone_app(platform.dependencies, source.id, asked(), hostname="web-03")
+        await clone_app(platform.dependencies, source.id, requester=asked(), hostname="web-03")
 
 
 async def test_a_source_that_was_stopped_runs_again_when_its_clone_fails(platform: Platform) -> None:
@@ -66,7 +66,7 @@ async def test_a_source_that_was_stopped_runs_again_when_its_clone_fails(platfor
     source = await platform.store.get_app(source.id)
     platform.containers.can_snapshot = False
     platform.containers.broken["clone_container"] = 99
-    clone = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
+    clone = (await clone_app(platform.dependencies, source.id, requester=asked(), hostname="web-02")).app
     await platform.run_to_the_end()
     assert (await platform.store.get_app(clone.id)).status == "error"
     assert platform.containers.containers[9000].status == "running"
@@ -81,7 +81,7 @@ async def test_a_worker_that_dies_while_the_source_is_stopped_leaves_that_writte
     source = await platform.store.get_app(source.id)
     platform.containers.can_snapshot = False
     platform.containers.hangs = "clone_container"
-    clone = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
+    clone = (await clone_app(platform.dependencies, source.id, requester=asked(), hostname="web-02")).app
     worker = asyncio.create_task(platform.run())
     await asyncio.wait_for(platform.containers.hung.wait(), 20)
     worker.cancel()
@@ -98,7 +98,7 @@ async def test_a_worker_that_dies_while_the_source_is_stopped_leaves_that_writte
 
 async def test_a_copy_keeps_the_project_whose_volumes_it_has(platform: Platform) -> None:
     source = await deploy(platform)
-    copy = (await clone_app(platform.dependencies, source.id, asked(), hostname="web-02")).app
+    copy = (await clone_app(platform.dependencies, source.id, requester=asked(), hostname="web-02")).app
     await platform.run()
     copy = await upgrade(platform, await platform.store.get_app(copy.id))
     assert copy.revision == "r2"

@@ -111,7 +111,7 @@ def test_the_state_of_an_update_is_what_the_release_before_wrote() -> None:
         steps=(),
         state_type=UpdateState,
         on_succeeded=lambda _: (),
-        on_failed=lambda _state, _error, _cancelled: (),
+        on_failed=lambda _state, _failure: (),
     )
     state = workflow.load_state(data)
     resources = ResourceChanges(memory=1024, disk_size=30)

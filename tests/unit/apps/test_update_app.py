@@ -29,8 +29,8 @@ async def test_changed_memory_reaches_the_container(platform: Platform) -> None:
     await update_app(
         platform.dependencies,
         app.id,
-        asked(),
-        RequestedChanges(
+        requester=asked(),
+        changes=RequestedChanges(
             plain={"name": "New"},
             resources=ResourceChanges(memory=1024),
             values=ValueChanges(environment={"THEME": "light"}),
@@ -52,15 +52,17 @@ async def test_a_change_that_another_one_overtook_is_refused_and_takes_nothing_b
     await update_app(
         platform.dependencies,
         app.id,
-        asked(),
-        RequestedChanges(
+        requester=asked(),
+        changes=RequestedChanges(
             resources=ResourceChanges(memory=1024), values=ValueChanges(environment={"THEME": "light"})
         ),
     )
     await platform.run()
     late = dataclasses.replace(platform.dependencies, store=StaleStore(platform.store, app))
     with pytest.raises(AppBusyError, match="has just ended"):
-        await update_app(late, app.id, asked(), RequestedChanges(resources=ResourceChanges(cores=3)))
+        await update_app(
+            late, app.id, requester=asked(), changes=RequestedChanges(resources=ResourceChanges(cores=3))
+        )
     found = await platform.store.get_app(app.id)
     assert (found.environment["THEME"], found.config.memory) == ("light", 1024)
 
@@ -76,8 +78,8 @@ async def test_a_changed_app_in_error_is_as_its_container_is(platform: Platform,
     await update_app(
         platform.dependencies,
         app.id,
-        asked(),
-        RequestedChanges(plain={"name": "New"}, resources=ResourceChanges(memory=1024)),
+        requester=asked(),
+        changes=RequestedChanges(plain={"name": "New"}, resources=ResourceChanges(memory=1024)),
     )
     await platform.run()
     assert (await platform.store.get_app(app.id)).status == running
@@ -88,7 +90,9 @@ async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platfo
     await platform.run()
     await platform.store.change(ChangeApp(app.id, {"status": "error", "vmid": None}))
     app = await platform.store.get_app(app.id)
-    await update_app(platform.dependencies, app.id, asked(), RequestedChanges(plain={"name": "New"}))
+    await update_app(
+        platform.dependencies, app.id, requester=asked(), changes=RequestedChanges(plain={"name": "New"})
+    )
     await platform.run()
     found = await platform.store.get_app(app.id)
     assert (found.name, found.status) == ("New", "error")
@@ -96,8 +100,8 @@ async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platfo
         await update_app(
             platform.dependencies,
             found.id,
-            asked(),
-            RequestedChanges(plain={"name": "N"}, resources=ResourceChanges(memory=1024)),
+            requester=asked(),
+            changes=RequestedChanges(plain={"name": "N"}, resources=ResourceChanges(memory=1024)),
         )
 
 
@@ -106,8 +110,8 @@ async def test_a_changed_value_reaches_the_definition(platform: Platform) -> Non
     await update_app(
         platform.dependencies,
         app.id,
-        asked(),
-        RequestedChanges(values=ValueChanges(environment={"THEME": "light"})),
+        requester=asked(),
+        changes=RequestedChanges(values=ValueChanges(environment={"THEME": "light"})),
     )
     await platform.run()
     app = await platform.store.get_app(app.id)

@@ -129,14 +129,14 @@ async def test_what_cannot_be_upgraded_is_refused_before_anything_happens(platfo
     with pytest.raises(NotFoundError, match="r9"):
         await upgrade(platform, app, revision="r9")
     platform.catalog.revisions.append("r2")
-    await upgrade_app(platform.dependencies, app.id, asked())
+    await upgrade_app(platform.dependencies, app.id, requester=asked())
     with pytest.raises(AppBusyError):
         await upgrade(platform, await platform.store.get_app(app.id))
     platform.containers.containers[300] = platform.containers.containers[app.vmid or 0].__class__(
         host_id=1, vmid=300, node="pve1", name="old", status="running"
     )
     adopted = await adopt_container(
-        platform.dependencies, Ref(1, 300, "pve1"), asked(), kind="custom", port=80, owner_id=1
+        platform.dependencies, Ref(1, 300, "pve1"), requester=asked(), kind="custom", port=80, owner_id=1
     )
     await platform.run()
     with pytest.raises(NotAvailableError, match="adopted"):
@@ -164,9 +164,9 @@ async def test_a_worker_that_dies_in_any_step_is_followed_by_one_that_ends_the_w
         app = await upgrade(platform, app)
     operation_id = uuid.uuid4().hex
     if direction == "upgrade_app":
-        await upgrade_app(platform.dependencies, app.id, Requester(operation_id, 1))
+        await upgrade_app(platform.dependencies, app.id, requester=Requester(operation_id, 1))
     else:
-        await rollback_app(platform.dependencies, app.id, Requester(operation_id, 1))
+        await rollback_app(platform.dependencies, app.id, requester=Requester(operation_id, 1))
     died = await run_dying(platform, app.id)
     found = await platform.store.get_operation(operation_id)
     assert died == len(found.steps) >= 4
@@ -233,7 +233,7 @@ async def test_volumes_that_cannot_be_moved_leave_the_image_as_it_was(platform: 
 async def test_an_image_waits_for_an_inventory_that_names_its_volumes(platform: Platform) -> None:
     before = await deploy_image(platform)
     platform.containers.names_mounts = False
-    await upgrade_app(platform.dependencies, before.id, Requester("op-of-mounts", 1))
+    await upgrade_app(platform.dependencies, before.id, requester=Requester("op-of-mounts", 1))
     async with asyncio.timeout(60):
         while "names the volumes" not in (await platform.store.get_operation("op-of-mounts")).waiting_for:
             await platform.run()

@@ -20,7 +20,7 @@ from services.common.operations.model import (
     StepResult,
     Workflow,
 )
-from services.common.operations.store import SqlOperationStore
+from services.common.operations.store import LogLine, SqlOperationStore
 from services.common.operations.tables import add_operation, define_tables
 
 METADATA = sa.MetaData()
@@ -52,15 +52,13 @@ class World:
         self.broken = ""  # the change that cannot be written
         self.store = SqlOperationStore(db, TABLES, apply=self._apply, log=self._log)
 
-    def _apply(self, _connection: sa.Connection, _operation: ClaimedOperation, change: Any) -> None:
+    def _apply(self, _connection: sa.Connection, change: Any) -> None:
         if self.broken and self.broken in change:
             raise ZeroDivisionError
         self.changes.append(change)
 
-    def _log(
-        self, _connection: sa.Connection, _operation: ClaimedOperation, level: str, message: str, _step: str
-    ) -> None:
-        self.lines.append((level, message))
+    def _log(self, _connection: sa.Connection, _operation: ClaimedOperation, *, line: LogLine) -> None:
+        self.lines.append((line.level, line.message))
 
     def step(self, name: str) -> Step[Made]:
         async def run(state: Made, ctx: Context) -> StepResult[Made]:
@@ -89,7 +87,7 @@ class World:
             tuple(self.step(name) for name in ("one", "two", "three")),
             Made,
             lambda state: (("succeeded", tuple(state.names)),),
-            lambda state, error, cancelled: (("failed", error, cancelled),),
+            lambda _state, failure: (("failed", failure.error, failure.cancelled),),
         )
         return Engine(self.store, {"make": workflow}, worker=worker, retry_s=0.001, on_message=on_message)
 

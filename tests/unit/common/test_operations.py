@@ -18,8 +18,9 @@ from services.common.core.errors import (
     InvalidError,
     NotFoundError,
     PreconditionError,
+    TransientError,
 )
-from services.common.operations.model import TransientError, WaitError
+from services.common.operations.model import WaitError
 from services.common.operations.store import LeaseLostError
 from tests.unit.common.operations_world import METADATA, OPERATION, TABLES, Made, World, world  # noqa: F401 - fixtures
 

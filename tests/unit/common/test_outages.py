@@ -34,7 +34,9 @@ async def test_a_service_that_is_down_is_named_without_its_address(tmp_path: Pat
     clients = Clients(ServiceSigner("apps", private), lambda _: f"127.0.0.1:{find_port()}")
     try:
         with pytest.raises(UnavailableError) as refused:
-            await clients.call("catalog", stubs.CatalogServiceStub, "GetItem", pb.GetItemRequest(app_id="x"))
+            await clients.call(
+                "catalog", stubs.CatalogServiceStub, method="GetItem", request=pb.GetItemRequest(app_id="x")
+            )
     finally:
         await clients.close()
     assert refused.value.message == "catalog does not answer"

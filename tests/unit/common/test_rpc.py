@@ -93,11 +93,16 @@ async def test_a_service_acts_for_a_user(stack: Stack) -> None:
     clients = Clients(ServiceSigner("apps", private), lambda _: stack.address)
     user = User(7, "alice", is_staff=False)
     request = pb.RenderItemRequest(app_id="nginx")
-    answer = await clients.call("catalog", stubs.CatalogInternalServiceStub, "RenderItem", request, user=user)
+    answer = await clients.call(
+        "catalog", stubs.CatalogInternalServiceStub, method="RenderItem", request=request, user=user
+    )
     assert (answer.name, answer.catalog_id) == ("apps", "alice")
     with pytest.raises(NotFoundError, match="list_revisions is not here") as caught:
         await clients.call(
-            "catalog", stubs.CatalogInternalServiceStub, "ListRevisions", pb.ListRevisionsRequest()
+            "catalog",
+            stubs.CatalogInternalServiceStub,
+            method="ListRevisions",
+            request=pb.ListRevisionsRequest(),
         )
     assert isinstance(caught.value, DomainError)
     assert caught.value.reason == "NOT_FOUND"

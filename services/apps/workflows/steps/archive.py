@@ -13,7 +13,7 @@ VOLUMES_NOT_ARCHIVED = "VOLUMES_NOT_ARCHIVED"
 _RUNNING = "CONTAINER_RUNNING"
 
 
-async def restore_archive(tools: Tools, state: AppState, ctx: Context, *, archive: str) -> None:
+async def restore_archive(tools: Tools, state: AppState, *, ctx: Context, archive: str) -> None:
     """Make the app's container what an archive has, with the resources that the app has now; it is left stopped.
 
     Raises:
@@ -38,7 +38,7 @@ async def restore_archive(tools: Tools, state: AppState, ctx: Context, *, archiv
         except BusyError as error:  # what is refused for good is refused before it is stopped
             if error.reason != _RUNNING:
                 raise
-            await tools.act("stop", state, ctx)
+            await tools.act("stop", state, ctx=ctx)
             task = await containers.restore_container(
                 state.ref, owner=app.id, archive=archive, storage=storage
             )

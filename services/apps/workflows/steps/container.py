@@ -54,7 +54,7 @@ class Steps(Generic[S]):
         Raises:
             StepFailedError: Proxmox requested its address by DHCP in its place and got none.
         """
-        lines = await self._tools.act("start", state, ctx)
+        lines = await self._tools.act("start", state, ctx=ctx)
         failed = next((line for line in lines if "DHCP failed" in line), "")
         if failed and not await self._tools.find_address(state, within_s=_DHCP_WAIT_S):
             raise StepFailedError(
@@ -80,8 +80,8 @@ class Steps(Generic[S]):
             await ctx.log(f"Container {state.vmid} is not the app's and is left alone", level="warning")
             return state
         if container.status == "running":
-            await self._tools.act("stop", state, ctx)
-        await self._tools.act("destroy", state, ctx)
+            await self._tools.act("stop", state, ctx=ctx)
+        await self._tools.act("destroy", state, ctx=ctx)
         return state
 
     async def _put_back(self, state: S, ctx: Context) -> S:
@@ -92,5 +92,5 @@ class Steps(Generic[S]):
         if container is None:
             return state
         if ctx.is_cancelled and (container.status == "running") != state.was_running:
-            await self._tools.act("start" if state.was_running else "stop", state, ctx)
+            await self._tools.act("start" if state.was_running else "stop", state, ctx=ctx)
         return dataclasses.replace(state, node=container.node)

@@ -13,8 +13,8 @@ from services.apps.domain.errors import StepFailedError
 from services.apps.workflows.state import AppState, CreationState
 from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.values import NewContainer, Ref, Task
-from services.common.core.errors import BusyError
-from services.common.operations.model import Context, TransientError
+from services.common.core.errors import BusyError, TransientError
+from services.common.operations.model import Context
 
 TAKEN, BROKEN = "VMID_TAKEN", "CREATION_BROKEN"
 _ATTEMPTS = 5  # each meets another VMID that was taken between reservation and creation
@@ -98,7 +98,7 @@ async def make_container(tools: Tools, state: S, *, ctx: Context, ask: Callable[
                 state = await _take_another(tools, state, ctx=ctx)
             elif error.reason == BROKEN:
                 await tools.act(
-                    "destroy", state, ctx
+                    "destroy", state, ctx=ctx
                 )  # may wait for long: the line comes once, when it is done
                 await ctx.log(
                     f"A broken creation had left container {state.vmid}: destroyed, and created again",

@@ -9,16 +9,8 @@ from services.apps.domain.entities import App
 from services.apps.domain.errors import StepFailedError
 from services.apps.workflows.state import CreationState
 from services.apps.workflows.steps.tools import Tools
-from services.common.core.errors import DomainError
-from services.common.operations.model import (
-    MAX_ATTEMPTS,
-    Context,
-    Step,
-    StepResult,
-    TransientError,
-    find_wait,
-    is_transient,
-)
+from services.common.core.errors import DomainError, TransientError, is_transient
+from services.common.operations.model import MAX_ATTEMPTS, Context, Step, StepResult, find_wait
 
 
 @dataclass(frozen=True)

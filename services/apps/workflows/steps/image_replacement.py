@@ -20,8 +20,8 @@ from services.apps.workflows.steps.container_creation import BROKEN, TAKEN, desc
 from services.apps.workflows.steps.snapshot import clear_snapshots
 from services.apps.workflows.steps.tools import Tools
 from services.clients.inventory.values import Container, NewContainer, Ref
-from services.common.core.errors import BusyError
-from services.common.operations.model import Context, TransientError, WaitError
+from services.common.core.errors import BusyError, TransientError
+from services.common.operations.model import Context, WaitError
 
 _MOST_VOLUMES = 256  # Proxmox allows mp0 to mp255
 _ATTEMPTS = 5  # each meets another VMID that was taken between reservation and creation
@@ -93,7 +93,7 @@ class Exchange(Generic[S]):
             state = replace(state, paths=tuple(dict.fromkeys(mounts)))
             await ctx.save(state)
         if container is not None and container.status == "running":
-            await self.tools.act("stop", state, ctx)
+            await self.tools.act("stop", state, ctx=ctx)
         if state.paths:
             if container is not None:
                 # Proxmox moves no volume that a snapshot refers to.
@@ -143,7 +143,7 @@ class Exchange(Generic[S]):
                 if error.reason == TAKEN:
                     await containers.release_vmid(state.host_id, owner)
                 elif error.reason == BROKEN:
-                    await self.tools.act("destroy", keeper, ctx)
+                    await self.tools.act("destroy", keeper, ctx=ctx)
                 else:
                     raise
             else:
@@ -151,7 +151,7 @@ class Exchange(Generic[S]):
         raise TransientError(f"no container could be made that holds the volumes of {app.id} meanwhile")
 
     async def _make(self, state: S, ctx: Context, *, app: App) -> S:
-        await self.tools.act("destroy", state, ctx)
+        await self.tools.act("destroy", state, ctx=ctx)
         new = describe_container(app, state.image)
         # Parked volumes are moved back; only those that the new image adds are created here.
         new = replace(new, mounts=tuple(one for one in new.mounts if one[0] not in (state.paths or ())))

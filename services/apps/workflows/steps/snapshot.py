@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from services.apps.workflows.state import AppState, ChangeState
 from services.apps.workflows.steps.tools import Tools
-from services.common.core.errors import DomainError, NotFoundError
-from services.common.operations.model import Context, Step, WaitError, find_wait, is_transient, may_pass
+from services.common.core.errors import DomainError, NotFoundError, is_transient
+from services.common.operations.model import Context, Step, WaitError, find_wait, may_pass
 
 _DIGITS = 12  # of the operation's id: Proxmox allows 40 characters in a name
 _AGAIN_S = 2.0  # until the next attempt to delete a snapshot of a container that Proxmox works on

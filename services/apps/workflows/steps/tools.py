@@ -17,7 +17,8 @@ from services.clients.inventory.interface import Containers
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.tasks import end_task, follow_task, parse_upid
 from services.clients.inventory.values import Container, Task, TaskKind, TaskProgress
-from services.common.operations.model import Context, TransientError
+from services.common.core.errors import TransientError
+from services.common.operations.model import Context
 
 _ADDRESS_WAIT_S = 60.0  # DHCP takes seconds, and half a minute where a bridge with spanning tree learns first
 _FIRST_POLL_S = 0.05  # simulators and fast nodes answer at once
@@ -105,7 +106,7 @@ class Tools:
                 return True
         return False
 
-    async def act(self, action: str, state: AppState, ctx: Context) -> Sequence[str]:
+    async def act(self, action: str, state: AppState, *, ctx: Context) -> Sequence[str]:
         """Start, stop, reboot or destroy the app's container, to the end; the last lines of the task's log."""
         begin = {
             "start": self.containers.start_container,

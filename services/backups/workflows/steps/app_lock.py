@@ -97,7 +97,7 @@ async def await_answer(apps: Apps, app_id: str, *, operation_id: str) -> str:
 
 
 async def release_app(
-    apps: Apps, app_id: str, operation_id: str, *, succeeded: bool, message: str, status: str = ""
+    apps: Apps, app_id: str, *, operation_id: str, succeeded: bool, message: str, status: str = ""
 ) -> None:
     """Unlock the app; an app or a lock that is gone needs no release.
 

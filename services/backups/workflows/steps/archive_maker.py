@@ -28,9 +28,9 @@ from services.clients.inventory.lookup import is_running
 from services.clients.inventory.tasks import end_task
 from services.clients.inventory.values import TaskKind, TaskProgress
 from services.common.core.clock import now
-from services.common.core.errors import DomainError
+from services.common.core.errors import DomainError, TransientError
 from services.common.core.log import get_logger
-from services.common.operations.model import Context, TransientError, WaitError
+from services.common.operations.model import Context, WaitError
 
 log = get_logger()
 

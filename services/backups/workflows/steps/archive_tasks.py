@@ -12,9 +12,9 @@ from services.clients.inventory.errors import TaskHinderedError, TaskLockedError
 from services.clients.inventory.interface import Containers, Tasks
 from services.clients.inventory.tasks import OnProgress, follow_task
 from services.clients.inventory.values import Ref, Task, TaskProgress
-from services.common.core.errors import DomainError, UnavailableError
+from services.common.core.errors import DomainError, TransientError, UnavailableError
 from services.common.core.log import get_logger
-from services.common.operations.model import Context, TransientError, WaitError, may_pass
+from services.common.operations.model import Context, WaitError, may_pass
 
 log = get_logger()
 

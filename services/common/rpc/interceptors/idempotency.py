@@ -134,7 +134,7 @@ class IdempotencyStore:
         waited = 0.0
         while True:
             row, is_ours = await self._db.write(
-                lambda connection: self._claim(connection, request_id, body_hash), is_final=False
+                lambda connection: self._claim(connection, request_id, body_hash=body_hash), is_final=False
             )
             claim = Claim(request_id, row.created_at, row.claimed_at)
             if is_ours:
@@ -184,7 +184,9 @@ class IdempotencyStore:
             is_final=False,
         )
 
-    def _claim(self, connection: sa.Connection, request_id: str, body_hash: str) -> tuple[sa.Row[Any], bool]:
+    def _claim(
+        self, connection: sa.Connection, request_id: str, *, body_hash: str
+    ) -> tuple[sa.Row[Any], bool]:
         """The row of a request, and whether the work is the caller's."""
         table, current = self._table, now()
         inserted = connection.execute(

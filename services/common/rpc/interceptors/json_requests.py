@@ -44,18 +44,18 @@ def bind_reader(
     kind: type[Message], method: MethodDescriptor
 ) -> Callable[[bytes], Message | UnreadableJsonError]:
     """The parser of an RPC's `JsonRequest`; `kind` is the class of its typed request."""
-    return partial(read_json_request, kind, _list_path_variables(method))
+    return partial(read_json_request, kind=kind, variables=_list_path_variables(method))
 
 
 def read_json_request(
-    kind: type[Message], variables: frozenset[str], data: bytes
+    data: bytes, *, kind: type[Message], variables: frozenset[str]
 ) -> Message | UnreadableJsonError:
     """Parse a `JsonRequest`.
 
     Args:
+        data: the serialized request.
         kind: the class of the typed request.
         variables: the fields that the path binds; the body may repeat them with the same value.
-        data: the serialized request.
     """
     try:
         body = json_request_pb2.JsonRequest.FromString(data).json_body.data

@@ -168,7 +168,7 @@ class VersionedLruCache(Generic[K]):
         self._entries.move_to_end(key)
         return entry[1]
 
-    def keep(self, key: K, version: object, value: bytes) -> bytes:
+    def keep(self, key: K, version: object, *, value: bytes) -> bytes:
         """Store a value in place of the key's former one, evict the least recently used ones, and return it."""
         former = self._entries.pop(key, None)
         self._size += len(value) - (len(former[1]) if former else 0)
