@@ -62,7 +62,8 @@ class FakeApps:
         app = self.apps.get(app_id)
         if app is None or user_id not in (None, app.owner_id):
             raise FakeAppMissingError(f"there is no app {app_id!r}")
-        return replace(app, operation_id=self.locks.get(app_id, ""))
+        locked_by = self.locks.get(app_id, "")
+        return replace(app, operation_id=locked_by, obstacle=f"{app_id} is busy" if locked_by else "")
 
     async def list_app_holds(self) -> Sequence[AppHold]:
         self._answer()
@@ -84,7 +85,7 @@ class FakeApps:
         if self.is_answer_lost:
             self.is_answer_lost = False
             raise UnavailableError("the answer was lost")
-        return replace(app, operation_id=operation_id)
+        return replace(app, operation_id=operation_id, obstacle="")
 
     async def report_operation(self, app_id: str, operation_id: str, *, report: ProgressReport) -> None:
         self._answer()
@@ -117,6 +118,10 @@ class FakeApps:
             self.users.append(user)
             self.standings[order.operation_id] = "unfinished"
         return NewAppAnswer("web-99999999", f"{order.new_hostname} is made of {order.archive}")
+
+    async def check_restore_beside(self, order: RestoreBesideOrder, *, user: User | None) -> Sequence[str]:
+        self._answer()
+        return [self.refusal.message] if self.refusal is not None else []
 
     async def get_operation_standing(self, operation_id: str) -> str:
         self._answer()

@@ -10,9 +10,10 @@ from typing import Any
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
 from services.apps.domain.changes import ChangeApp
-from services.apps.domain.config import parse_config
+from services.apps.domain.config import AppConfig, parse_config
 from services.apps.domain.deployment import NewApp, build_app, plan_app
 from services.apps.domain.entities import App
+from services.apps.domain.quotas import Unlimited
 from services.apps.usecases.plan_deployment import DeploymentPlan, plan_deployment
 from services.apps.workflows.deploy_app import deploy_app
 from services.apps.workflows.steps.image import DeployState
@@ -165,7 +166,22 @@ def build_request(item: Item, *, runtime: str, environment: Mapping[str, str]) -
 async def plan_item(item: Item, *, runtime: str, environment: Mapping[str, str]) -> DeploymentPlan:
     """Return what the preview of a deployment shows."""
     new = build_request(item, runtime=runtime, environment=environment)
-    return await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers=SimulatedContainers())
+    return await plan_alone(new, GrpcCatalog(LocalClients(item)), containers=SimulatedContainers())
+
+
+class NoApps:
+    """A platform without apps; implements `CountedApps`."""
+
+    async def list_counted_configs(self, *, owner: int) -> Sequence[AppConfig]:
+        return ()
+
+    async def is_hostname_taken(self, hostname: str) -> bool:
+        return False
+
+
+async def plan_alone(new: NewApp, catalog: GrpcCatalog, *, containers: FakeContainers) -> DeploymentPlan:
+    """Plan a deployment on a platform without other apps and quotas."""
+    return await plan_deployment(new, catalog, containers=containers, apps=NoApps(), quotas=Unlimited())
 
 
 async def deploy_item(item: Item, *, runtime: str, environment: Mapping[str, str]) -> App:

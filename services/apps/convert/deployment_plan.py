@@ -44,4 +44,5 @@ def render_plan(plan: DeploymentPlan) -> pb.DeploymentPlan:
         node=plan.node,
         placement_message=plan.placement_message,
         warnings=plan.warnings,
+        obstacles=plan.obstacles,
     )

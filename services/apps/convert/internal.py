@@ -73,6 +73,7 @@ def render_lock(lock: AppLock) -> pb.AppHold:
         owner_id=app.owner_id,
         adopted=app.adopted,
         operation_id=operation.id if operation else "",
+        obstacle=lock.obstacle,
         port=app.port,
         runtime=app.runtime,
         storage=app.config.storage,

@@ -32,6 +32,13 @@ class HostnameTakenError(DuplicateError):
     """Another app has the hostname."""
 
 
+def refuse_hostname(hostname: str) -> HostnameTakenError:
+    """Return the refusal of a hostname that another app has, which may be another user's."""
+    return HostnameTakenError(
+        f"hostname {hostname} is that of another app: name another one, or delete that app first"
+    )
+
+
 class ContainerManagedError(DuplicateError):
     """An app owns the container already."""
 

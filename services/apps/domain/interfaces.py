@@ -195,6 +195,9 @@ class SummaryStore(Protocol):
     async def list_counted_configs(self, *, owner: int) -> Sequence[AppConfig]:
         """List the configurations of the apps of an owner that count for a quota."""
 
+    async def is_hostname_taken(self, hostname: str) -> bool:
+        """Whether an app has a hostname."""
+
 
 class AppStore(AppStamps, AppReads, OperationReads, OperationWrites, Sightings, SummaryStore, Protocol):
     """The database, as use cases need it."""

@@ -14,7 +14,12 @@ from services.apps.usecases import apps, delegated_operations
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.plan_deployment import plan_deployment
 from services.apps.usecases.probe_app import probe_app
-from services.apps.usecases.restore_beside import restore_beside
+from services.apps.usecases.restore_beside import (
+    MakeBeside,
+    check_restore_beside,
+    restore_beside,
+    restore_elsewhere,
+)
 from services.common.messaging.outbox import Relay
 from services.common.rpc.call import Call
 
@@ -28,7 +33,14 @@ class AppsInternalHandlers:
 
     async def plan_deployment(self, request: pb.PlanDeploymentRequest, call: Call) -> pb.DeploymentPlan:
         new = parse_plan_request(request, call.caller.user)
-        plan = await plan_deployment(new, self.dependencies.catalog, containers=self.dependencies.containers)
+        dependencies = self.dependencies
+        plan = await plan_deployment(
+            new,
+            dependencies.catalog,
+            containers=dependencies.containers,
+            apps=dependencies.store,
+            quotas=dependencies.quotas,
+        )
         return render_plan(plan)
 
     async def begin_operation(self, request: pb.BeginOperationRequest, call: Call) -> pb.AppHold:
@@ -99,8 +111,25 @@ class AppsInternalHandlers:
         )
         return pb.ListAppHoldsResponse(apps=[convert.render_lock(one) for one in found])
 
+    async def check_restore_beside(self, request: pb.RestoreBesideRequest, call: Call) -> pb.RestoreObstacles:
+        found = await check_restore_beside(
+            self.dependencies,
+            convert.parse_backed_up(request),
+            requester=Requester(request.operation_id, _find_user_id(call)),
+            hostname=request.new_hostname,
+        )
+        return pb.RestoreObstacles(obstacles=found)
+
+    async def restore_elsewhere(self, request: pb.RestoreBesideRequest, call: Call) -> pb.CloneAppResponse:
+        return await self._restore(restore_elsewhere, request, call=call)
+
     async def restore_beside(self, request: pb.RestoreBesideRequest, call: Call) -> pb.CloneAppResponse:
-        app = await restore_beside(
+        return await self._restore(restore_beside, request, call=call)
+
+    async def _restore(
+        self, use_case: MakeBeside, request: pb.RestoreBesideRequest, *, call: Call
+    ) -> pb.CloneAppResponse:
+        app = await use_case(
             self.dependencies,
             convert.parse_backed_up(request),
             requester=Requester(request.operation_id, _find_user_id(call)),

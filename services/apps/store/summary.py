@@ -62,6 +62,11 @@ class SummaryReads:
         """List the configurations of the apps of an owner that count for a quota: adopted ones were there before."""
         return await self._db.read(lambda connection: read_counted_configs(connection, owner))
 
+    async def is_hostname_taken(self, hostname: str) -> bool:
+        """Whether an app has a hostname."""
+        query = sa.select(sa.exists().where(apps.c.hostname == hostname))
+        return bool(await self._db.read(lambda connection: connection.execute(query).scalar_one()))
+
 
 def read_counted_configs(connection: sa.Connection, owner: int) -> list[AppConfig]:
     """Read the configurations of the apps of an owner that count for a quota, within a transaction."""

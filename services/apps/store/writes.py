@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.apps.domain.changes import Change
 from services.apps.domain.entities import STABLE, App, Departure, NewAppOperation, Upgrade
-from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, HostnameTakenError
+from services.apps.domain.errors import AppNotFoundError, ContainerManagedError, refuse_hostname
 from services.apps.domain.sightings import Seen, Sighting
 from services.apps.store.changes import AppChanges, operation_queue
 from services.apps.store.departures import stop_deployments
@@ -75,7 +75,7 @@ class SqlAppStore(SqlAppReads, AppLookups, AppPages, FeedRows, LastBackupRows, S
                 raise ContainerManagedError(
                     f"container {app.vmid} of host {app.host_id} is managed already"
                 ) from error
-            raise HostnameTakenError(f"hostname {app.hostname} is taken") from error
+            raise refuse_hostname(app.hostname) from error
 
     def _add_app(
         self, connection: sa.Connection, app: App, *, begin: NewAppOperation, changes: Sequence[Change]

@@ -36,6 +36,16 @@ async def clone_app(
     return Accepted(app, f"Cloning {source.hostname} to {app.hostname}", requester.operation_id)
 
 
+def require_copyable(source: App) -> None:
+    """Refuse to copy an app without a container, or from its archive.
+
+    Raises:
+        AppStateError: naming the app.
+    """
+    if source.vmid is None:
+        raise AppStateError(f"{source.id} has no container to copy")
+
+
 @dataclass(frozen=True, kw_only=True)
 class CopiedArchive:
     """An archive that a new app is made of, as the new app's host names it and as the host that made it does.
@@ -68,11 +78,10 @@ async def copy_app(
         QuotaExceededError: the owner's apps would take too much together.
         NoFreePortError: every port that was chosen was taken meanwhile.
     """
-    if source.vmid is None:
-        raise AppStateError(f"{source.id} has no container to copy")
+    require_copyable(source)
     kind = "restore_beside" if archive else "clone_app"
     quota = await dependencies.quotas.get_quota(source.owner_id)
-    state = {
+    state: dict[str, str | float | None] = {
         "source_app_id": source.id,
         "source_vmid": source.vmid,
         "source_node": source.node,

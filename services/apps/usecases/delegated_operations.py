@@ -18,7 +18,7 @@ from services.apps.domain.interfaces import AppStore, OperationReads
 from services.apps.domain.marks import require_managed
 from services.clients.backups.interface import Backups
 from services.common.core.clock import now
-from services.common.core.errors import invalid_field
+from services.common.core.errors import DomainError, invalid_field
 from services.common.operations.model import DelegatedStep, Operation
 
 _STATUS = {"backup": "backing_up", "restore": "restoring"}  # of the app meanwhile, by kind of operation
@@ -28,11 +28,17 @@ _HOLDS = 500  # apps of one answer: about 100 KB
 
 @dataclass(frozen=True)
 class AppLock:
-    """An app and the operation that locks it; `status` is the app's before it."""
+    """An app and the operation that locks it.
+
+    Attributes:
+        status: of the app before it.
+        obstacle: why begin_operation would be refused now; empty: it would not, or it is not known.
+    """
 
     app: App
     operation: Operation | None
     status: str
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +81,7 @@ async def begin_operation(
     # A repetition: the app shows the status meanwhile, and the one before is in the operation's state.
     if operation is not None and operation.id == operation_id:
         return AppLock(app, operation, await store.get_former_status(operation.id))
-    require_stable(app)
-    if app.vmid is None:
-        raise AppStateError(f"{app.id} has no container")
-    require_managed(app)
+    _check_delegable(app)
     # Recorded with the operation: a restore of the backup brings back the version that the app has now.
     upgrade = await store.find_upgrade(app.id)
     begin = NewAppOperation(
@@ -97,6 +100,13 @@ async def begin_operation(
     )
     await store.begin(app.id, begin)
     return AppLock(app, await store.get_operation(begin.id), app.status)
+
+
+def _check_delegable(app: App) -> None:
+    require_stable(app)
+    if app.vmid is None:
+        raise AppStateError(f"{app.id} has no container")
+    require_managed(app)
 
 
 async def report_operation(
@@ -166,7 +176,12 @@ async def get_app_hold(
         AppNotFoundError: there is no such app, or it is not the user's that a service acts for.
     """
     app = await store.get_app(app_id, owner=None if is_admin else user_id)
-    return AppLock(app, await store.find_unfinished(app.id), app.status)
+    obstacle = ""
+    try:
+        _check_delegable(app)
+    except DomainError as error:
+        obstacle = error.message
+    return AppLock(app, await store.find_unfinished(app.id), app.status, obstacle)
 
 
 async def list_app_holds(store: AppStore, *, after: str = "", limit: int = 0) -> list[AppLock]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 
-from services.apps.domain.config import AppConfig, ContainerLimits
+from services.apps.domain.config import AppConfig
 from services.apps.domain.deployment import find_place
-from services.apps.domain.errors import HostnameTakenError, NotAvailableError
+from services.apps.domain.errors import NotAvailableError
 from services.apps.domain.export_sealing import open_values
 from services.apps.domain.imports import (
     ImportOrder,
@@ -20,13 +20,13 @@ from services.apps.domain.imports import (
     describe_restore,
     list_warnings,
 )
-from services.apps.domain.quotas import check_quota
 from services.apps.domain.values import refuse_masks
 from services.apps.usecases.dependencies import AppDependencies
+from services.apps.usecases.new_app_checks import find_refusals
 from services.clients.auth.lookup import has_user
 from services.clients.inventory.restore_plans import RestorePlacement
 from services.clients.inventory.values import Placement, Wanted
-from services.common.core.errors import DomainError, UnavailableError, invalid_field
+from services.common.core.errors import DomainError, InvalidError, UnavailableError, invalid_field
 
 T = TypeVar("T")
 
@@ -50,19 +50,18 @@ async def plan_import(dependencies: AppDependencies, order: ImportOrder) -> Impo
             return None
 
     if missing:
-        names = ", ".join(missing)
-        obstacles.append(
-            invalid_field(
-                "environment",
-                f"the document has no values for {names}; give them, or export with a passphrase",
-            )
-        )
+        obstacles.append(_refuse_missing(missing))
     await attempt(_check_owner(dependencies, order))
-    await attempt(_check_hostname(dependencies, order))
     restore = await attempt(_plan_restore(dependencies, order)) if order.archive else None
     defaults = await dependencies.containers.get_deployment_defaults()
     resources = choose_resources(order, defaults, restore=restore)
-    await attempt(_check_quota(dependencies, order, resources=resources))
+    obstacles += await find_refusals(
+        dependencies.store,
+        dependencies.quotas,
+        hostname=order.hostname,
+        owner_id=order.owner_id,
+        config=AppConfig(**vars(resources)),
+    )
     # Nothing is known of what runs in an adopted container: it is started and stopped as an image is.
     runtime = "oci" if order.document.app.adopted else order.document.app.runtime
     address = choose_address(order)
@@ -89,6 +88,11 @@ async def plan_import(dependencies: AppDependencies, order: ImportOrder) -> Impo
         catalog_item=item,
         missing=missing,
     )
+
+
+def _refuse_missing(names: tuple[str, ...]) -> InvalidError:
+    lacking = f"the document has no values for {', '.join(names)}"
+    return invalid_field("environment", f"{lacking}; give them, or export with a passphrase")
 
 
 async def _collect_values(
@@ -124,24 +128,6 @@ async def _collect_values(
 async def _check_owner(dependencies: AppDependencies, order: ImportOrder) -> None:
     if not await has_user(dependencies.users, order.owner_id):
         raise invalid_field("owner", f"there is no user {order.owner_id}")
-
-
-async def _check_hostname(dependencies: AppDependencies, order: ImportOrder) -> None:
-    for app in await dependencies.store.list_all_apps():
-        if app.hostname == order.hostname and app.id != order.app_id:
-            raise HostnameTakenError(
-                f"hostname {order.hostname} is that of {app.id}: name another hostname, or delete that app first"
-            )
-
-
-async def _check_quota(
-    dependencies: AppDependencies, order: ImportOrder, *, resources: ContainerLimits
-) -> None:
-    quota = await dependencies.quotas.get_quota(order.owner_id)
-    check_quota(
-        quota,
-        [*await dependencies.store.list_counted_configs(owner=order.owner_id), AppConfig(**vars(resources))],
-    )
 
 
 async def _plan_restore(dependencies: AppDependencies, order: ImportOrder) -> RestorePlacement:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Protocol
 
 from services.apps.domain.deployment import find_place
 from services.apps.domain.entities import App
 from services.apps.domain.errors import AppNotFoundError
-from services.apps.usecases.clone_app import CopiedArchive, copy_app
+from services.apps.usecases.clone_app import CopiedArchive, copy_app, require_copyable
 from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.apps.usecases.new_app_checks import find_refusals
 from services.clients.auth.lookup import has_user
 from services.clients.inventory.values import Wanted
 from services.common.core.clock import now
-from services.common.core.errors import InvalidError, PreconditionError
+from services.common.core.errors import DomainError, InvalidError, PreconditionError, UnavailableError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,15 @@ class BackedUpApp:
     archive_size: float = 0
 
 
+class MakeBeside(Protocol):
+    """The use case of RestoreBeside and of RestoreElsewhere."""
+
+    async def __call__(
+        self, dependencies: AppDependencies, backup: BackedUpApp, requester: Requester, *, hostname: str
+    ) -> App:
+        """Record a new app made of a backup, and its operation."""
+
+
 async def restore_beside(
     dependencies: AppDependencies, backup: BackedUpApp, *, requester: Requester, hostname: str
 ) -> App:
@@ -49,18 +60,13 @@ async def restore_beside(
 
     Raises:
         AppNotFoundError: the app is gone, and neither it nor its backup says enough.
+        AppStateError: the app has no container.
         HostnameTakenError: another app has the hostname.
         QuotaExceededError: the owner's apps would take too much together.
         InvalidError: the host has no such node.
         PreconditionError: the node is down.
     """
-    try:
-        await dependencies.store.get_app(backup.app_id)
-    except AppNotFoundError:
-        # A removed app may name a node or an owner that is gone.
-        source = await _find_removed(dependencies, backup, requester=requester)
-    else:
-        source = await dependencies.store.get_app_of_backup(backup.app_id, backup.made_by)
+    source = await _find_source(dependencies, backup, requester=requester)
     archive = CopiedArchive(
         volume_id=backup.target_archive or backup.archive,
         source_host_id=backup.host_id or source.host_id,
@@ -68,11 +74,55 @@ async def restore_beside(
         backup_id=backup.made_by,
         size=backup.archive_size,
     )
-    if backup.node:
-        wanted = Wanted(host_id=backup.target_host_id or source.host_id, node=backup.node)
-        place = await find_place(dependencies.containers, wanted)
-        source = dataclasses.replace(source, host_id=place.host_id, node=place.node)
     return await copy_app(dependencies, source, requester=requester, hostname=hostname, archive=archive)
+
+
+async def restore_elsewhere(
+    dependencies: AppDependencies, backup: BackedUpApp, requester: Requester, *, hostname: str
+) -> App:
+    """RestoreElsewhere: restore_beside on another Proxmox host than that of the backup."""
+    return await restore_beside(dependencies, backup, requester, hostname=hostname)
+
+
+async def check_restore_beside(
+    dependencies: AppDependencies, backup: BackedUpApp, *, requester: Requester, hostname: str
+) -> tuple[str, ...]:
+    """Return why restore_beside would be refused now; nothing is recorded.
+
+    Raises:
+        UnavailableError: another service does not answer.
+    """
+    try:
+        source = await _find_source(dependencies, backup, requester=requester)
+        require_copyable(source)
+    except UnavailableError:
+        raise
+    except DomainError as error:
+        return (error.message,)
+    found = await find_refusals(
+        dependencies.store,
+        dependencies.quotas,
+        hostname=hostname,
+        owner_id=source.owner_id,
+        config=source.config,
+    )
+    return tuple(error.message for error in found)
+
+
+async def _find_source(dependencies: AppDependencies, backup: BackedUpApp, *, requester: Requester) -> App:
+    """Return the app that is copied, as it was in its backup, in the place of the new app."""
+    try:
+        await dependencies.store.get_app(backup.app_id)
+    except AppNotFoundError:
+        # A removed app may name a node or an owner that is gone.
+        source = await _find_removed(dependencies, backup, requester=requester)
+    else:
+        source = await dependencies.store.get_app_of_backup(backup.app_id, backup.made_by)
+    if not backup.node:
+        return source
+    wanted = Wanted(host_id=backup.target_host_id or source.host_id, node=backup.node)
+    place = await find_place(dependencies.containers, wanted)
+    return dataclasses.replace(source, host_id=place.host_id, node=place.node)
 
 
 async def _find_removed(dependencies: AppDependencies, backup: BackedUpApp, *, requester: Requester) -> App:

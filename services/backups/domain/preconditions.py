@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.errors import (
     AppNotBackupableError,
+    AppRemovedError,
     ArchiveGoneError,
     BackupElsewhereError,
     BackupInUseError,
@@ -14,6 +15,7 @@ from services.backups.domain.errors import (
     BackupProtectedError,
     RestoreDestroysVolumesError,
 )
+from services.clients.apps.errors import AppBusyError
 from services.clients.apps.values import AppHold
 from services.clients.inventory.archive_values import ContainerVolume, RunningBackup
 
@@ -129,6 +131,24 @@ def check_volumes(
             f"{', '.join(volume.description for volume in lost)}. Save their data and name them in lose_volumes, "
             "or restore as a new app by naming a new_hostname"
         )
+
+
+def refuse_busy(subject: str) -> AppBusyError:
+    """Return the refusal to begin while another backup or restore of an app or backup is under way."""
+    return AppBusyError(f"another backup or restore of {subject} is under way", retry_after=5)
+
+
+def refuse_removed(backup: Backup) -> AppRemovedError:
+    """Return the refusal to restore a backup over an app that was deleted."""
+    return AppRemovedError(
+        f"the app {backup.app_id} was deleted, so there is nothing to restore backup {backup.id} over; "
+        "restore it as a new app by naming a new_hostname"
+    )
+
+
+def refuse_missing(backup: Backup) -> ArchiveGoneError:
+    """Return the refusal of a backup whose archive its storage does not list."""
+    return ArchiveGoneError(f"backup {backup.id} cannot be restored: {describe_missing(backup.volume_id)}")
 
 
 def describe_missing(volume_id: str) -> str:

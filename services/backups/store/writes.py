@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.interfaces import BackupKey, NewBackup
-from services.backups.domain.preconditions import check_deletable, check_restorable
+from services.backups.domain.preconditions import check_deletable, check_restorable, refuse_busy
 from services.backups.store.announcements import announce_changes
 from services.backups.store.changes import operation_queue
 from services.backups.store.departures import BackupDepartures
@@ -29,7 +29,6 @@ from services.backups.workflows import create_backup, delete_backup, restore_bac
 from services.backups.workflows.delete_backup import DeleteBackupState
 from services.backups.workflows.restore_backup_state import RestoreBackupState
 from services.backups.workflows.restore_beside import RestoreBesideState
-from services.clients.apps.errors import AppBusyError
 from services.clients.apps.values import AppHold
 from services.common.core.clock import Clock, now
 from services.common.db.database import Database
@@ -252,9 +251,7 @@ class SqlBackupStore(BackupDepartures):
         try:
             return await self._db.write(write, is_final=is_final)
         except sa.exc.IntegrityError as error:
-            raise AppBusyError(
-                f"another backup or restore of {request.subject} is under way", retry_after=5
-            ) from error
+            raise refuse_busy(request.subject) from error
 
     def _add_operation(
         self, connection: sa.Connection, request: _Request, *, state: object, waits: bool

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.backups.domain.entities import Backup
 from services.backups.domain.interfaces import BackupKey
-from services.backups.domain.preconditions import check_on_host, check_restorable, describe_missing
+from services.backups.domain.preconditions import (
+    check_on_host,
+    check_restorable,
+    refuse_busy,
+    refuse_missing,
+    refuse_removed,
+)
 from services.backups.usecases.context import BackupDependencies, BackupRequester
-from services.backups.usecases.restore_target import check_beside_only, plan_beside
+from services.backups.usecases.restore_target import check_beside_only, describe_new_app, plan_beside
 from services.clients.apps.values import AppHold
 from services.clients.inventory.archive_values import VolumeComparison
 from services.clients.inventory.restore_plans import RestorePlacement
@@ -69,7 +75,9 @@ async def preview_restore(
     target = None
     if backup.volume_id:
         target = await plan_beside(dependencies, requester, backup=backup, node=node, host_id=host_id)
-        obstacles += target.obstacles
+        obstacles += await _find_refusals(
+            dependencies, requester, backup=backup, new_hostname=new_hostname, place=target
+        )
     return RestorePreview(
         backup=backup,
         obstacles=tuple(obstacles),
@@ -78,24 +86,45 @@ async def preview_restore(
     )
 
 
+async def _find_refusals(
+    dependencies: BackupDependencies,
+    requester: BackupRequester,
+    *,
+    backup: Backup,
+    new_hostname: str,
+    place: RestorePlacement,
+) -> list[str]:
+    """Return why the place, or apps, would refuse the new app."""
+    found = []
+    try:
+        place.check()
+    except DomainError as error:
+        found.append(error.message)
+        place = replace(place, node="")  # apps would refuse an offline node once more
+    order = describe_new_app(requester, backup=backup, new_hostname=new_hostname, place=place)
+    try:
+        found += await dependencies.apps.check_restore_beside(order, user=requester.user)
+    except DomainError as error:
+        found.append(error.message)
+    return found
+
+
 async def _preview_over(
     dependencies: BackupDependencies, requester: BackupRequester, *, backup: Backup, obstacles: list[str]
 ) -> RestorePreview:
     """Compare a backup with its app as it is now."""
     has_archive = await _has_archive(dependencies, backup)
     if has_archive is False and not obstacles:
-        obstacles.append(f"backup {backup.id} cannot be restored: {describe_missing(backup.volume_id)}")
+        obstacles.append(refuse_missing(backup).message)
     try:
         app = await dependencies.apps.get_app_hold(backup.app_id, user_id=requester.owner_id)
     except NotFoundError:
-        obstacles.append(
-            f"the app {backup.app_id} was deleted; restore the backup as a new app by naming a new_hostname"
-        )
+        obstacles.append(refuse_removed(backup).message)
         return RestorePreview(backup=backup, obstacles=tuple(obstacles), has_archive=has_archive)
-    if app.operation_id:
-        obstacles.append(
-            f"the operation {app.operation_id} on {app.name} is under way; wait until it has ended"
-        )
+    if app.obstacle:
+        standing = await dependencies.store.get_standing(app.operation_id)
+        own = standing.status == "unfinished"  # such a one is refused before apps is called
+        obstacles.append(refuse_busy(backup.app_id).message if own else app.obstacle)
     try:
         check_on_host(backup, app)
         volumes = await _compare(dependencies, backup, app=app)

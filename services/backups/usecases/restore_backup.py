@@ -6,18 +6,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from services.backups.domain.entities import Backup
-from services.backups.domain.errors import AppRemovedError, ArchiveGoneError
 from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.preconditions import (
     check_on_host,
     check_restorable,
     check_volumes,
     describe_missing,
+    refuse_missing,
+    refuse_removed,
 )
 from services.backups.usecases.context import BackupDependencies, BackupRequester
 from services.backups.usecases.create_backup import lock_and_start
-from services.backups.usecases.restore_target import check_beside_only, plan_beside
-from services.clients.apps.values import AppHold, RestoreBesideOrder
+from services.backups.usecases.restore_target import check_beside_only, describe_new_app, plan_beside
+from services.clients.apps.values import AppHold
 from services.clients.inventory.values import Ref
 from services.common.core.errors import DomainError, NotFoundError, UnavailableError
 
@@ -83,10 +84,7 @@ async def _restore_over(
     try:
         app = await dependencies.apps.get_app_hold(key.app_id, user_id=requester.owner_id)
     except NotFoundError:
-        raise AppRemovedError(
-            f"the app {key.app_id} was deleted, so there is nothing to restore backup {backup.id} over; "
-            "restore it as a new app by naming a new_hostname"
-        ) from None
+        raise refuse_removed(backup) from None
     check_on_host(backup, app)
     # A repeated request is not checked again: the first one may have changed what is checked.
     if (await store.get_standing(requester.request_id)).status == "unknown":
@@ -121,7 +119,7 @@ async def _check_proxmox(
         if listing.complete and all(one.volume_id != backup.volume_id for one in listing.archives):
             reason = describe_missing(backup.volume_id)
             await dependencies.store.note_presence([backup.id], present=False, error=reason)
-            raise ArchiveGoneError(f"backup {backup.id} cannot be restored: {reason}")
+            raise refuse_missing(backup)
         volumes = await containers.list_unarchived_volumes(
             Ref(app.host_id, app.vmid, app.node), owner=app.app_id, archive=backup.volume_id
         )
@@ -148,20 +146,7 @@ async def _restore_beside(
     place = await plan_beside(dependencies, requester, backup=backup, node=node, host_id=host_id)
     place.check()
     backup = await store.begin_beside(key, operation_id=requester.request_id, requested_by=requester.user.id)
-    order = RestoreBesideOrder(
-        requester.request_id,
-        key.app_id,
-        backup.volume_id,
-        new_hostname,
-        made_by=backup.mark,
-        host_id=backup.host_id,
-        vmid=backup.vmid,
-        owner_id=backup.owner_id,
-        node=place.node,
-        target_host_id=place.host_id,
-        target_archive=place.archive,
-        archive_size=backup.size,
-    )
+    order = describe_new_app(requester, backup=backup, new_hostname=new_hostname, place=place)
     try:
         started = await dependencies.apps.restore_beside(order, user=requester.user)
     except UnavailableError:

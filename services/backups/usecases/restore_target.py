@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.backups.domain.entities import Backup
 from services.backups.domain.errors import RestoreInvalidError
 from services.backups.usecases.context import BackupDependencies, BackupRequester
+from services.clients.apps.values import RestoreBesideOrder
 from services.clients.inventory.restore_plans import RestoreOrder, RestorePlacement
 from services.common.core.errors import NotFoundError, Violation
 
@@ -63,3 +64,23 @@ async def plan_beside(
         raise RestoreInvalidError(
             f"host_id: {problem}", violations=[Violation("host_id", problem)]
         ) from error
+
+
+def describe_new_app(
+    requester: BackupRequester, *, backup: Backup, new_hostname: str, place: RestorePlacement
+) -> RestoreBesideOrder:
+    """Return the new app to make of a backup in a place."""
+    return RestoreBesideOrder(
+        requester.request_id,
+        backup.app_id,
+        backup.volume_id,
+        new_hostname,
+        made_by=backup.mark,
+        host_id=backup.host_id,
+        vmid=backup.vmid,
+        owner_id=backup.owner_id,
+        node=place.node,
+        target_host_id=place.host_id,
+        target_archive=place.archive,
+        archive_size=backup.size,
+    )

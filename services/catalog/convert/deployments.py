@@ -64,6 +64,7 @@ def render_preview(rendered: RenderedDefinition, plan: PlannedDeployment) -> pb.
         node=plan.node or None,
         placement_message=plan.placement_message,
         warnings=plan.warnings,
+        obstacles=plan.obstacles,
         revision=rendered.item.revision,
         version=rendered.item.version,
     )

@@ -56,6 +56,7 @@ async def preview_item(
             cores=need.cpu.minimum,
             disk_size=round(need.disk.minimum),
             placement_message=error.message,
+            obstacles=(error.message,),
         )
     # Apps may choose another runtime than the item's first, for example where the node lacks Docker.
     if plan.runtime != rendered.runtime:

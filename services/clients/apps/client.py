@@ -83,8 +83,16 @@ class GrpcApps:
     async def restore_beside(self, order: RestoreBesideOrder, *, user: User | None) -> NewAppAnswer:
         """See `Apps.restore_beside`."""
         request = pb.RestoreBesideRequest(**dataclasses.asdict(order))
-        answer = await self._call("RestoreBeside", request, user=user, timeout=_RESTORE_S)
+        # Apps of the release before would ignore the target of RestoreBeside, and does not know the other call.
+        method = "RestoreElsewhere" if order.is_elsewhere else "RestoreBeside"
+        answer = await self._call(method, request, user=user, timeout=_RESTORE_S)
         return NewAppAnswer(answer.app_id, answer.message)
+
+    async def check_restore_beside(self, order: RestoreBesideOrder, *, user: User | None) -> list[str]:
+        """See `Apps.check_restore_beside`."""
+        request = pb.RestoreBesideRequest(**dataclasses.asdict(order))
+        answer = await self._call("CheckRestoreBeside", request, user=user, timeout=_RESTORE_S)
+        return list(answer.obstacles)
 
     async def get_operation_standing(self, operation_id: str) -> str:
         """See `Apps.get_operation_standing`."""
@@ -118,6 +126,7 @@ def _parse_hold(hold: pb.AppHold) -> AppHold:
         created_at=hold.created_at.ToDatetime(UTC) if hold.HasField("created_at") else None,
         runtime=hold.runtime,
         probe=_parse_target(hold.probe) if hold.HasField("probe") else None,
+        obstacle=hold.obstacle,
     )
 
 

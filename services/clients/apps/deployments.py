@@ -55,4 +55,5 @@ class GrpcDeployments:
             node=found.node,
             placement_message=found.placement_message,
             warnings=tuple(found.warnings),
+            obstacles=tuple(found.obstacles),
         )

@@ -56,7 +56,13 @@ class Apps(Protocol):
         """Probe an app's port once, for the operation that locks it, and refresh the app's address."""
 
     async def restore_beside(self, order: RestoreBesideOrder, *, user: User | None) -> NewAppAnswer:
-        """Make a new app of an archive, for `user`."""
+        """Make a new app of an archive, for `user`.
+
+        Raises UnavailableError also where it is on another host and apps is of a release that would ignore that.
+        """
+
+    async def check_restore_beside(self, order: RestoreBesideOrder, *, user: User | None) -> Sequence[str]:
+        """Return why restore_beside would be refused now; nothing is recorded."""
 
     async def get_operation_standing(self, operation_id: str) -> str:
         """Return the standing of an operation of apps: unknown, unfinished, succeeded or failed."""

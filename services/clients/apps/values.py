@@ -30,6 +30,7 @@ class AppHold:
         created_at: None from releases that do not say.
         runtime: compose, oci or adopted; empty: apps is of an earlier release.
         probe: None when nothing can be probed.
+        obstacle: why an operation could not begin now; empty: it could.
     """
 
     app_id: str
@@ -44,6 +45,7 @@ class AppHold:
     created_at: datetime | None = None
     runtime: str = ""
     probe: AppProbeTarget | None = None
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,11 @@ class RestoreBesideOrder:
     target_archive: str = ""
     archive_size: float = 0
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the new app is made on another host than that of the backup."""
+        return self.target_host_id not in (0, self.host_id)
+
 
 @dataclass(frozen=True)
 class NewAppAnswer:
@@ -124,7 +131,12 @@ class WantedDeployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedDeployment:
-    """Choices of a deployment: memory and swap in MB, disk in GB; without a place, `placement_message` has the reason."""
+    """Choices of a deployment: memory and swap in MB, disk in GB.
+
+    Attributes:
+        placement_message: why there is no place; empty: there is one.
+        obstacles: why it would be refused, for want of a place or otherwise.
+    """
 
     runtime: str
     memory: int
@@ -136,3 +148,4 @@ class PlannedDeployment:
     runtime_reason: str = ""
     placement_message: str = ""
     warnings: tuple[str, ...] = ()
+    obstacles: tuple[str, ...] = ()

@@ -127,6 +127,7 @@ async def test_only_apps_that_do_not_exist_are_removed(backend: Backend) -> None
 async def test_a_restore_beside_makes_one_app_for_its_user(backend: Backend) -> None:
     user = User(backend.app.owner_id, "olga", is_staff=False)
     order = RestoreBesideOrder("c" * 32, backend.app.app_id, backend.archive, "web-02")
+    assert list(await backend.apps.check_restore_beside(order, user=user)) == []
     started = await backend.apps.restore_beside(order, user=user)
     assert started.app_id != backend.app.app_id
     assert "web-02" in started.message

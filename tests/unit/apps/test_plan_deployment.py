@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.config import ContainerLimits, parse_config
-from services.apps.domain.errors import NotAvailableError
-from services.apps.usecases.plan_deployment import DeploymentPlan, plan_deployment
+from services.apps.domain.errors import HostnameTakenError, NotAvailableError, QuotaExceededError
+from services.apps.usecases.plan_deployment import DeploymentPlan
+from services.clients.auth.values import Quota
 from services.clients.catalog.client import GrpcCatalog
 from services.clients.inventory.values import Placement, Wanted
 from services.common.core.errors import InvalidError
+from tests.fakes.apps_service import Service, call, inner
 from tests.fakes.containers import FakeContainers
-from tests.fakes.item_deployment import LocalClients, build_request
+from tests.fakes.item_deployment import LocalClients, build_request, plan_alone
 from tests.unit.catalog.samples import ITEM, build
 
 SITE = {"SITE": "https://example.com"}
@@ -32,7 +35,7 @@ async def plan(
     item = build(ITEM)
     new = build_request(item, runtime="auto", environment=environment)
     new = dataclasses.replace(new, id="", config=parse_config(config))
-    return await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers=containers)
+    return await plan_alone(new, GrpcCatalog(LocalClients(item)), containers=containers)
 
 
 async def test_what_is_not_given_is_the_default() -> None:
@@ -97,7 +100,7 @@ async def test_images_of_unknown_architectures_are_warned_about_where_nodes_are_
     item = dataclasses.replace(build(ITEM), architectures=())
     new = dataclasses.replace(build_request(item, runtime="auto", environment=SITE), id="")
     containers = RecordingContainers(architecture)
-    found = await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers=containers)
+    found = await plan_alone(new, GrpcCatalog(LocalClients(item)), containers=containers)
     assert [
         text.startswith("Node pve1 is arm64; the collection does not say") for text in found.warnings
     ] == [True] * warned
@@ -112,8 +115,31 @@ async def test_devices_that_the_node_may_lack_are_warned_about() -> None:
     )
     new = dataclasses.replace(build_request(item, runtime="compose", environment=SITE), id="")
     containers = RecordingContainers("amd64")
-    found = await plan_deployment(new, GrpcCatalog(LocalClients(item)), containers=containers)
+    found = await plan_alone(new, GrpcCatalog(LocalClients(item)), containers=containers)
     assert [one.devices for one in containers.asked] == [("/dev/net/tun",)]
     assert found.warnings == (
         "The container gets /dev/net/tun of node pve1, and does not start where the node lacks it.",
     )
+
+
+async def test_what_a_deployment_would_be_refused_for_is_said_as_it_says_it(service: Service) -> None:
+    await service.deploy("web-01")
+    service.set_quota(Quota(apps=1))
+    caller = dataclasses.replace(inner(), caller=dataclasses.replace(inner().caller, user=call().user))
+    internal = dataclasses.replace(service.internal, dependencies=service.api.dependencies)
+    request = pb.PlanDeploymentRequest(catalog_id="adminer", hostname="web-01")
+    found = await internal.plan_deployment(request, caller)
+    refusals = []
+    for hostname in ("web-02", "web-01"):
+        with pytest.raises((HostnameTakenError, QuotaExceededError)) as caught:
+            await service.deploy(hostname)
+        refusals.append(caught.value.message)
+        service.set_quota(Quota())
+    assert list(found.obstacles) == refusals[::-1]
+    internal = dataclasses.replace(internal, dependencies=service.api.dependencies)
+    assert not (
+        await internal.plan_deployment(pb.PlanDeploymentRequest(catalog_id="adminer"), caller)
+    ).obstacles
+    service.platform.containers.failure["place_container"] = NotAvailableError("no node has 9000 MB")
+    request.hostname = "web-03"
+    assert list((await internal.plan_deployment(request, caller)).obstacles) == ["no node has 9000 MB"]

@@ -62,7 +62,7 @@ async def test_it_lists_all_obstacles_at_once(service: Service) -> None:
     for part in (
         "no values for PASSWORD",
         "there is no user 99",
-        f"that of {source.id}",
+        f"hostname {source.hostname} is that of another app",
         "quota of apps",
         "pve does not answer",
     ):

@@ -102,6 +102,7 @@ class DeploymentPlan(_message.Message):
     NODE_FIELD_NUMBER: _builtins.int
     PLACEMENT_MESSAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    OBSTACLES_FIELD_NUMBER: _builtins.int
     runtime: _builtins.str
     """compose or oci."""
     runtime_reason: _builtins.str
@@ -122,6 +123,10 @@ class DeploymentPlan(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What may not work there, in words."""
 
+    @_builtins.property
+    def obstacles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why a deployment would be refused now, in the words of the refusal; none: it would begin."""
+
     def __init__(
         self,
         *,
@@ -135,10 +140,11 @@ class DeploymentPlan(_message.Message):
         node: _builtins.str = ...,
         placement_message: _builtins.str = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        obstacles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "host_id", b"host_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "cores", b"cores", "disk_size", b"disk_size", "host_id", b"host_id", "memory", b"memory", "node", b"node", "placement_message", b"placement_message", "runtime", b"runtime", "runtime_reason", b"runtime_reason", "swap", b"swap", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "cores", b"cores", "disk_size", b"disk_size", "host_id", b"host_id", "memory", b"memory", "node", b"node", "obstacles", b"obstacles", "placement_message", b"placement_message", "runtime", b"runtime", "runtime_reason", b"runtime_reason", "swap", b"swap", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
@@ -2984,6 +2990,7 @@ class AppHold(_message.Message):
     STORAGE_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
+    OBSTACLE_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     name: _builtins.str
     hostname: _builtins.str
@@ -3001,6 +3008,8 @@ class AppHold(_message.Message):
     runtime: _builtins.str
     storage: _builtins.str
     """Storage requested for its root disk; empty: any."""
+    obstacle: _builtins.str
+    """Why BeginOperation would be refused now, in the words of the refusal; empty: it would not."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -3025,10 +3034,11 @@ class AppHold(_message.Message):
         storage: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         probe: Global___AppProbeTarget | None = ...,
+        obstacle: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "_probe", b"_probe", "created_at", b"created_at", "port", b"port", "probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "_probe", b"_probe", "adopted", b"adopted", "app_id", b"app_id", "created_at", b"created_at", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "node", b"node", "operation_id", b"operation_id", "owner_id", b"owner_id", "port", b"port", "probe", b"probe", "runtime", b"runtime", "status", b"status", "storage", b"storage", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "_probe", b"_probe", "adopted", b"adopted", "app_id", b"app_id", "created_at", b"created_at", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "node", b"node", "obstacle", b"obstacle", "operation_id", b"operation_id", "owner_id", b"owner_id", "port", b"port", "probe", b"probe", "runtime", b"runtime", "status", b"status", "storage", b"storage", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__port: _TypeAlias = _typing.Literal["port"]  # noqa: Y015
     _WhichOneofArgType__port: _TypeAlias = _typing.Literal["_port", b"_port"]  # noqa: Y015
@@ -3343,6 +3353,28 @@ class RestoreBesideRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RestoreBesideRequest: _TypeAlias = RestoreBesideRequest  # noqa: Y015
+
+@_typing.final
+class RestoreObstacles(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBSTACLES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def obstacles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """In the words of the refusal; none: it would begin."""
+
+    def __init__(
+        self,
+        *,
+        obstacles: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["obstacles", b"obstacles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreObstacles: _TypeAlias = RestoreObstacles  # noqa: Y015
 
 @_typing.final
 class GetOperationStandingRequest(_message.Message):

@@ -2031,6 +2031,16 @@ class AppsInternalServiceStub:
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.SerializeToString,
                 response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.FromString,
                 _registered_method=True)
+        self.RestoreElsewhere = channel.unary_unary(
+                '/proximity.apps.v1.AppsInternalService/RestoreElsewhere',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.FromString,
+                _registered_method=True)
+        self.CheckRestoreBeside = channel.unary_unary(
+                '/proximity.apps.v1.AppsInternalService/CheckRestoreBeside',
+                request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.SerializeToString,
+                response_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreObstacles.FromString,
+                _registered_method=True)
         self.GetOperationStanding = channel.unary_unary(
                 '/proximity.apps.v1.AppsInternalService/GetOperationStanding',
                 request_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.GetOperationStandingRequest.SerializeToString,
@@ -2109,6 +2119,21 @@ class AppsInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RestoreElsewhere(self, request, context):
+        """RestoreBeside on another Proxmox host than that of the backup. Apps of the release before ignores the target of
+        RestoreBeside, and does not know this RPC.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckRestoreBeside(self, request, context):
+        """Why RestoreBeside or RestoreElsewhere would be refused now. Nothing is recorded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetOperationStanding(self, request, context):
         """How an operation stands, for a service that waits for its end.
         """
@@ -2172,6 +2197,16 @@ def add_AppsInternalServiceServicer_to_server(servicer, server):
                     servicer.RestoreBeside,
                     request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.FromString,
                     response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.SerializeToString,
+            ),
+            'RestoreElsewhere': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreElsewhere,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.SerializeToString,
+            ),
+            'CheckRestoreBeside': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckRestoreBeside,
+                    request_deserializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.FromString,
+                    response_serializer=proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreObstacles.SerializeToString,
             ),
             'GetOperationStanding': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOperationStanding,
@@ -2406,6 +2441,60 @@ class AppsInternalService:
             '/proximity.apps.v1.AppsInternalService/RestoreBeside',
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.SerializeToString,
             proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreElsewhere(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsInternalService/RestoreElsewhere',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.CloneAppResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckRestoreBeside(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.apps.v1.AppsInternalService/CheckRestoreBeside',
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreBesideRequest.SerializeToString,
+            proximity_dot_apps_dot_v1_dot_apps__service__pb2.RestoreObstacles.FromString,
             options,
             channel_credentials,
             insecure,

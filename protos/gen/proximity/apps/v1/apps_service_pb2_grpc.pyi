@@ -715,6 +715,12 @@ class AppsInternalServiceStub:
     """Facts of all apps in the order of their ids, for a service that acts on many. Their operations are left out."""
     RestoreBeside: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]
     """Make a new app of a backup, beside the one it was made of."""
+    RestoreElsewhere: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]
+    """RestoreBeside on another Proxmox host than that of the backup. Apps of the release before ignores the target of
+    RestoreBeside, and does not know this RPC.
+    """
+    CheckRestoreBeside: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.RestoreObstacles]
+    """Why RestoreBeside or RestoreElsewhere would be refused now. Nothing is recorded."""
     GetOperationStanding: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.GetOperationStandingRequest, _apps_service_pb2.OperationStanding]
     """How an operation stands, for a service that waits for its end."""
     FindRemovedApps: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.FindRemovedAppsRequest, _apps_service_pb2.FindRemovedAppsResponse]
@@ -745,6 +751,12 @@ class AppsInternalServiceAsyncStub(AppsInternalServiceStub):
     """Facts of all apps in the order of their ids, for a service that acts on many. Their operations are left out."""
     RestoreBeside: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]  # type: ignore[assignment]
     """Make a new app of a backup, beside the one it was made of."""
+    RestoreElsewhere: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.CloneAppResponse]  # type: ignore[assignment]
+    """RestoreBeside on another Proxmox host than that of the backup. Apps of the release before ignores the target of
+    RestoreBeside, and does not know this RPC.
+    """
+    CheckRestoreBeside: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.RestoreBesideRequest, _apps_service_pb2.RestoreObstacles]  # type: ignore[assignment]
+    """Why RestoreBeside or RestoreElsewhere would be refused now. Nothing is recorded."""
     GetOperationStanding: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.GetOperationStandingRequest, _apps_service_pb2.OperationStanding]  # type: ignore[assignment]
     """How an operation stands, for a service that waits for its end."""
     FindRemovedApps: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.FindRemovedAppsRequest, _apps_service_pb2.FindRemovedAppsResponse]  # type: ignore[assignment]
@@ -820,6 +832,24 @@ class AppsInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.CloneAppResponse, _abc.Awaitable[_apps_service_pb2.CloneAppResponse]]:
         """Make a new app of a backup, beside the one it was made of."""
+
+    @_abc_1.abstractmethod
+    def RestoreElsewhere(
+        self,
+        request: _apps_service_pb2.RestoreBesideRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.CloneAppResponse, _abc.Awaitable[_apps_service_pb2.CloneAppResponse]]:
+        """RestoreBeside on another Proxmox host than that of the backup. Apps of the release before ignores the target of
+        RestoreBeside, and does not know this RPC.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckRestoreBeside(
+        self,
+        request: _apps_service_pb2.RestoreBesideRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_apps_service_pb2.RestoreObstacles, _abc.Awaitable[_apps_service_pb2.RestoreObstacles]]:
+        """Why RestoreBeside or RestoreElsewhere would be refused now. Nothing is recorded."""
 
     @_abc_1.abstractmethod
     def GetOperationStanding(

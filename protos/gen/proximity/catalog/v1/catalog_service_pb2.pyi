@@ -473,6 +473,7 @@ class PreviewItemResponse(_message.Message):
     SWAP_FIELD_NUMBER: _builtins.int
     RUNTIME_MESSAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    OBSTACLES_FIELD_NUMBER: _builtins.int
     docker_compose: _builtins.str
     memory: _builtins.int
     """MB."""
@@ -503,6 +504,10 @@ class PreviewItemResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What may not work there, in words."""
 
+    @_builtins.property
+    def obstacles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why a deployment with these settings would be refused now, in the words of the refusal; none: it would begin."""
+
     def __init__(
         self,
         *,
@@ -523,10 +528,11 @@ class PreviewItemResponse(_message.Message):
         swap: _builtins.int = ...,
         runtime_message: _builtins.str = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        obstacles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_node", b"_node", "host_id", b"host_id", "node", b"node"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_node", b"_node", "cores", b"cores", "disk", b"disk", "docker_compose", b"docker_compose", "environment", b"environment", "host_id", b"host_id", "images", b"images", "memory", b"memory", "node", b"node", "placement_message", b"placement_message", "ports", b"ports", "revision", b"revision", "runtime", b"runtime", "runtime_message", b"runtime_message", "swap", b"swap", "version", b"version", "volumes", b"volumes", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host_id", b"_host_id", "_node", b"_node", "cores", b"cores", "disk", b"disk", "docker_compose", b"docker_compose", "environment", b"environment", "host_id", b"host_id", "images", b"images", "memory", b"memory", "node", b"node", "obstacles", b"obstacles", "placement_message", b"placement_message", "ports", b"ports", "revision", b"revision", "runtime", b"runtime", "runtime_message", b"runtime_message", "swap", b"swap", "version", b"version", "volumes", b"volumes", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host_id: _TypeAlias = _typing.Literal["host_id"]  # noqa: Y015
     _WhichOneofArgType__host_id: _TypeAlias = _typing.Literal["_host_id", b"_host_id"]  # noqa: Y015
