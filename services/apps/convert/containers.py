@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
@@ -67,7 +69,9 @@ def render_discovered(item: Container) -> app_pb2.DiscoveredContainer:
     )
 
 
-def render_targets(app_id: str, found: MigrationTargets) -> pb.ListMigrationTargetsResponse:
+def render_targets(
+    app_id: str, found: MigrationTargets, *, obstacles: Sequence[str]
+) -> pb.ListMigrationTargetsResponse:
     """Render the nodes that an app may go to."""
     return pb.ListMigrationTargetsResponse(
         app_id=app_id,
@@ -82,6 +86,7 @@ def render_targets(app_id: str, found: MigrationTargets) -> pb.ListMigrationTarg
             )
             for one in found.targets
         ],
+        obstacles=obstacles,
     )
 
 
@@ -102,4 +107,5 @@ def render_details(details: ContainerDetails) -> pb.ContainerDetails:
         os=inspected.os or None,
         marked_for=details.container.owner or None,
         not_inspected=details.obstacle,
+        obstacles=details.obstacles,
     )

@@ -48,6 +48,7 @@ def render_update(update: AppUpdate) -> pb.AppUpdate:
         removed_inputs=changes.removed_inputs,
         needs=[pb.UpdateNeed(name=name, reason=reason) for name, reason in update.needs],
         notes=changes.notes,
+        obstacles=update.obstacles,
         release_notes_url=changes.release_notes_url or None,
         release_notes=changes.release_notes,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from services.apps.domain.entities import STABLE, App
 from services.apps.domain.errors import AppStateError, NotAvailableError
@@ -47,6 +47,30 @@ def require_upgradable(app: App, *, statuses: Collection[str]) -> None:
     require_container(app)
     if app.status not in statuses:
         raise AppStateError(f"{app.id} is {app.status}; only what runs or is stopped can be updated")
+
+
+def require_movable(app: App) -> None:
+    """Refuse an app that cannot be moved to any node now.
+
+    Raises:
+        AppBusyError: another operation is under way.
+        AppStateError: it has no container.
+        ContainerUnmanagedError: its container does not carry its mark.
+    """
+    require_stable(app)
+    require_container(app)
+    require_managed(app)
+
+
+def list_refusals(*checks: Callable[[], object]) -> tuple[str, ...]:
+    """Return the messages of those checks that refuse: a preview shows all at once."""
+    found = []
+    for check in checks:
+        try:
+            check()
+        except DomainError as error:
+            found.append(error.message)
+    return tuple(found)
 
 
 def can_roll_back(app: App) -> bool:

@@ -87,10 +87,10 @@ class LifecycleHandlers(BaseHandlers):
         self, request: pb.ListMigrationTargetsRequest, call: Call
     ) -> pb.ListMigrationTargetsResponse:
         call.audit_target = request.app_id
-        found = await list_migration_targets(
+        found, obstacles = await list_migration_targets(
             self.dependencies.store,
             self.dependencies.containers,
             app_id=request.app_id,
             owner_filter=call.owner_filter,
         )
-        return render_targets(request.app_id, found)
+        return render_targets(request.app_id, found, obstacles=obstacles)

@@ -73,7 +73,7 @@ async def adopt_container(
     if container is None or container.template or (ref.node and container.node != ref.node):
         raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")
     app = _describe_adopted(container, requester, kind=kind or "custom", port=port, owner_id=new_owner)
-    await _check_mark(dependencies, container, app=app, replace_mark=replace_mark)
+    await check_mark(dependencies, container, app_id=app.id, replace_mark=replace_mark)
     requester.name_target(f"app {app.id}, container {ref.vmid}, host {ref.host_id}")
     # Before the app is added, as the unique index allows one app for each VMID of a host.
     await _take_from_holder(dependencies, container, app_id=app.id)
@@ -90,13 +90,17 @@ async def adopt_container(
     return app
 
 
-async def _check_mark(
-    dependencies: AppDependencies, container: Container, *, app: App, replace_mark: bool
+async def check_mark(
+    dependencies: AppDependencies, container: Container, *, app_id: str = "", replace_mark: bool = False
 ) -> None:
-    """Refuse a container that is an app's, or carries somebody's mark without a confirmation."""
+    """Refuse a container that is an app's, or carries the mark of anything but `app_id` without a confirmation.
+
+    Raises:
+        ContainerManagedError: naming the app or mark.
+    """
     mark = container.owner
     # Its own mark: the request is repeated, and the first attempt has marked the container.
-    if not mark or mark == app.id:
+    if not mark or mark == app_id:
         return
     if holder := await find_holder(dependencies.store, mark):
         own = await dependencies.store.get_app(holder)
@@ -113,22 +117,27 @@ async def _check_mark(
         )
 
 
-async def _take_from_holder(dependencies: AppDependencies, container: Container, *, app_id: str) -> None:
-    """Let go of the id of a container that is gone, where a stranger's container has it now.
+def check_holder(app: App, container: Container) -> None:
+    """Refuse to let go of an app's container id, where another container seems to have it now.
 
     Raises:
         ContainerManagedError: what is there looks like the app's own container.
         AppBusyError: an operation on the app is under way.
     """
+    require_stable(app)
+    if is_recognisable(app, container):
+        raise ContainerManagedError(
+            f"container {container.vmid} is that of {app.id}, though its mark is missing: put the mark on again with "
+            f"POST /api/apps/{app.id}/mark, or delete {app.id} first"
+        )
+
+
+async def _take_from_holder(dependencies: AppDependencies, container: Container, *, app_id: str) -> None:
+    """Let go of the id of a container that is gone, where a stranger's container has it now; raises as `check_holder`."""
     for app in await dependencies.store.list_all_apps(host_id=container.host_id):
         if app.vmid != container.vmid or app.id in {app_id, container.owner}:  # the request may be repeated
             continue
-        require_stable(app)
-        if is_recognisable(app, container):
-            raise ContainerManagedError(
-                f"container {container.vmid} is that of {app.id}, though its mark is missing: put the mark on again with "
-                f"POST /api/apps/{app.id}/mark, or delete {app.id} first"
-            )
+        check_holder(app, container)
         await dependencies.containers.release_vmid(app.host_id, app.id)
         sentence = (
             f"its container {container.vmid} is gone: another one has the id and was adopted; delete the app, or "

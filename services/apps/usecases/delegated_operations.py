@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.apps.domain.app_checks import require_stable
+from services.apps.domain.app_checks import list_refusals, require_stable
 from services.apps.domain.changes import AddLog, Change, ChangeApp, RestoreVersion
 from services.apps.domain.entities import STABLE, App, NewAppOperation
 from services.apps.domain.errors import AppStateError
@@ -18,7 +18,7 @@ from services.apps.domain.interfaces import AppStore, OperationReads
 from services.apps.domain.marks import require_managed
 from services.clients.backups.interface import Backups
 from services.common.core.clock import now
-from services.common.core.errors import DomainError, invalid_field
+from services.common.core.errors import invalid_field
 from services.common.operations.model import DelegatedStep, Operation
 
 _STATUS = {"backup": "backing_up", "restore": "restoring"}  # of the app meanwhile, by kind of operation
@@ -176,11 +176,7 @@ async def get_app_hold(
         AppNotFoundError: there is no such app, or it is not the user's that a service acts for.
     """
     app = await store.get_app(app_id, owner=None if is_admin else user_id)
-    obstacle = ""
-    try:
-        _check_delegable(app)
-    except DomainError as error:
-        obstacle = error.message
+    obstacle = "".join(list_refusals(lambda: _check_delegable(app)))
     return AppLock(app, await store.find_unfinished(app.id), app.status, obstacle)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
+from services.apps.domain.app_checks import list_refusals
 from services.apps.domain.errors import ContainerManagedError
+from services.apps.usecases.adoption import check_holder, check_mark
 from services.apps.usecases.dependencies import AppDependencies
 from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.inspections import Inspected
@@ -17,11 +20,17 @@ _FIND_S = 5.0  # a person waits; the commands inside come on top
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerDetails:
-    """A container that no app owns, and what runs in it; `obstacle`: why nothing inside was looked at."""
+    """A container that no app owns, and what runs in it.
+
+    Attributes:
+        obstacle: why nothing inside was looked at.
+        obstacles: why its adoption would be refused where it does not name `replace_mark`.
+    """
 
     container: Container
     inspected: Inspected
     obstacle: str = ""
+    obstacles: tuple[str, ...] = ()
 
 
 async def get_discovered_container(
@@ -38,16 +47,22 @@ async def get_discovered_container(
     container = await find_container(dependencies.containers, ref, timeout=_FIND_S)
     if container is None or container.template:
         raise ContainerNotFoundError(f"host {host_id} has no container {vmid}")
-    for app in await dependencies.store.list_all_apps(host_id=host_id):
+    holders = [app for app in await dependencies.store.list_all_apps(host_id=host_id) if app.vmid == vmid]
+    for app in holders:
         # What has the id of an app without its mark is somebody else's, as DiscoverContainers has it.
-        if app.vmid == vmid and (container.owner == app.id or not app.is_stable):
+        if container.owner == app.id or not app.is_stable:
             raise ContainerManagedError(f"container {vmid} of host {host_id} belongs to {app.id}")
-    if container.status != "running":
-        return ContainerDetails(
-            container=container, inspected=Inspected(ports=()), obstacle=f"it is {container.status}"
-        )
+    obstacles = list_refusals(*(partial(check_holder, app, container) for app in holders))
     try:
-        inspected = await dependencies.containers.read_inspection(Ref(host_id, vmid, container.node))
-    except DomainError as error:
-        return ContainerDetails(container=container, inspected=Inspected(ports=()), obstacle=error.message)
-    return ContainerDetails(container=container, inspected=inspected)
+        await check_mark(dependencies, container)
+    except ContainerManagedError as error:
+        obstacles = (error.message, *obstacles)
+    inspected, obstacle = Inspected(ports=()), ""
+    if container.status != "running":
+        obstacle = f"it is {container.status}"
+    else:
+        try:
+            inspected = await dependencies.containers.read_inspection(Ref(host_id, vmid, container.node))
+        except DomainError as error:
+            obstacle = error.message
+    return ContainerDetails(container=container, inspected=inspected, obstacle=obstacle, obstacles=obstacles)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from services.apps.domain.app_checks import require_container, require_stable
+from services.apps.domain.app_checks import require_movable
 from services.apps.domain.errors import AppStateError
-from services.apps.domain.marks import require_managed
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.new_operation import Accepted, build_operation
 from services.clients.inventory.values import Wanted
@@ -23,9 +22,7 @@ async def migrate_app(
         InvalidError: its host has no such node, or the node is down.
     """
     app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
-    require_stable(app)
-    require_container(app)
-    require_managed(app)
+    require_movable(app)
     if app.node == node:
         raise AppStateError(f"{app.id} is on {node} already")
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.apps.domain.app_checks import require_upgradable
+from services.apps.domain.app_checks import list_refusals, require_upgradable
 from services.apps.domain.changes import AddUpgrade
 from services.apps.domain.entities import STABLE, App, AppVersion, Upgrade
 from services.apps.domain.errors import AppStateError, NotAvailableError
@@ -23,11 +23,17 @@ _RESTING = frozenset({"running", "stopped"})
 
 @dataclass(frozen=True, kw_only=True)
 class AppUpdate:
-    """Changes of an update; `needs` has the name of each value that must be given first, and what is wrong."""
+    """Changes of an update.
+
+    Attributes:
+        needs: name of each value that must be given first, and what is wrong.
+        obstacles: why the update would be refused besides.
+    """
 
     app: App
     changes: RevisionChanges
     needs: tuple[tuple[str, str], ...]
+    obstacles: tuple[str, ...] = ()
 
 
 async def upgrade_app(
@@ -57,8 +63,7 @@ async def upgrade_app(
         dependencies.catalog, app, values=new.values, revision=revision, secret=new.secret
     )
     check_flags(changes.secret, rendering)
-    if rendering.revision == app.revision:
-        raise AppStateError(f"{app.id} is of revision {app.revision} already")
+    _require_other(app, rendering.revision)
     upgrade = Upgrade(
         id=requester.operation_id, app_id=app.id, before=version_of(app), after=_version_after(app, rendering)
     )
@@ -103,7 +108,15 @@ async def get_app_update(
             needs = tuple(
                 (one.field.removeprefix("environment."), one.description) for one in error.violations
             )
-    return AppUpdate(app=app, changes=changes, needs=needs)
+    obstacles = list_refusals(
+        lambda: require_upgradable(app, statuses=_RESTING), lambda: _require_other(app, changes.revision)
+    )
+    return AppUpdate(app=app, changes=changes, needs=needs, obstacles=obstacles)
+
+
+def _require_other(app: App, revision: str) -> None:
+    if revision == app.revision:
+        raise AppStateError(f"{app.id} is of revision {app.revision} already")
 
 
 async def rollback_app(dependencies: AppDependencies, app_id: str, *, requester: Requester) -> Accepted:

@@ -37,6 +37,13 @@ class Policies(Protocol):
             PolicyLimitError: there are too many, or `limits` allow the user no more.
         """
 
+    async def check_number(self, *, owner_id: int | None, limits: PolicyLimits | None = None) -> None:
+        """Refuse another policy where there are too many; nothing is added.
+
+        Raises:
+            PolicyLimitError: as `add_policy`.
+        """
+
     async def update_policy(self, policy: BackupPolicy, settings: PolicySettings) -> BackupPolicy:
         """Replace the settings of a policy; new times count from now.
 

@@ -69,15 +69,8 @@ class SqlPolicyStore(SqlPolicyRuns):
         owner = _ADMINISTRATORS if owner_id is None else owner_id
 
         def write(connection: sa.Connection) -> BackupPolicy:
-            count = sa.select(sa.func.count()).select_from(policies)
-            if limits is not None:
-                # Counted in the transaction of the insert: two requests at once must not pass both.
-                limits.check_count(connection.execute(count.where(policies.c.owner_id == owner)).scalar_one())
-            total = connection.execute(count).scalar_one()
-            if total >= MAX_POLICIES:
-                raise PolicyLimitError(
-                    f"there are {total} policies, the most that are allowed; delete one first"
-                )
+            # Counted in the transaction of the insert: two requests at once must not pass both.
+            _check_number(connection, owner, limits=limits)
             current = self._clock()
             times = dict.fromkeys(("applies_since", "created_at", "updated_at"), current)
             values = _render_settings(settings) | times | {"owner_id": owner}
@@ -163,11 +156,25 @@ class SqlPolicyStore(SqlPolicyRuns):
 
         await self._db.write(write)
 
+    async def check_number(self, *, owner_id: int | None, limits: PolicyLimits | None = None) -> None:
+        """See `Policies.check_number`."""
+        owner = _ADMINISTRATORS if owner_id is None else owner_id
+        await self._db.read(lambda connection: _check_number(connection, owner, limits=limits))
+
     async def _write_named(self, write: Callable[[sa.Connection], BackupPolicy], name: str) -> BackupPolicy:
         try:
             return await self._db.write(write)
         except sa.exc.IntegrityError as error:
             raise PolicyNameTakenError(f"there is a policy {name!r} already; choose another name") from error
+
+
+def _check_number(connection: sa.Connection, owner: int, *, limits: PolicyLimits | None) -> None:
+    count = sa.select(sa.func.count()).select_from(policies)
+    if limits is not None:
+        limits.check_count(connection.execute(count.where(policies.c.owner_id == owner)).scalar_one())
+    total = connection.execute(count).scalar_one()
+    if total >= MAX_POLICIES:
+        raise PolicyLimitError(f"there are {total} policies, the most that are allowed; delete one first")
 
 
 def _of(owner_id: int | None) -> tuple[sa.ColumnElement[bool], ...]:

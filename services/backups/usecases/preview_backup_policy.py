@@ -69,7 +69,7 @@ async def preview_new_backup_policy(
     Under the name of a policy of the same owner they are a change of that policy, over the backups that it made.
 
     Raises:
-        As `create_backup_policy`, but for the name and the number of policies.
+        As `create_backup_policy`, but for the name.
     """
     policies = dependencies.policies
     known = {one.settings.name: one for one in await policies.list_policies(owner_id=requester.owner_id)}
@@ -77,11 +77,13 @@ async def preview_new_backup_policy(
     # Administrators see the policies of users too, whose names are not theirs.
     if policy is not None and policy.owner_id != requester.owner_id:
         policy = None
-    await check_policy(
-        dependencies, settings, owner_id=requester.owner_id, limits=await policies.get_limits(), policy=policy
-    )
+    limits = await policies.get_limits()
+    await check_policy(dependencies, settings, owner_id=requester.owner_id, limits=limits, policy=policy)
     if policy is not None:
         return await _preview(dependencies, replace(policy, settings=settings), now=now)
+    await policies.check_number(
+        owner_id=requester.owner_id, limits=None if requester.owner_id is None else limits
+    )
     new = BackupPolicy(
         id=_NOT_STORED,
         settings=settings,

@@ -21,7 +21,7 @@ async def compare(
 ) -> list[str]:
     """Return the obstacles of a restore that is refused, which are in the words of its refusal."""
     internal = dataclasses.replace(service.internal, dependencies=service.api.dependencies)
-    request = pb.RestoreBesideRequest(operation_id=uuid.uuid4().hex, new_hostname=hostname, **fields)  # type: ignore[arg-type]
+    request = pb.RestoreBesideRequest(operation_id=uuid.uuid4().hex, new_hostname=hostname, **fields)
     caller = dataclasses.replace(inner(), caller=dataclasses.replace(inner().caller, user=call().user))
     found = list((await internal.check_restore_beside(request, caller)).obstacles)
     with pytest.raises(refusal) as caught:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.apps.domain.errors import AppNotFoundError, NotAvailableError
+from services.apps.domain.errors import AppNotFoundError, AppStateError, NotAvailableError
+from services.clients.apps.errors import AppBusyError
 from services.clients.inventory.values import Ref
 from services.common.core.errors import InvalidError
 from tests.fakes.app_upgrades import settle
@@ -35,7 +36,18 @@ async def test_an_update_says_what_it_needs_and_takes_it(service: Service, runti
     after = await settle(service.platform, app.id)
     assert (after.status, after.revision) == ("running", "r2")
     assert (after.given["SITE_URL"], "EXTRA" in after.given) == ("https://x.example.org", False)
-    assert not (await service.api.get_app_update(request, call())).available
+    found = await service.api.get_app_update(request, call())
+    assert not found.available
+    with pytest.raises(AppStateError) as refused:
+        await upgrade(service, app.id)
+    assert list(found.obstacles) == [refused.value.message]
+    catalog.revisions.append("r3")
+    assert not (await service.api.get_app_update(request, call())).obstacles
+    await service.api.perform_app_action(pb.PerformAppActionRequest(app_id=app.id, action="stop"), call())
+    found = await service.api.get_app_update(request, call())
+    with pytest.raises(AppBusyError) as busy:
+        await upgrade(service, app.id)
+    assert list(found.obstacles) == [busy.value.message]
 
 
 async def test_an_adopted_app_has_no_updates(service: Service) -> None:

@@ -40,7 +40,7 @@ async def test_what_runs_in_a_container_is_shown_and_nothing_is_changed(service:
         (80, "nginx", True),
     ]
     assert (answer.web_port, answer.image, answer.os) == (80, "nginx:1", "Debian GNU/Linux 13")
-    assert (answer.not_inspected, answer.HasField("marked_for")) == ("", False)
+    assert (answer.not_inspected, answer.HasField("marked_for"), list(answer.obstacles)) == ("", False, [])
     assert (containers.containers, containers.commands) == (before, [])
 
 
@@ -53,6 +53,25 @@ async def test_a_stopped_container_shows_what_proxmox_says(service: Service) -> 
         False,
         [],
     )
+    adopt = pb.AdoptContainerRequest(vmid=REF.vmid, node_name=REF.node, host_id=1)
+    with pytest.raises(ContainerManagedError) as refused:
+        await service.api.adopt_container(adopt, ADMIN)
+    assert list(answer.obstacles) == [refused.value.message]
+
+
+async def test_a_container_that_looks_like_that_of_an_app_has_the_obstacle_of_its_adoption(
+    service: Service,
+) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    containers = service.platform.containers
+    (vmid,) = containers.containers
+    containers.containers[vmid] = dataclasses.replace(containers.containers[vmid], owner="")
+    found = await look(service, vmid)
+    adopt = pb.AdoptContainerRequest(vmid=vmid, node_name="pve1", host_id=1)
+    with pytest.raises(ContainerManagedError, match=app.id) as refused:
+        await service.api.adopt_container(adopt, ADMIN)
+    assert list(found.obstacles) == [refused.value.message]
 
 
 async def test_a_container_into_which_no_commands_get_says_why(service: Service) -> None:

@@ -6,6 +6,7 @@ import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.errors import AppNotFoundError, AppStateError
+from services.clients.apps.errors import AppBusyError
 from services.clients.inventory.migration import TargetNode
 from tests.fakes.apps_service import Service, call
 
@@ -26,5 +27,11 @@ async def test_nodes_come_with_the_reason_why_the_app_does_not_fit(service: Serv
         ("pve2", True, True, "", 5.0),
         ("pve3", False, False, "it is offline", 0.0),
     ]
+    assert list(answer.obstacles) == []
+    await service.api.perform_app_action(pb.PerformAppActionRequest(app_id=app.id, action="stop"), call())
+    obstacles = list((await service.api.list_migration_targets(request, call())).obstacles)
+    with pytest.raises(AppBusyError) as refused:
+        await service.api.migrate_app(pb.MigrateAppRequest(app_id=app.id, target_node="pve2"), call())
+    assert obstacles == [refused.value.message]
     with pytest.raises(AppNotFoundError):
         await service.api.list_migration_targets(request, call(2))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from proximity.backups.v1 import policy_pb2
 
-from services.backups.domain.errors import PoliciesOfUsersForbiddenError
+from services.backups.domain.errors import PoliciesOfUsersForbiddenError, PolicyLimitError
 from services.backups.store.tables import backups, policies
 from services.common.core.clock import now
 from services.common.core.errors import InvalidError
@@ -43,6 +43,20 @@ async def test_under_the_name_of_a_policy_its_backups_are_judged_by_the_new_sett
     assert (list(app.keeps), list(app.removes)) == ([made[2]], made[:2])
     [other] = (await preview(platform, name="another", keep_daily=1)).apps
     assert (list(other.keeps), list(other.removes)) == ([], [])
+
+
+async def test_as_many_policies_as_are_allowed_are_refused_in_the_same_words(platform: Platform) -> None:
+    await platform.allow_policies(max_policies=1)
+    fields: dict[str, Any] = {"app_ids": [APP.app_id]}
+    await preview(platform, OWNER, **fields)
+    await platform.api.create_backup_policy(make_policy_request(**fields), call_of(OWNER))
+    await preview(platform, OWNER, **fields)  # a change of it
+    fields["name"] = "second"
+    with pytest.raises(PolicyLimitError) as refused:
+        await platform.api.create_backup_policy(make_policy_request(**fields), call_of(OWNER))
+    with pytest.raises(PolicyLimitError) as previewed:
+        await preview(platform, OWNER, **fields)
+    assert previewed.value.message == refused.value.message
 
 
 @pytest.mark.parametrize(

@@ -599,6 +599,7 @@ class AppUpdate(_message.Message):
     NOTES_FIELD_NUMBER: _builtins.int
     RELEASE_NOTES_URL_FIELD_NUMBER: _builtins.int
     RELEASE_NOTES_FIELD_NUMBER: _builtins.int
+    OBSTACLES_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     available: _builtins.bool
     """False when the app is of that revision already; then nothing else changes."""
@@ -630,6 +631,10 @@ class AppUpdate(_message.Message):
     def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the new revision says and the present one does not."""
 
+    @_builtins.property
+    def obstacles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why UpgradeApp would be refused now besides `needs`, in the words of the refusal; none: it would begin."""
+
     def __init__(
         self,
         *,
@@ -646,10 +651,11 @@ class AppUpdate(_message.Message):
         notes: _abc.Iterable[_builtins.str] | None = ...,
         release_notes_url: _builtins.str | None = ...,
         release_notes: _builtins.str = ...,
+        obstacles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "release_notes_url", b"release_notes_url"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "added_inputs", b"added_inputs", "app_id", b"app_id", "available", b"available", "current_revision", b"current_revision", "current_version", b"current_version", "images", b"images", "needs", b"needs", "notes", b"notes", "release_notes", b"release_notes", "release_notes_url", b"release_notes_url", "removed_inputs", b"removed_inputs", "revision", b"revision", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url", "added_inputs", b"added_inputs", "app_id", b"app_id", "available", b"available", "current_revision", b"current_revision", "current_version", b"current_version", "images", b"images", "needs", b"needs", "notes", b"notes", "obstacles", b"obstacles", "release_notes", b"release_notes", "release_notes_url", b"release_notes_url", "removed_inputs", b"removed_inputs", "revision", b"revision", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__release_notes_url: _TypeAlias = _typing.Literal["release_notes_url"]  # noqa: Y015
     _WhichOneofArgType__release_notes_url: _TypeAlias = _typing.Literal["_release_notes_url", b"_release_notes_url"]  # noqa: Y015
@@ -1195,6 +1201,7 @@ class ListMigrationTargetsResponse(_message.Message):
     APP_ID_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
     TARGETS_FIELD_NUMBER: _builtins.int
+    OBSTACLES_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     node: _builtins.str
     """Where it is now."""
@@ -1202,16 +1209,21 @@ class ListMigrationTargetsResponse(_message.Message):
     def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___MigrationTarget]:
         """Empty where its host has one node."""
 
+    @_builtins.property
+    def obstacles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why MigrateApp would be refused now, whichever the node, in the words of the refusal."""
+
     def __init__(
         self,
         *,
         app_id: _builtins.str = ...,
         node: _builtins.str = ...,
         targets: _abc.Iterable[Global___MigrationTarget] | None = ...,
+        obstacles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "node", b"node", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "node", b"node", "obstacles", b"obstacles", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1308,6 +1320,7 @@ class ContainerDetails(_message.Message):
     OS_FIELD_NUMBER: _builtins.int
     MARKED_FOR_FIELD_NUMBER: _builtins.int
     NOT_INSPECTED_FIELD_NUMBER: _builtins.int
+    OBSTACLES_FIELD_NUMBER: _builtins.int
     web_port: _builtins.int
     """The port that looks like the application's page: port_to_expose of AdoptContainer."""
     image: _builtins.str
@@ -1326,6 +1339,10 @@ class ContainerDetails(_message.Message):
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListeningPort]:
         """TCP ports that something listens at, without those of loopback."""
 
+    @_builtins.property
+    def obstacles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why AdoptContainer would be refused now without replace_mark, in the words of the refusal."""
+
     def __init__(
         self,
         *,
@@ -1336,10 +1353,11 @@ class ContainerDetails(_message.Message):
         os: _builtins.str | None = ...,
         marked_for: _builtins.str | None = ...,
         not_inspected: _builtins.str = ...,
+        obstacles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_image", b"_image", "_marked_for", b"_marked_for", "_os", b"_os", "_web_port", b"_web_port", "container", b"container", "image", b"image", "marked_for", b"marked_for", "os", b"os", "web_port", b"web_port"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_image", b"_image", "_marked_for", b"_marked_for", "_os", b"_os", "_web_port", b"_web_port", "container", b"container", "image", b"image", "marked_for", b"marked_for", "not_inspected", b"not_inspected", "os", b"os", "ports", b"ports", "web_port", b"web_port"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_image", b"_image", "_marked_for", b"_marked_for", "_os", b"_os", "_web_port", b"_web_port", "container", b"container", "image", b"image", "marked_for", b"marked_for", "not_inspected", b"not_inspected", "obstacles", b"obstacles", "os", b"os", "ports", b"ports", "web_port", b"web_port"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__image: _TypeAlias = _typing.Literal["image"]  # noqa: Y015
     _WhichOneofArgType__image: _TypeAlias = _typing.Literal["_image", b"_image"]  # noqa: Y015
