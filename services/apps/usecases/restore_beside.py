@@ -48,7 +48,7 @@ class MakeBeside(Protocol):
     """The use case of RestoreBeside and of RestoreElsewhere."""
 
     async def __call__(
-        self, dependencies: AppDependencies, backup: BackedUpApp, requester: Requester, *, hostname: str
+        self, dependencies: AppDependencies, backup: BackedUpApp, *, requester: Requester, hostname: str
     ) -> App:
         """Record a new app made of a backup, and its operation."""
 
@@ -78,10 +78,10 @@ async def restore_beside(
 
 
 async def restore_elsewhere(
-    dependencies: AppDependencies, backup: BackedUpApp, requester: Requester, *, hostname: str
+    dependencies: AppDependencies, backup: BackedUpApp, *, requester: Requester, hostname: str
 ) -> App:
     """RestoreElsewhere: restore_beside on another Proxmox host than that of the backup."""
-    return await restore_beside(dependencies, backup, requester, hostname=hostname)
+    return await restore_beside(dependencies, backup, requester=requester, hostname=hostname)
 
 
 async def check_restore_beside(
