@@ -35,6 +35,31 @@ _LOCAL_NAMES = frozenset(
 )  # in the database of zones, but not the same zone everywhere
 
 
+class _Cron(CronSim):
+    """cronsim that misses no slot after a change of the clock by half an hour, as on Lord Howe Island.
+
+    It goes on by whole hours: after such a change it would enter each hour at its half, or leap over a minute.
+    """
+
+    def advance_minute(self) -> bool:
+        """Advance to a minute that is wanted, or to the next hour, and return whether it was another one."""
+        if self.dt.minute in self.minutes:
+            return False
+        self.tick(seconds=60 - self.dt.second)
+        while self.dt.minute and self.dt.minute not in self.minutes:
+            self.tick(seconds=60)
+        return True
+
+    def advance_hour(self) -> bool:
+        """Advance to an hour that is wanted, and return whether it was another one."""
+        is_other = super().advance_hour()
+        begin = self.dt.replace(minute=0)
+        # Not where the clock skips the first half of the hour.
+        if is_other and begin.utcoffset() == self.dt.utcoffset():
+            self.dt = begin
+        return is_other
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """A valid schedule.
@@ -55,7 +80,7 @@ class Schedule:
         """Yield the slots later than `after` in UTC, each later than the one before."""
         last = after.astimezone(UTC)
         # 3 hours back: cronsim reads a local time, which may occur twice, as its first occurrence.
-        found = CronSim(self.cron, (last - timedelta(hours=3)).astimezone(self.zone))
+        found = _Cron(self.cron, (last - timedelta(hours=3)).astimezone(self.zone))
         for local in found:
             slot = local.astimezone(UTC)
             if slot > last:  # two local times that the clock skips may become one slot
@@ -132,12 +157,10 @@ def find_due_slot(schedule: Schedule, app_id: str, *, after: datetime, now: date
 
     A slot that is older than half of the time to the next one is not made up: the next one is nearer.
     """
-    slot = schedule.find_last_slot(now - schedule.find_offset(app_id))
-    if slot is None or slot <= after:
+    found = _find_begun_slot(schedule, app_id, now=now)
+    if found is None or found.slot <= after or found.is_late:
         return None
-    half = (schedule.find_next_slot(slot) - slot) / 2
-    late = now - slot - schedule.find_delay(app_id, slot)
-    return slot if timedelta(0) <= late < half else None
+    return found.slot
 
 
 def find_overdue_slot(
@@ -154,13 +177,34 @@ def find_overdue_slot(
         covered_since: when the last good backup began, or the policy began to apply to the app if that is later.
         now: the current time.
     """
-    slot = schedule.find_last_slot(now - schedule.find_offset(app_id))
+    found = _find_begun_slot(schedule, app_id, now=now)
+    # With a long jitter one run may still be made up when the next slot has come: as many are looked at as can be under way.
+    while found is not None and not found.is_late:
+        found = _find_begun_slot(schedule, app_id, now=now, before=found.slot)
+    return found.slot if found is not None and covered_since < found.slot else None
+
+
+@dataclass(frozen=True)
+class _BegunSlot:
+    """A slot whose run should have begun; `is_late`: it would not be made up any more."""
+
+    slot: datetime
+    is_late: bool
+
+
+def _find_begun_slot(
+    schedule: Schedule, app_id: str, *, now: datetime, before: datetime | None = None
+) -> _BegunSlot | None:
+    """Find the newest slot whose run should have begun by now, of those before another one."""
+    until = now - schedule.find_offset(app_id)
+    slot = schedule.find_last_slot(until if before is None else before - timedelta(seconds=1))
+    # A slot that the jitter delays beyond now leaves the one before it as the newest.
+    while slot is not None and (late := now - slot - schedule.find_delay(app_id, slot)) < timedelta(0):
+        slot = schedule.find_last_slot(slot - timedelta(seconds=1))
     if slot is None:
         return None
     half = (schedule.find_next_slot(slot) - slot) / 2
-    if now - slot - schedule.find_delay(app_id, slot) < half:
-        slot = schedule.find_last_slot(slot - timedelta(seconds=1))
-    return slot if slot is not None and covered_since < slot else None
+    return _BegunSlot(slot, is_late=late >= half)
 
 
 def parse_schedule(

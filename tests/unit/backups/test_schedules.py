@@ -122,6 +122,33 @@ def test_half_hours_run_through_both_hours() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cron", "after", "slots"),
+    [
+        ("*/15 0 * * *", "2026-10-03 16:00", ["10-05 00:00 +11", "10-05 00:15 +11"]),
+        ("0 */8 * * *", "2026-10-03 15:00", ["10-04 08:00 +11", "10-04 16:00 +11"]),
+        ("0 */8 * * *", "2026-04-04 15:30", ["04-05 08:00 +1030", "04-05 16:00 +1030"]),
+        ("30 * * * *", "2026-04-04 14:00", ["04-05 01:30 +11", "04-05 01:30 +1030"]),
+        ("47 * * * *", "2026-10-03 14:30", ["10-04 01:47 +1030", "10-04 02:47 +11"]),
+    ],
+)
+def test_a_change_of_the_clock_by_half_an_hour_leaves_no_slot_out(
+    cron: str, after: str, slots: list[str]
+) -> None:
+    assert local_slots(parse_schedule(cron, "Australia/Lord_Howe"), after, 2) == slots
+
+
+@pytest.mark.parametrize("text", ["0 3 L * *", "0 3 * * 5L", "0 3 * * 5#2", "0 3 * * fri", "0 3 * jan *"])
+def test_last_and_numbered_days_and_names_are_cron(text: str) -> None:
+    assert parse_schedule(text, "UTC").cron == text
+
+
+def test_a_day_of_the_month_that_begins_with_a_star_is_no_choice_of_its_own() -> None:
+    """`*/2` and Monday: Mondays on odd days, as in Debian's cron."""
+    schedule = parse_schedule("0 3 */2 * mon", "UTC")
+    assert local_slots(schedule, "2026-11-01", 2) == ["11-09 03:00 UTC", "11-23 03:00 UTC"]
+
+
 ZONES = st.sampled_from(["UTC", "Europe/Rome", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"])
 CRONS = st.sampled_from(
     [*PRESETS, "*/30 * * * *", "30 2 * * *", "0,30 2,3 * * *", "15 1 1 * *", "0 */6 * * 1-5"]
@@ -188,3 +215,19 @@ def test_a_backup_is_overdue_when_its_run_would_not_be_made_up() -> None:
     assert overdue_at(slot + OFFSET + timedelta(hours=12)) == slot
     assert find_overdue_slot(NIGHTLY, APP, covered_since=slot, now=slot + timedelta(hours=20)) is None
     assert overdue_at(utc("2026-12-10 05:00")) == utc("2026-12-09 03:00")
+
+
+def test_a_run_that_the_jitter_delays_to_the_next_slot_is_made_up_and_no_earlier_overdue() -> None:
+    hourly = parse_schedule("hourly", "UTC", jitter=timedelta(minutes=60))
+    day = [utc("2026-11-29") + timedelta(hours=hour) for hour in range(24 * 30)]
+    slot = max(day, key=lambda each: hourly.find_delay(APP, each))  # its run begins just before the next slot
+    begin = slot + hourly.find_delay(APP, slot)
+    following = slot + timedelta(hours=1)
+    between = max(begin, following) + timedelta(seconds=1)
+    assert begin < between < following + hourly.find_delay(APP, following)
+    before = slot - timedelta(hours=1)
+    assert find_due_slot(hourly, APP, after=before, now=between) == slot
+    assert find_overdue_slot(hourly, APP, covered_since=before, now=between) is None
+    late = begin + timedelta(minutes=30)
+    assert find_overdue_slot(hourly, APP, covered_since=before, now=late) == slot
+    assert find_due_slot(hourly, APP, after=following, now=between) is None
