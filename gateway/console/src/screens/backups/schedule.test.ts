@@ -6,8 +6,8 @@ test.each(["hourly", "15 3 * * *", "0 4 * * 6", "*/20 1-5 1 * *"])("%s comes bac
 });
 
 test.each([
-  ["daily", "Every day at 00:00"],
-  ["weekly", "Every Sunday at 00:00"],
+  ["daily", "Every day at 03:00"],
+  ["Weekly", "Every Sunday at 03:00"],
   ["0 * * * *", "Every hour"],
   ["5 14 * * 7", "Every Sunday at 14:05"],
   ["30 2 * * 1-5", "30 2 * * 1-5"],

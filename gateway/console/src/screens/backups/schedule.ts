@@ -10,7 +10,8 @@ export interface Schedule {
 
 export const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const DEFAULT: Schedule = { kind: "daily", time: "03:00", day: "0", cron: "" };
-const NAMES: Record<string, string> = { hourly: "0 * * * *", daily: "0 0 * * *", weekly: "0 0 * * 0" };
+/** What the server means by the names, which it stores as they were written. */
+const NAMES: Record<string, string> = { hourly: "0 * * * *", daily: "0 3 * * *", weekly: "0 3 * * 0" };
 
 export function makeCron(schedule: Schedule): string {
   const [hour = "0", minute = "0"] = schedule.time.split(":");
@@ -22,7 +23,7 @@ export function makeCron(schedule: Schedule): string {
 }
 
 export function parseCron(text: string): Schedule {
-  const cron = NAMES[text] ?? text;
+  const cron = NAMES[text.toLowerCase()] ?? text;
   if (cron === NAMES["hourly"]) return { ...DEFAULT, kind: "hourly" };
   const found = /^(\d{1,2}) (\d{1,2}) \* \* (\*|[0-7])$/.exec(cron);
   if (!found) return { ...DEFAULT, kind: "own", cron: text };
