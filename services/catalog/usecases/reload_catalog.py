@@ -23,13 +23,19 @@ class Reloaded:
 
 async def reload_catalog(catalog: PublishedCatalog, store: CatalogStore, *, files: OwnItemFiles) -> Reloaded:
     """Read our own item files, publish the good ones and return which were rejected."""
+    reloaded = await _publish_files(store, files)
+    # The documents of the files are freed by now: the index of the catalog takes their place in memory.
+    await catalog.refresh()
+    return reloaded
+
+
+async def _publish_files(store: CatalogStore, files: OwnItemFiles) -> Reloaded:
     # 130 files take a second to parse: in a thread, so that other calls are answered meanwhile.
     loaded = await asyncio.to_thread(lambda: load_items(files.read_item_files(), source=OWN_SOURCE))
     rejected = tuple(
         Rejection(fault.file, f"line {fault.line}: {fault.message}") for fault in _list_first(loaded.faults)
     )
     await publish_items(store, OWN_SOURCE, items=loaded.items, rejected=rejected)
-    await catalog.refresh()
     return Reloaded(len(loaded.items), rejected)
 
 

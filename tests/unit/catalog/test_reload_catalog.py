@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 from google.protobuf import empty_pb2
 from proximity.catalog.v1 import catalog_service_pb2 as pb
 
+from services.catalog.domain.item_files.loader import LoadedItem
+from services.catalog.sources.own_files import OwnFiles
+from services.catalog.store import SqlCatalogStore
+from services.catalog.store.catalog_cache import CatalogCache
+from services.catalog.usecases.reload_catalog import reload_catalog
 from services.common.db.database import Database
 from tests.fakes.catalog_replica import CatalogReplica, make_call
 from tests.unit.catalog.samples import ITEM
@@ -53,3 +59,17 @@ async def test_a_file_that_is_gone_takes_its_item_along(replica: CatalogReplica,
     (folder / "sample.yaml").unlink()
     assert (await replica.api.reload_catalog(EMPTY)).total == 0
     assert (await replica.api.list_items(pb.ListItemsRequest(), make_call())).message.total == 0
+
+
+async def test_parsed_files_are_freed_before_the_catalog_is_read_again(db: Database, folder: Path) -> None:
+    """Both copies beside each other would be the peak of the process, which it would not return."""
+
+    def count_parsed_files() -> int:
+        return sum(isinstance(one, LoadedItem) for one in gc.get_objects())
+
+    before, during = count_parsed_files(), list[int]()
+    store = SqlCatalogStore(db)
+    catalog = CatalogCache(store)
+    catalog.on_refresh(lambda _: during.append(count_parsed_files()))
+    await reload_catalog(catalog, store, files=OwnFiles(folder))
+    assert during == [before]
