@@ -24,6 +24,10 @@ from setproctitle import setproctitle
 
 _PR_SET_PDEATHSIG = 1
 _LONGEST_READ = 1 << 20
+_MALLOC_STEP = 16  # bytes by which the sizes of malloc's chunks differ
+_LARGEST_GAP = 64 * 1024  # bytes; a page is copied for small chunks, large ones need as many pages anywhere
+_MOST_BYTES = 16 << 20  # ends the search where malloc does not allocate upwards, as in glibc
+_BEHIND_GAPS = 100 * 1024  # bytes; below 128 KiB, from which on malloc maps pages of their own
 
 
 def main() -> None:
@@ -31,10 +35,28 @@ def main() -> None:
     for name in sys.argv[1:]:
         importlib.import_module(name)
     gc.collect()
+    _fill_gaps()
     gc.freeze()  # or each fork would copy the pages that its collector looks through
     order = _Zygote().fork_orders()
     if order is not None:
         become(order)
+
+
+def _fill_gaps() -> None:
+    """Allocate the free chunks among what was imported, for good, so that forks allocate from pages of their own.
+
+    The gaps are 1 MiB in all, but each chunk that a fork takes from them copies a page of 4 KiB: 3.7 MiB in each process.
+    """
+    libc = ctypes.CDLL(None)
+    malloc, free = libc.malloc, libc.free
+    malloc.restype, malloc.argtypes, free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+    left = _MOST_BYTES
+    for size in range(_LARGEST_GAP, 0, -_MALLOC_STEP):
+        end = malloc(_BEHIND_GAPS)  # no gap is that large, so this is behind them all
+        while (chunk := malloc(size)) < end and left > 0:
+            left -= size
+        free(chunk)
+        free(end)
 
 
 class _Zygote:
