@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,26 +45,29 @@ PATHS = (OPENAPI, *(page.path for page in FILES))
 
 
 def render_page_routes(surface: Surface, settings: GatewaySettings) -> list[dict[str, Any]]:
-    """Return the routes of the pages, with and without a trailing slash."""
+    """Return the routes of the pages, each with and without a trailing slash."""
     document = json.dumps(render_openapi(surface), separators=(",", ":"))
-    routes = _render_routes(OPENAPI, {"inline_string": document}, {"content-type": "application/json"})
-    for page in FILES:
-        body = {"filename": str((settings.static_dir / page.file).resolve())}
-        headers = {"content-type": page.kind, "content-security-policy": page.policy}
-        routes += _render_routes(page.path, body, headers)
-    return routes
-
-
-def _render_routes(path: str, body: dict[str, str], headers: dict[str, str]) -> list[dict[str, Any]]:
-    headers = headers | {"cache-control": "public, max-age=300"}
     return [
-        {
-            "match": {"path": each},
-            "direct_response": {"status": 200, "body": body},
-            "response_headers_to_add": [
-                {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-                for key, value in headers.items()
-            ],
-        }
-        for each in (path, f"{path}/")
+        _render_route(OPENAPI, {"inline_string": document}, {"content-type": "application/json"}),
+        *(
+            _render_route(
+                page.path,
+                {"filename": str((settings.static_dir / page.file).resolve())},
+                {"content-type": page.kind, "content-security-policy": page.policy},
+            )
+            for page in FILES
+        ),
     ]
+
+
+def _render_route(path: str, body: dict[str, str], headers: dict[str, str]) -> dict[str, Any]:
+    headers = headers | {"cache-control": "public, max-age=300"}
+    return {
+        # One route for both spellings: Envoy has a copy of the body in memory for each route.
+        "match": {"safe_regex": {"regex": f"{re.escape(path)}/?"}},
+        "direct_response": {"status": 200, "body": body},
+        "response_headers_to_add": [
+            {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+            for key, value in headers.items()
+        ],
+    }

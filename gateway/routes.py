@@ -46,18 +46,19 @@ def render_routes(surface: Surface, settings: GatewaySettings, *, name: str) -> 
         "name": "api",
         "domains": ["*"],
         "routes": [
+            # Envoy tries one route after the other. REST requests find theirs first, then their calls, and the files last.
             *render_page_routes(surface, settings),
-            *render_file_routes(settings),
             *(
                 _render_websocket(method, settings)
                 for method in surface.websockets
                 if method.owner in settings.websockets
             ),
+            _render_rest(API),
             *(_render_method(method, settings) for method in surface.routed),
             *(_render_json_method(method, settings) for method in surface.routed if method.takes_json),
             *(_render_open_service(HEALTH_SERVICE, settings, owner=owner) for owner in surface.owners),
             *(_render_open_service(each, settings) for each in (HEALTH_SERVICE, *REFLECTION_SERVICES)),
-            _render_rest(API),
+            *render_file_routes(settings),
             *render_screen_routes(settings),
             _render_rest("/"),
         ],
