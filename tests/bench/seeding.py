@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Seeder:
     def add_users(self, like: str) -> list[int]:
         """Add users with the password of the user `like`; their ids."""
         users = auth_tables.users
-        with create_engine(self._url, service="auth").begin() as connection:
+        with self._begin("auth") as connection:
             model = connection.execute(sa.select(users).where(users.c.username == like)).mappings().one()
             rows = [
                 {**model, "id": None, "email_key": None, "is_staff": False}
@@ -59,8 +60,7 @@ class Seeder:
     def add_apps(self, count: int, owners: list[int], *, host_id: int) -> None:
         """Add apps, one owner after the other, each with a log and a finished operation."""
         tables = apps_tables
-        engine = create_engine(self._url, service="apps")
-        with engine.begin() as connection:
+        with self._begin("apps") as connection:
             for chunk in _chunks(count):
                 rows = [self._app(number, owners, host_id) for number in chunk]
                 steps = [_step(row["id"], position) for row in rows for position in range(3)]
@@ -72,32 +72,47 @@ class Seeder:
                     "SET LOCAL statement_timeout = 0"
                 )  # a million lines by one statement
             connection.execute(_insert_logs(LOG_LINES))
-        _settle(engine)
+        self._settle("apps")
 
     def add_log(self, app_id: str) -> None:
         """Give one app a long log."""
-        with create_engine(self._url, service="apps").begin() as connection:
+        with self._begin("apps") as connection:
             connection.execute(
                 apps_tables.app_events.insert(), [_event(app_id, n) for n in range(RICH_LOG_LINES)]
             )
 
     def add_backups(self, count: int, owners: list[int], *, host_id: int) -> None:
         """Give every app a backup."""
-        engine = create_engine(self._url, service="backups")
-        with engine.begin() as connection:
+        with self._begin("backups") as connection:
             for chunk in _chunks(count):
                 rows = [
                     _backup(app_id_of(n), owners[n % len(owners)], host_id=host_id, number=n) for n in chunk
                 ]
                 insert_rows(connection, backups_store.backups, rows)
-        _settle(engine)
+        self._settle("backups")
 
     def add_rich_backups(self, app_id: str, owner: int, *, host_id: int) -> None:
         """Give one app many backups."""
-        with create_engine(self._url, service="backups").begin() as connection:
+        with self._begin("backups") as connection:
             numbers = range(10_000_000, 10_000_000 + RICH_BACKUPS)
             rows = [_backup(app_id, owner, host_id=host_id, number=number) for number in numbers]
             connection.execute(backups_store.backups.insert(), rows)
+
+    @contextmanager
+    def _begin(self, service: str, **options: Any) -> Iterator[sa.Connection]:
+        """Begin a transaction in a service's database, and close the connection after it."""
+        engine = create_engine(self._url, service=service).execution_options(**options)
+        try:
+            with engine.begin() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+    def _settle(self, service: str) -> None:
+        """Have the database learn what it holds, as it would by itself in time."""
+        with self._begin(service, isolation_level="AUTOCOMMIT") as connection:
+            is_sqlite = connection.dialect.name == "sqlite"
+            connection.exec_driver_sql("ANALYZE" if is_sqlite else "VACUUM ANALYZE")
 
     def _app(self, number: int, owners: list[int], host_id: int) -> dict[str, Any]:
         app_id = app_id_of(number)
@@ -270,9 +285,3 @@ def _backup(app_id: str, owner: int, *, host_id: int, number: int) -> dict[str, 
         "updated_at": at,
         "completed_at": at,
     }
-
-
-def _settle(engine: sa.Engine) -> None:
-    """Have the database learn what it holds, as it would by itself in time."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("ANALYZE" if engine.dialect.name == "sqlite" else "VACUUM ANALYZE")

@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 
+from services.common.db.database import Database, create_engine
 from tests.chaos.choices import LOCKS, Blow
 from tests.chaos.platform import Platform
 from tests.chaos.prey import Prey
@@ -45,7 +46,9 @@ class Storm:
         self._away: set[str] = set()  # links in an outage, which no shorter blow ends
         self._outages = 0
         self._silences: set[asyncio.Task[None]] = set()
-        self._prey = Prey(platform.database_url)
+        # One thread for all: `Database.close` waits for it, so that a query of a cancelled task leaves no connection open.
+        self._db = Database(create_engine(platform.database_url, service="backups", pool_size=1), threads=1)
+        self._prey = Prey(self._db)
         self.deaths: list[tuple[str, str]] = []
 
     async def rage(self, blows: Sequence[Blow], *, began: float) -> None:
@@ -61,9 +64,7 @@ class Storm:
 
     async def calm(self) -> None:
         """End every blow that lasts, and take back what stays by itself."""
-        for task in list(self._lasting):
-            task.cancel()
-        await asyncio.gather(*self._lasting, return_exceptions=True)
+        await self._end_lasting()
         for name in self._platform.processes:
             self._platform.signal(name, signal.SIGCONT)
         for link in self._platform.links.values():
@@ -75,6 +76,16 @@ class Storm:
         for vmid, lock in (await self._read_locks()).items():
             if lock in LOCKS:
                 await self._tell("PATCH", f"/containers/{vmid}", {"lock": None})
+
+    async def close(self) -> None:
+        """End what still lasts, also after a storm that failed, and close the connection."""
+        await self._end_lasting()
+        await self._db.close()
+
+    async def _end_lasting(self) -> None:
+        for task in list(self._lasting):
+            task.cancel()
+        await asyncio.gather(*self._lasting, return_exceptions=True)
 
     def _strike(self, blow: Blow) -> None:
         match blow.kind:
@@ -170,7 +181,7 @@ class Storm:
         """Wait for an operation of a kind that a worker carries out, and kill that or take Proxmox away."""
         while True:
             is_possible = blow.kind == "ambush_kill" or not self._away
-            found = await asyncio.to_thread(self._prey.find, blow.target, blow.kind) if is_possible else None
+            found = await self._prey.find(blow.target, blow.kind) if is_possible else None
             if found is not None:
                 break
             await asyncio.sleep(_AMBUSH_S)

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,28 +121,14 @@ async def run_storm(
 async def _play(platform: Platform, seed: int, *, lengths: Lengths, report: Callable[[str], None]) -> Verdict:
     history, storm = History(platform.state / "history.jsonl"), Storm(platform)
     users = [User(platform.url, history, index) for index in range(USERS)]
-    for user in users:
-        await user.sign_in(f"person{user.index}" if user.index else "admin", PASSWORD)
-    await add_policies(users[0], owners=[user.id for user in users[1:]][:_OWNERS])
-    for archive in list_foreign_archives():
-        await asyncio.to_thread(platform.ask_simulator, "POST", "/volumes", archive)
-    before = await asyncio.to_thread(platform.ask_simulator, "GET", "/state")
     blows = _choose_blows(platform, seed, lengths)
-    began = time.monotonic()
-    acting = (
-        user.carry_out(
-            choose_actions(seed, user=user.index, count=_MOST_ACTIONS),
-            until=began + lengths.storm_s * ACTING,
-            others=users,
-        )
-        for user in users
-    )
-    await asyncio.gather(storm.rage(blows, began=began), *acting)
-    if lengths.storm_s >= WHOLE_S:
-        await storm.linger(_LINGER_S)
-    report(f"seed {seed}: {len(history.exchanges)} requests and {len(blows)} blows; it calms down")
-    calmed = time.monotonic()
     try:
+        before = await _prepare(platform, users)
+        await _rage(storm, users, blows, seed=seed, seconds=lengths.storm_s)
+        if lengths.storm_s >= WHOLE_S:
+            await storm.linger(_LINGER_S)
+        report(f"seed {seed}: {len(history.exchanges)} requests and {len(blows)} blows; it calms down")
+        calmed = time.monotonic()
         await storm.calm()
         await end_policies(users[0])
         evidence = await settle(
@@ -153,6 +139,7 @@ async def _play(platform: Platform, seed: int, *, lengths: Lengths, report: Call
         evidence = dataclasses.replace(evidence, looks=looks, deaths=deaths)
         evidence = await look_closer(platform, evidence, users[0])
     finally:
+        await storm.close()
         for user in users:
             await user.close()
         history.close()
@@ -165,6 +152,29 @@ async def _play(platform: Platform, seed: int, *, lengths: Lengths, report: Call
         silent_copies=silent,
         storm_s=lengths.storm_s,
     )
+
+
+async def _prepare(platform: Platform, users: Sequence[User]) -> dict[str, Any]:
+    """Sign users in and add policies and archives of others; the simulator's state before the storm."""
+    for user in users:
+        await user.sign_in(f"person{user.index}" if user.index else "admin", PASSWORD)
+    await add_policies(users[0], owners=[user.id for user in users[1:]][:_OWNERS])
+    for archive in list_foreign_archives():
+        await asyncio.to_thread(platform.ask_simulator, "POST", "/volumes", archive)
+    before: dict[str, Any] = await asyncio.to_thread(platform.ask_simulator, "GET", "/state")
+    return before
+
+
+async def _rage(
+    storm: Storm, users: Sequence[User], blows: Sequence[Blow], *, seed: int, seconds: float
+) -> None:
+    """Let users act while it strikes; one that fails ends all."""
+    began = time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(storm.rage(blows, began=began))
+        for user in users:
+            choices = choose_actions(seed, user=user.index, count=_MOST_ACTIONS)
+            group.create_task(user.carry_out(choices, until=began + seconds * ACTING, others=users))
 
 
 def _choose_blows(platform: Platform, seed: int, lengths: Lengths) -> list[Blow]:

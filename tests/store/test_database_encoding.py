@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import uuid
 
 import psycopg
@@ -13,6 +14,8 @@ from sqlalchemy import make_url
 
 from services.common.db.database import create_engine
 from services.common.db.transactions import DatabaseEncodingError
+
+LIMIT_S = 30.0
 
 
 def make_database(server: str, encoding: str) -> str:
@@ -24,11 +27,25 @@ def make_database(server: str, encoding: str) -> str:
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
+def count_connections(server: str, url: str) -> int:
+    """Count the connections to a database once the server has noticed that one ended."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    deadline = time.monotonic() + LIMIT_S
+    with psycopg.connect(server, autocommit=True) as connection:
+        while True:
+            row = connection.execute(query, (make_url(url).database,)).fetchone()
+            if row == (0,) or time.monotonic() > deadline:
+                return row[0] if row else 0
+            time.sleep(0.02)
+
+
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
 def test_another_encoding_is_refused_with_the_remedy(server: str, encoding: str) -> None:
-    engine = create_engine(make_database(server, encoding), service="apps")
+    url = make_database(server, encoding)
+    engine = create_engine(url, service="apps")
     with pytest.raises(DatabaseEncodingError, match=rf"its encoding is {encoding}.*ENCODING 'UTF8'"):
         engine.connect()
+    assert count_connections(server, url) == 0
     engine.dispose()
 
 
