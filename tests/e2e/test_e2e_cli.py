@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shlex
 import ssl
 import subprocess
 import sys
 import sysconfig
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,9 @@ def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
     assert json.loads(log[0])["message"] == "Reserving a container id"
     backup = terminal.read("backup", app["id"], "--notes", "first")
     assert (backup["status"], backup["notes"]) == ("completed", "first")
+    assert app["id"] in complete("restore adm", terminal.environment)
+    assert complete(f"restore {app['id']} ", terminal.environment) == [str(backup["id"])]
+    assert "ADMINER_DESIGN" in complete(f"set {app['id']} --unset ", terminal.environment)
     assert "running again" in terminal.run("restore", app["id"], str(backup["id"]), "--yes").stdout
     assert "is stopped" in terminal.run("stop", app["id"]).stdout
     with subprocess.Popen(
@@ -148,6 +154,19 @@ def test_moving_in_is_the_platforms_own_program(tmp_path: Path) -> None:
     assert "--apply" in terminal.run("import-django", "--help").stdout
 
 
+def complete(words: str, environment: Mapping[str, str]) -> list[str]:
+    """Return what bash offers for the last word, which is empty behind a space."""
+    typed = ["proximity", *words.split(" ")]
+    script = (
+        f'PATH="{sysconfig.get_path("scripts")}:$PATH"; source <(proximity --show-completion bash);'
+        f" COMP_WORDS=({shlex.join(typed)}); COMP_CWORD={len(typed) - 1}; _proximity_completion proximity;"
+        ' printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
@@ -158,15 +177,7 @@ def test_moving_in_is_the_platforms_own_program(tmp_path: Path) -> None:
 )
 def test_the_shell_completes_commands(words: str, wanted: set[str]) -> None:
     """In a real bash, with the script that `--install-completion` installs."""
-    typed = ["proximity", *words.split()]
-    script = (
-        f'PATH="{sysconfig.get_path("scripts")}:$PATH"; source <(proximity --show-completion bash);'
-        f" COMP_WORDS=({' '.join(typed)}); COMP_CWORD={len(typed) - 1}; _proximity_completion proximity;"
-        ' printf "%s\\n" "${COMPREPLY[@]}"'
-    )
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
-    assert done.stderr == ""
-    assert set(done.stdout.split()) == wanted
+    assert set(complete(words, os.environ)) == wanted
 
 
 def test_sessions_are_shown_and_ended(stack: RunningStack, tmp_path: Path) -> None:
@@ -215,6 +226,7 @@ def test_commands_made_from_their_rpcs(terminal: Terminal) -> None:
     assert len(terminal.read("audit", "--limit", "3")) == 3
     token = terminal.read("tokens", "create", "nightly", "--scopes", "read")
     assert "nightly" in terminal.run("tokens").stdout
+    assert str(token["id"]) in complete("tokens delete ", terminal.environment)
     terminal.run("tokens", "delete", str(token["id"]), "--yes")
     terminal.run("rollback", app_id, "--yes", status=1)  # it was never updated
     for arguments in (("show", "none-1"), ("deploy", "no-such-item", "x-1"), ("hosts", "show", "999")):

@@ -9,6 +9,7 @@ from google.protobuf import timestamp_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from proximity_cli.apps import AppId
+from proximity_cli.completion import complete_services
 from proximity_cli.connection import connect
 from proximity_cli.failures import CliError
 from proximity_cli.following import follow_output
@@ -24,7 +25,9 @@ def show_output(
     app_id: AppId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines are written.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000, help="The newest so many.")] = 100,
-    service: Annotated[str, typer.Option(help="Only what this service wrote.")] = "",
+    service: Annotated[
+        str, typer.Option(help="Only what this service wrote.", autocompletion=complete_services)
+    ] = "",
     since: Annotated[
         str, typer.Option(help="Only what was written since a time, as 2026-11-30T12:00:00Z.")
     ] = "",

@@ -13,7 +13,13 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.catalog.v1 import catalog_service_pb2
 from rich.markup import escape
 
-from proximity_cli.completion import complete_apps, complete_items
+from proximity_cli.completion import (
+    complete_apps,
+    complete_choices,
+    complete_items,
+    complete_nodes,
+    complete_operations,
+)
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
 from proximity_cli.filters import with_filters
@@ -96,7 +102,10 @@ def deploy(
     memory: Annotated[int | None, typer.Option(help="MB.")] = None,
     cores: Annotated[int | None, typer.Option(help="CPU cores.")] = None,
     disk: Annotated[int | None, typer.Option(help="GB.")] = None,
-    node: Annotated[str, typer.Option(help="Proxmox node; default: the one with most room.")] = "",
+    node: Annotated[
+        str,
+        typer.Option(help="Proxmox node; default: the one with most room.", autocompletion=complete_nodes),
+    ] = "",
     no_wait: NoWait = False,
 ) -> None:
     """Deploy an app of the catalog and show how it gets on."""
@@ -158,7 +167,11 @@ def restart(app_id: AppId, no_wait: NoWait = False) -> None:
 def delete(
     app_id: AppId,
     backups: Annotated[
-        str, typer.Option(help="keep its backups, or delete them with it; protected ones always stay.")
+        str,
+        typer.Option(
+            help="keep its backups, or delete them with it; protected ones always stay.",
+            autocompletion=complete_choices(("keep", "delete")),
+        ),
     ] = "keep",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     no_wait: NoWait = False,
@@ -190,7 +203,10 @@ def _act(app_id: str, action: str, *, no_wait: bool) -> None:
 
 def watch_operation(
     app_id: AppId,
-    operation_id: Annotated[str, typer.Argument(metavar="OPERATION", help="Id of the operation.")],
+    operation_id: Annotated[
+        str,
+        typer.Argument(metavar="OPERATION", help="Id of the operation.", autocompletion=complete_operations),
+    ],
 ) -> None:
     """Show how an operation gets on until it has ended."""
     platform = connect()

@@ -11,6 +11,13 @@ from proximity.backups.v1 import backup_pb2
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from proximity_cli.apps import AppId, NoWait
+from proximity_cli.completion import (
+    complete_backed_up_apps,
+    complete_backups,
+    complete_choices,
+    complete_hosts,
+    complete_nodes,
+)
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
 from proximity_cli.filters import with_filters
@@ -19,6 +26,7 @@ from proximity_cli.output import present, print_done, print_table, render_size, 
 from proximity_cli.rpcs import find_method, read_all
 
 _LIST = "backups.BackupsService.ListAllBackups"
+_MODES, _COMPRESSIONS = ("snapshot", "suspend", "stop"), ("zstd", "gzip", "lzo")
 _POLL_S = 0.3
 _LIMIT_S = 6 * 3600.0
 
@@ -31,7 +39,12 @@ def register(app: typer.Typer) -> None:
 
 @with_filters(_LIST)
 def list_backups(
-    app_id: Annotated[str | None, typer.Argument(help="Id of an app; without it, those of all apps.")] = None,
+    app_id: Annotated[
+        str | None,
+        typer.Argument(
+            help="Id of an app; without it, those of all apps.", autocompletion=complete_backed_up_apps
+        ),
+    ] = None,
     *,
     request: pb.ListAllBackupsRequest,
 ) -> None:
@@ -57,8 +70,12 @@ def list_backups(
 
 def backup(
     app_id: AppId,
-    mode: Annotated[str, typer.Option(help="snapshot, suspend or stop.")] = "snapshot",
-    compression: Annotated[str, typer.Option(help="zstd, gzip or lzo.")] = "zstd",
+    mode: Annotated[
+        str, typer.Option(help="snapshot, suspend or stop.", autocompletion=complete_choices(_MODES))
+    ] = "snapshot",
+    compression: Annotated[
+        str, typer.Option(help="zstd, gzip or lzo.", autocompletion=complete_choices(_COMPRESSIONS))
+    ] = "zstd",
     notes: Annotated[str, typer.Option(help="For people.")] = "",
     no_wait: NoWait = False,
 ) -> None:
@@ -74,12 +91,26 @@ def backup(
 
 
 def restore(
-    app_id: AppId,
-    backup_id: Annotated[int, typer.Argument(help="Number of the backup.")],
+    app_id: Annotated[
+        str,
+        typer.Argument(
+            help="Id of the app, which may have been deleted.",
+            metavar="APP",
+            autocompletion=complete_backed_up_apps,
+        ),
+    ],
+    backup_id: Annotated[int, typer.Argument(help="Number of the backup.", autocompletion=complete_backups)],
     to: Annotated[str | None, typer.Option(help="Restore beside, as a new app with this hostname.")] = None,
-    node: Annotated[str | None, typer.Option(help="With --to: the node for the new app.")] = None,
+    node: Annotated[
+        str | None,
+        typer.Option(help="With --to: the node for the new app.", autocompletion=complete_nodes),
+    ] = None,
     host_id: Annotated[
-        int | None, typer.Option(help="With --to: another Proxmox host, which has to see the archive too.")
+        int | None,
+        typer.Option(
+            help="With --to: another Proxmox host, which has to see the archive too.",
+            autocompletion=complete_hosts,
+        ),
     ] = None,
     safety_backup: Annotated[
         bool, typer.Option(help="Back the app up as it is before it is overwritten.")

@@ -12,6 +12,13 @@ from google.protobuf import json_format
 from proximity.apps.v1 import export_pb2 as pb
 
 from proximity_cli.apps import AppId, NoWait, check_operation, parse_environment
+from proximity_cli.completion import (
+    complete_backups,
+    complete_hosts,
+    complete_nodes,
+    complete_owners,
+    complete_storages,
+)
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError, check_terminal
 from proximity_cli.following import wait_for_app
@@ -48,7 +55,10 @@ def export_app(
         bool, typer.Option("--without-secrets", help="Leave secret values out; no passphrase is needed.")
     ] = False,
     backup: Annotated[
-        int | None, typer.Option(help="Number of the backup with its data; default: the newest.")
+        int | None,
+        typer.Option(
+            help="Number of the backup with its data; default: the newest.", autocompletion=complete_backups
+        ),
     ] = None,
 ) -> None:
     """Write an app down as a document, with which another platform imports it. Its data are in the archive of a backup."""
@@ -89,16 +99,31 @@ def _list_facts(document: pb.AppExport) -> list[tuple[str, object]]:
 def import_app(
     file: Annotated[Path, typer.Argument(help="Document of an export.", exists=True, dir_okay=False)],
     host: Annotated[
-        int | None, typer.Option(help="Number of the Proxmox host that sees the archive, or for the app.")
+        int | None,
+        typer.Option(
+            help="Number of the Proxmox host that sees the archive, or for the app.",
+            autocompletion=complete_hosts,
+        ),
     ] = None,
-    storage: Annotated[str, typer.Option(help="Storage that has the archive under its original name.")] = "",
+    storage: Annotated[
+        str,
+        typer.Option(
+            help="Storage that has the archive under its original name.", autocompletion=complete_storages
+        ),
+    ] = "",
     archive: Annotated[str, typer.Option(help="Volume id of the archive, instead of --storage.")] = "",
     passphrase_file: PassphraseFile = None,
     hostname: Annotated[str, typer.Option(help="Default: that of the document.")] = "",
     name: Annotated[str, typer.Option(help="Name for people; default: that of the document.")] = "",
-    node: Annotated[str, typer.Option(help="Proxmox node; default: one that sees the archive.")] = "",
+    node: Annotated[
+        str,
+        typer.Option(help="Proxmox node; default: one that sees the archive.", autocompletion=complete_nodes),
+    ] = "",
     owner: Annotated[
-        int | None, typer.Option(help="Number of the owner's account; default: one's own.")
+        int | None,
+        typer.Option(
+            help="Number of the owner's account; default: one's own.", autocompletion=complete_owners
+        ),
     ] = None,
     config: Annotated[
         list[str] | None,

@@ -123,7 +123,7 @@ def _list_parameters(
         argument = typer.Argument(
             metavar=_name_argument(name),
             help=_explain(fields[name]),
-            autocompletion=complete_field(rpc.method, name),
+            autocompletion=complete_field(fields[name]),
         )
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, argument])
     for name, field in fields.items():
@@ -159,33 +159,35 @@ def describe_option(field: FieldDescriptor) -> inspect.Parameter:
     """Return the option that sets a field."""
     rules = field.GetOptions().Extensions[rules_pb2.rules]
     flag = "--" + field.name.replace("_", "-")
-    if is_map(field):
-        return _option(
-            field.name,
-            list[str] | None,
-            flag,
-            default=None,
-            help=_explain(field, "NAME=VALUE, as often as needed."),
-        )
-    if field.is_repeated:
-        text = "As often as needed." if field.message_type is None else "As JSON, as often as needed."
-        return _option(field.name, list[str] | None, flag, default=None, help=_explain(field, text))
-    if field.message_type is not None:
-        text = "RFC 3339." if field.message_type.name == "Timestamp" else "As JSON."
-        return _option(field.name, str | None, flag, default=None, help=_explain(field, text))
-    if field.type == FieldDescriptor.TYPE_BOOL:
-        return _option(field.name, bool | None, f"{flag}/--no-{flag[2:]}", default=None, help=_explain(field))
-    if rules.secret:
-        text = "- reads a line of standard input, @FILE a file."
-        return _option(field.name, str | None, flag, default=None, help=_explain(field, text))
+    kind: Any = str | None
     choices = list(getattr(rules, "in"))
     text = f"{', '.join(choices)}." if choices else ""
-    kind = _NUMBERS.get(field.type, str) | None
-    return _option(field.name, kind, flag, default=None, help=_explain(field, text))
+    if is_map(field):
+        kind, text = list[str] | None, "NAME=VALUE, as often as needed."
+    elif field.is_repeated:
+        kind = list[str] | None
+        text = "As often as needed." if field.message_type is None else "As JSON, as often as needed."
+    elif field.message_type is not None:
+        text = "RFC 3339." if field.message_type.name == "Timestamp" else "As JSON."
+    elif field.type == FieldDescriptor.TYPE_BOOL:
+        kind, flag, text = bool | None, f"{flag}/--no-{flag[2:]}", ""
+    elif rules.secret:
+        text = "- reads a line of standard input, @FILE a file."
+    else:
+        kind = _NUMBERS.get(field.type, str) | None
+    return _option(field.name, kind, flag, default=None, help=_explain(field, text), field=field)
 
 
-def _option(name: str, kind: Any, *flags: str, default: object, help: str) -> inspect.Parameter:  # noqa: A002, ANN401
-    annotation = Annotated[kind, typer.Option(*flags, help=help)]
+def _option(
+    name: str,
+    kind: Any,  # noqa: ANN401 - a type
+    *flags: str,
+    default: object,
+    help: str,  # noqa: A002 - as typer names it
+    field: FieldDescriptor | None = None,
+) -> inspect.Parameter:
+    completion = complete_field(field) if field is not None else None
+    annotation = Annotated[kind, typer.Option(*flags, help=help, autocompletion=completion)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

@@ -9,6 +9,7 @@ from google.protobuf.empty_pb2 import Empty
 from proximity.auth.v1 import auth_service_pb2 as pb
 
 from proximity_cli.accounts import read_password
+from proximity_cli.completion import complete_sessions
 from proximity_cli.connection import connect
 from proximity_cli.failures import CliError
 from proximity_cli.output import present, print_done, print_table, render_time
@@ -34,7 +35,10 @@ def list_sessions() -> None:
 
 
 def end_session(
-    session_id: Annotated[str, typer.Argument(help="As `sessions` shows it.", metavar="ID")] = "",
+    session_id: Annotated[
+        str,
+        typer.Argument(help="As `sessions` shows it.", metavar="ID", autocompletion=complete_sessions),
+    ] = "",
     others: Annotated[bool, typer.Option("--others", help="End all sessions but this one.")] = False,
 ) -> None:
     """End a session of the account, or all others: nobody who has it can do anything with it any more."""

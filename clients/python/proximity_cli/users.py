@@ -42,7 +42,7 @@ def list_users(*, request: pb.ListUsersRequest) -> None:
 
 
 def create(
-    username: Name,
+    username: Annotated[str, typer.Argument(help="User name.")],
     email: Annotated[str, typer.Option(help="Address.")] = "",
     admin: Annotated[bool, typer.Option("--admin", help="Make an administrator.")] = False,
     password_stdin: Annotated[
@@ -105,7 +105,12 @@ def activate(username: Name) -> None:
 
 def delete(
     username: Name,
-    apps_to: Annotated[str, typer.Option(help="Name of the user who gets the apps and their backups.")] = "",
+    apps_to: Annotated[
+        str,
+        typer.Option(
+            help="Name of the user who gets the apps and their backups.", autocompletion=complete_users
+        ),
+    ] = "",
     yes: Yes = False,
 ) -> None:
     """Remove an account; its apps stay with administrators or go to another user."""

@@ -8,16 +8,28 @@ import typer
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from proximity_cli.apps import AppId, NoWait, check_operation, parse_environment
+from proximity_cli.completion import complete_values
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
 from proximity_cli.following import wait_for_app
 from proximity_cli.output import console, present, print_done, print_facts, render_cell, with_output
 
 Unset = Annotated[
-    list[str] | None, typer.Option("--unset", help="NAME of a value to remove, as often as needed.")
+    list[str] | None,
+    typer.Option(
+        "--unset",
+        help="NAME of a value to remove, as often as needed.",
+        autocompletion=complete_values,
+    ),
 ]
-Secret = Annotated[list[str] | None, typer.Option("--secret", help="NAME of a value that nobody is to see.")]
-Public = Annotated[list[str] | None, typer.Option("--public", help="NAME of a value that may be shown.")]
+Secret = Annotated[
+    list[str] | None,
+    typer.Option("--secret", help="NAME of a value that nobody is to see.", autocompletion=complete_values),
+]
+Public = Annotated[
+    list[str] | None,
+    typer.Option("--public", help="NAME of a value that may be shown.", autocompletion=complete_values),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +72,8 @@ def set_values(
 def reveal(
     app_id: AppId,
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names of values; default: all that are masked.")
+        list[str] | None,
+        typer.Argument(help="Names of values; default: all that are masked.", autocompletion=complete_values),
     ] = None,
 ) -> None:
     """Show values of an app in clear. Every call is in the audit log."""
