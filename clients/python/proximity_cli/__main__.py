@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import traceback
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Annotated
 
 import grpc
@@ -25,6 +28,7 @@ from proximity_cli import (
     values,
 )
 from proximity_cli.failures import INTERRUPTED, CliError, explain_error
+from proximity_cli.inputs import check_arguments
 from proximity_cli.output import print_error, with_output
 from proximity_cli.rpcs import make_command
 from proximity_cli.surface import GROUPS, RPCS
@@ -120,7 +124,11 @@ def find_version() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without UTF-8 gets an escape for what it lacks
+            stream.reconfigure(errors="backslashreplace")
     try:
+        check_arguments(sys.argv[1:] if arguments is None else arguments)
         status = build_app()(args=arguments, prog_name="proximity", standalone_mode=True)
     except SystemExit as stop:
         status = stop.code
@@ -134,7 +142,14 @@ def main(arguments: list[str] | None = None) -> int:
         print_error(str(refusal), refusal.hint)
         return refusal.status
     except OSError as error:  # of a file: what happens on the network is gRPC's
-        print_error(f"{error.filename or 'a file'}: {error.strerror or error}")
+        print_error(f"{error.filename or 'standard input or output'}: {error.strerror or error}")
+        return 1
+    except Exception as error:  # noqa: BLE001 - a fault of this program: one line that a report of it can quote
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        print_error(
+            f"{type(error).__name__} at {where}: {error}", "This is a fault of the command line itself."
+        )
         return 1
     return status if isinstance(status, int) else 0
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import grpc
 import typer
@@ -17,9 +15,10 @@ from google.protobuf.empty_pb2 import Empty
 from proximity.auth.v1 import auth_service_pb2 as pb
 
 from proximity_cli.connection import Platform, check_trust, connect
-from proximity_cli.failures import CliError, check_terminal
+from proximity_cli.failures import CliError
+from proximity_cli.inputs import check_terminal, prompt, read_line, read_text
 from proximity_cli.output import present, print_done, print_facts, with_output
-from proximity_cli.session import Session, forget_session, read_session, write_session
+from proximity_cli.session import Session, forget_session, parse_address, read_session, write_session
 
 Ca = Annotated[
     Path | None,
@@ -29,6 +28,7 @@ Pin = Annotated[
     str, typer.Option(help="SHA-256 of the only certificate to trust.", envvar="PROXIMITY_FINGERPRINT")
 ]
 DEFAULT_URL = "http://127.0.0.1:8000"
+_REDEEM_PATH = "/api/auth/redeem"
 
 
 def register(app: typer.Typer) -> None:
@@ -55,12 +55,12 @@ def login(
     ] = False,
 ) -> None:
     """Sign in and keep the session."""
-    trusted = ca.read_text(encoding="utf-8") if ca else ""
-    session = Session(url.rstrip("/"), ca=trusted, pin=pin, insecure=insecure)
+    trusted = read_text(ca) if ca else ""
+    session = Session(parse_address(url), ca=trusted, pin=pin, insecure=insecure)
     check_trust(session)
     if not username:
         check_terminal("the username", remedy="give --username")
-        username = typer.prompt("Username")
+        username = prompt("Username")
     password = read_password("Password", from_stdin=password_stdin)
     platform = Platform(session)
     request = pb.LoginRequest(username=username, password=password)
@@ -141,12 +141,10 @@ def redeem(
 ) -> None:
     """Set a password with a one-time link; with an invitation, make the account --username."""
     url, _, token = link.partition("#")
-    parts = urlsplit(url)
-    if not token or not parts.hostname:
+    if not token:
         raise CliError("the link is not whole: it reads like https://host/api/auth/redeem#…", status=2)
-    session = Session(
-        f"{parts.scheme}://{parts.netloc}", ca=ca.read_text(encoding="utf-8") if ca else "", pin=pin
-    )
+    address = parse_address(url.removesuffix(_REDEEM_PATH))
+    session = Session(address, ca=read_text(ca) if ca else "", pin=pin)
     check_trust(session)
     new = read_password("New password", from_stdin=password_stdin, twice=True)
     request = pb.ResetPasswordRequest(token=token, new_password=new, username=username)
@@ -154,13 +152,13 @@ def redeem(
     present(answer, lambda: print_done(answer.detail))
 
 
-def read_password(prompt: str, *, from_stdin: bool, twice: bool = False) -> str:
+def read_password(text: str, *, from_stdin: bool, twice: bool = False) -> str:
     """Read a password from standard input, or from the person at the terminal.
 
     Raises:
         CliError: there is neither.
     """
     if from_stdin:
-        return sys.stdin.readline().rstrip("\n")
+        return read_line("the password")
     check_terminal("the password", remedy="give --password-stdin")
-    return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=twice))
+    return prompt(text, hidden=True, twice=twice)

@@ -49,7 +49,8 @@ def _parse_time(text: str) -> timestamp_pb2.Timestamp | None:
         time.FromJsonString(text)
     except ValueError:
         if text:
-            raise CliError(f"--since: {text!r} is no time", hint="write it as 2026-11-30T12:00:00Z") from None
+            hint = "write it as 2026-11-30T12:00:00Z"
+            raise CliError(f"--since: {text!r} is no time", hint=hint, status=2) from None
         return None
     return time
 

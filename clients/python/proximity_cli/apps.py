@@ -24,6 +24,7 @@ from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
 from proximity_cli.filters import with_filters
 from proximity_cli.following import follow_all_events, follow_events, wait_for_app, wait_for_operation
+from proximity_cli.inputs import confirm
 from proximity_cli.output import (
     complaints,
     console,
@@ -179,7 +180,7 @@ def delete(
     """Delete an app with its container and its data. An adopted container is let go unharmed."""
     if not yes:
         also = ", and its backups" if backups == "delete" else ""
-        typer.confirm(f"Delete {app_id} and all its data{also}?", abort=True)
+        confirm(f"Delete {app_id} and all its data{also}?")
     platform = connect()
     answer = platform.change(platform.apps.DeleteApp, pb.DeleteAppRequest(app_id=app_id, backups=backups))
     if no_wait or not answer.operation_id:

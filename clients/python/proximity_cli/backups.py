@@ -22,6 +22,7 @@ from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
 from proximity_cli.filters import with_filters
 from proximity_cli.following import show_progress, wait_for_app
+from proximity_cli.inputs import confirm
 from proximity_cli.output import present, print_done, print_table, render_size, render_time, with_output
 from proximity_cli.rpcs import find_method, read_all
 
@@ -120,7 +121,7 @@ def restore(
 ) -> None:
     """Restore a backup over its app, whose present data are lost; with --to, as a new app."""
     if not yes and not to:
-        typer.confirm(f"Overwrite all data of {app_id} with backup {backup_id}?", abort=True)
+        confirm(f"Overwrite all data of {app_id} with backup {backup_id}?")
     platform = connect()
     request = pb.RestoreBackupRequest(
         app_id=app_id,

@@ -6,7 +6,6 @@ import hashlib
 import os
 import socket
 import ssl
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -15,7 +14,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
-import typer
 from google.protobuf.descriptor import MethodDescriptor
 from proximity.apps.v1 import apps_service_pb2_grpc
 from proximity.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
@@ -24,7 +22,8 @@ from proximity.catalog.v1 import catalog_service_pb2_grpc
 from proximity.inventory.v1 import inventory_service_pb2_grpc
 
 from proximity_cli.failures import NOT_REACHABLE, NOT_SIGNED_IN, CliError, find_reason
-from proximity_cli.session import Session, lock_session, read_session, write_session
+from proximity_cli.inputs import is_terminal, prompt
+from proximity_cli.session import Session, lock_session, parse_address, read_session, write_session
 
 T = TypeVar("T")
 _ATTEMPTS = 3
@@ -110,9 +109,9 @@ class Platform:
         try:
             return self._authenticate(call)
         except grpc.RpcError as error:
-            if find_reason(error) != "STEP_UP_REQUIRED" or not sys.stdin.isatty():
+            if find_reason(error) != "STEP_UP_REQUIRED" or not is_terminal():
                 raise
-        self.step_up(typer.prompt("Confirm your password", hide_input=True, err=True))
+        self.step_up(prompt("Confirm your password", hidden=True))
         return call()
 
     def _authenticate(self, call: Callable[[], T]) -> T:
@@ -186,9 +185,8 @@ def open_channel(session: Session) -> grpc.Channel:
         CliError: the address is none, or its certificate is not the pinned one.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is said by the commands
-    parts = urlsplit(session.url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise CliError(f"{session.url} is no address; it reads like https://host:8000", status=2)
+    parts = urlsplit(parse_address(session.url))
+    assert parts.hostname is not None, "an address has a host"
     port = parts.port or (443 if parts.scheme == "https" else 80)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     if parts.scheme == "http":
@@ -263,7 +261,7 @@ def check_trust(session: Session) -> None:
 def _trust(session: Session) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cadata=session.ca or None)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError) as error:  # ValueError: characters that are no ASCII
         raise CliError(
             "The file of certificates to trust has none",
             hint="It holds certificates as PEM: -----BEGIN CERTIFICATE-----",

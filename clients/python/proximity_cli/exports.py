@@ -20,8 +20,9 @@ from proximity_cli.completion import (
     complete_storages,
 )
 from proximity_cli.connection import Platform, connect
-from proximity_cli.failures import CliError, check_terminal
+from proximity_cli.failures import CliError
 from proximity_cli.following import wait_for_app
+from proximity_cli.inputs import check_terminal, prompt, read_text
 from proximity_cli.output import (
     complaints,
     present,
@@ -38,6 +39,28 @@ PassphraseFile = Annotated[
     typer.Option(
         "--passphrase-file", help="File whose first line is the passphrase; default: prompt for it."
     ),
+]
+
+Host = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of the Proxmox host that sees the archive, or for the app.",
+        autocompletion=complete_hosts,
+    ),
+]
+Storage = Annotated[
+    str,
+    typer.Option(
+        help="Storage that has the archive under its original name.", autocompletion=complete_storages
+    ),
+]
+Node = Annotated[
+    str,
+    typer.Option(help="Proxmox node; default: one that sees the archive.", autocompletion=complete_nodes),
+]
+Owner = Annotated[
+    int | None,
+    typer.Option(help="Number of the owner's account; default: one's own.", autocompletion=complete_owners),
 ]
 
 
@@ -98,33 +121,14 @@ def _list_facts(document: pb.AppExport) -> list[tuple[str, object]]:
 
 def import_app(
     file: Annotated[Path, typer.Argument(help="Document of an export.", exists=True, dir_okay=False)],
-    host: Annotated[
-        int | None,
-        typer.Option(
-            help="Number of the Proxmox host that sees the archive, or for the app.",
-            autocompletion=complete_hosts,
-        ),
-    ] = None,
-    storage: Annotated[
-        str,
-        typer.Option(
-            help="Storage that has the archive under its original name.", autocompletion=complete_storages
-        ),
-    ] = "",
+    host: Host = None,
+    storage: Storage = "",
     archive: Annotated[str, typer.Option(help="Volume id of the archive, instead of --storage.")] = "",
     passphrase_file: PassphraseFile = None,
     hostname: Annotated[str, typer.Option(help="Default: that of the document.")] = "",
     name: Annotated[str, typer.Option(help="Name for people; default: that of the document.")] = "",
-    node: Annotated[
-        str,
-        typer.Option(help="Proxmox node; default: one that sees the archive.", autocompletion=complete_nodes),
-    ] = "",
-    owner: Annotated[
-        int | None,
-        typer.Option(
-            help="Number of the owner's account; default: one's own.", autocompletion=complete_owners
-        ),
-    ] = None,
+    node: Node = "",
+    owner: Owner = None,
     config: Annotated[
         list[str] | None,
         typer.Option(
@@ -194,8 +198,8 @@ def _show_preview(found: pb.AppImportPreview) -> None:
 
 def _read_document(file: Path) -> dict[str, Any]:
     try:
-        document = json.loads(file.read_text())
-    except (ValueError, UnicodeDecodeError) as error:
+        document = json.loads(read_text(file))
+    except (ValueError, RecursionError) as error:
         raise CliError(f"{file} is no document of an export: {error}", status=2) from error
     if not isinstance(document, dict):
         raise CliError(f"{file} is no document of an export", status=2)
@@ -209,9 +213,9 @@ def _read_passphrase(file: Path | None, *, is_new: bool = False) -> str:
         CliError: there is neither.
     """
     if file is not None:
-        return file.read_text().partition("\n")[0].rstrip("\r")
+        return read_text(file).partition("\n")[0].rstrip("\r")
     check_terminal("the passphrase", remedy="give --passphrase-file")
-    return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=is_new))
+    return prompt("Passphrase", hidden=True, twice=is_new)
 
 
 def _parse_value(text: str) -> int | str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
@@ -18,6 +16,7 @@ _STATUSES = {
 _UNREACHED = (
     "failed to connect",
     "DNS resolution",
+    "errors resolving",
     "name resolution",
     "Socket closed",
     "Handshake",
@@ -38,16 +37,6 @@ class CliError(Exception):
         super().__init__(message)
         self.status = status
         self.hint = hint
-
-
-def check_terminal(subject: str, *, remedy: str) -> None:
-    """Refuse to prompt where nobody can answer.
-
-    Raises:
-        CliError: standard input is no terminal.
-    """
-    if not sys.stdin.isatty():
-        raise CliError(f"there is no terminal to prompt for {subject}", hint=remedy, status=2)
 
 
 def explain_error(error: grpc.RpcError) -> CliError:

@@ -33,7 +33,16 @@ COLOURS = {
     "stopped": "yellow",
     "warning": "yellow",
 }
-_NAMES = ("id", "username", "name", "app_id", "operation_id")  # the first that a message has names it
+_NAMES = (
+    "id",
+    "username",
+    "name",
+    "app_id",
+    "backup_id",
+    "operation_id",
+    "link",
+    "bridge",
+)  # the first that a message has names it
 _MOST_COLUMNS = 7
 
 
@@ -82,7 +91,7 @@ def present(answer: Message | Sequence[Message], show: Callable[[], object]) -> 
         show()
     elif output is Output.NAME:
         for each in answer if isinstance(answer, Sequence) else (answer,):
-            typer.echo(_find_name(each))
+            _print_name(each)
     else:
         value: Any = (
             [_as_value(each) for each in answer] if isinstance(answer, Sequence) else _as_value(answer)
@@ -97,13 +106,23 @@ def print_line(message: Message, show: Callable[[], object]) -> None:
         show()
     elif output is Output.YAML:
         typer.echo(f"---\n{_write_yaml(_as_value(message))}")
+    elif output is Output.JSON:
+        typer.echo(_write_json(_as_value(message)))
     else:
-        typer.echo(_write_json(_as_value(message)) if output is Output.JSON else _find_name(message))
+        _print_name(message)
 
 
-def _find_name(message: Message) -> str:
+def _print_name(message: Message) -> None:
+    """Print the id of a message, or the texts of one that is a list of texts; nothing where it has neither."""
     fields = message.DESCRIPTOR.fields_by_name
-    return neutralise(str(getattr(message, next((name for name in _NAMES if name in fields), ""), "")))
+    if name := next((name for name in _NAMES if name in fields), ""):
+        found: list[Any] = [getattr(message, name)]
+    else:
+        texts = [f.name for f in message.DESCRIPTOR.fields if f.is_repeated and f.message_type is None]
+        found = list(getattr(message, texts[0])) if texts == list(fields) else []
+    for each in found:
+        if each:
+            typer.echo(neutralise(str(each)))
 
 
 def _write_json(value: Any, *, indent: int | None = None) -> str:  # noqa: ANN401 - whatever JSON can hold

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -26,10 +25,12 @@ from proximity_cli.completion import complete_field
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
 from proximity_cli.following import wait_for_operation
+from proximity_cli.inputs import confirm, read_secret
 
 PER_PAGE = 100  # the most that a page may have
 _BYTES = "google.api.HttpBody"
 _ACCEPTED = 202
+_MOST_SHOWN = 200  # characters of a value in a message
 _NUMBERS = {
     FieldDescriptor.TYPE_INT32: int,
     FieldDescriptor.TYPE_UINT32: int,
@@ -81,7 +82,7 @@ def make_command(rpc: Rpc) -> Callable[..., None]:
     def run(**given: Any) -> None:  # noqa: ANN401 - what typer parsed
         yes, wait, limit, file = (given.pop(name, None) for name in ("yes", "no_wait", "limit", "file"))
         if rpc.asks and not yes:
-            typer.confirm(rpc.asks.format_map(given), abort=True)
+            confirm(rpc.asks.format_map(given))
         request = build_request(method, fields, given)
         platform = connect()
         if method.output_type.full_name == _BYTES:
@@ -96,7 +97,7 @@ def make_command(rpc: Rpc) -> Callable[..., None]:
     parameters = [*_list_parameters(rpc, method, fields, positional=positional)]
     if is_paged:
         parameters.append(
-            _option("limit", int, "--limit", default=rpc.limit, help="At most so many; 0: all.")
+            _option("limit", int, "--limit", default=rpc.limit, least=0, help="At most so many; 0: all.")
         )
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
@@ -155,10 +156,15 @@ def _explain(field: FieldDescriptor, form: str = "") -> str:
     return f"{comment}. {form}".strip() if comment else form
 
 
+def name_option(field: FieldDescriptor) -> str:
+    """Return the option that sets a field: `--app-id`."""
+    return "--" + str(field.name).replace("_", "-")
+
+
 def describe_option(field: FieldDescriptor) -> inspect.Parameter:
     """Return the option that sets a field."""
     rules = field.GetOptions().Extensions[rules_pb2.rules]
-    flag = "--" + field.name.replace("_", "-")
+    flag = name_option(field)
     kind: Any = str | None
     choices = list(getattr(rules, "in"))
     text = f"{', '.join(choices)}." if choices else ""
@@ -185,9 +191,10 @@ def _option(
     default: object,
     help: str,  # noqa: A002 - as typer names it
     field: FieldDescriptor | None = None,
+    least: int | None = None,
 ) -> inspect.Parameter:
     completion = complete_field(field) if field is not None else None
-    annotation = Annotated[kind, typer.Option(*flags, help=help, autocompletion=completion)]
+    annotation = Annotated[kind, typer.Option(*flags, help=help, autocompletion=completion, min=least)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
@@ -199,12 +206,26 @@ def build_request(
     Raises:
         CliError: a value cannot be read.
     """
-    body = {name: _read_value(fields[name], value) for name, value in given.items() if value is not None}
     request = GetMessageClass(method.input_type)()
-    try:
-        return json_format.ParseDict({name: value for name, value in body.items() if value != []}, request)
-    except json_format.ParseError as error:
-        raise CliError(str(error), status=2) from error
+    for name, value in given.items():
+        if value is None or value == []:
+            continue
+        body = {name: _read_value(fields[name], value)}
+        try:
+            json_format.ParseDict(body, request)
+        except (json_format.ParseError, TypeError, AttributeError) as error:
+            raise CliError(_explain_value(fields[name], value, str(error)), status=2) from error
+    return request
+
+
+def _explain_value(field: FieldDescriptor, value: object, reason: str) -> str:
+    """Return a sentence on a value that a field cannot have."""
+    option = name_option(field)
+    if field.message_type is not None and field.message_type.name == "Timestamp":
+        return f"{option}: {value!r} is no time; write it as 2026-11-30T12:00:00Z"
+    if field.type in _NUMBERS:
+        return f"{field.name}: {value} is out of range"
+    return f"{option}: {value!r} cannot be read: {reason.rstrip('.')}"
 
 
 def _read_value(field: FieldDescriptor, value: Any) -> Any:  # noqa: ANN401 - of any field
@@ -215,14 +236,14 @@ def _read_value(field: FieldDescriptor, value: Any) -> Any:  # noqa: ANN401 - of
     if field.message_type is not None and field.message_type.name != "Timestamp":
         return _read_json(field, value)
     if field.GetOptions().Extensions[rules_pb2.rules].secret:
-        return read_secret(value)
+        return read_secret(value, name_option(field))
     return value
 
 
 def _read_pair(field: FieldDescriptor, pair: str) -> tuple[str, Any]:
     name, separator, value = pair.partition("=")
     if not separator or not name:
-        raise CliError(f"--{field.name.replace('_', '-')}: {pair!r} is not NAME=VALUE", status=2)
+        raise CliError(f"{name_option(field)}: {pair!r} is not NAME=VALUE", status=2)
     kind = field.message_type.fields_by_name["value"].type if field.message_type else None
     return name, value == "true" if kind == FieldDescriptor.TYPE_BOOL else value
 
@@ -230,17 +251,9 @@ def _read_pair(field: FieldDescriptor, pair: str) -> tuple[str, Any]:
 def _read_json(field: FieldDescriptor, text: str) -> Any:  # noqa: ANN401 - any JSON
     try:
         return json.loads(text)
-    except ValueError as error:
-        raise CliError(
-            f"--{field.name.replace('_', '-')}: {text!r} is not JSON: {error}", status=2
-        ) from error
-
-
-def read_secret(value: str) -> str:
-    """Return a secret: `-` reads a line of standard input, `@FILE` a file, anything else is the secret itself."""
-    if value == "-":
-        return sys.stdin.readline().rstrip("\n")
-    return Path(value[1:]).read_text(encoding="utf-8") if value.startswith("@") else value
+    except (ValueError, RecursionError) as error:
+        shown = text if len(text) < _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+        raise CliError(f"{name_option(field)}: {shown!r} is not JSON: {error}", status=2) from error
 
 
 def _call(platform: Platform, method: MethodDescriptor, request: Message) -> Any:  # noqa: ANN401 - any message

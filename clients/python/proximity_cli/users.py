@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -14,6 +13,7 @@ from proximity_cli.completion import complete_users
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import NOT_FOUND, CliError
 from proximity_cli.filters import with_filters
+from proximity_cli.inputs import confirm, read_line
 from proximity_cli.output import present, print_done, print_table, render_time
 from proximity_cli.rpcs import find_method, read_all
 
@@ -50,7 +50,7 @@ def create(
     ] = False,
 ) -> None:
     """Make an account; without a password it needs a reset link before anybody can sign in."""
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else ""
+    password = read_line("the password") if password_stdin else ""
     platform = connect()
     request = pb.CreateUserRequest(username=username, email=email, password=password, is_staff=admin)
     made = platform.create(platform.auth.CreateUser, request)
@@ -119,7 +119,7 @@ def delete(
     heir = _find_user(platform, apps_to) if apps_to else None
     apps = f"; its apps go to {heir.username}" if heir else ""
     if not yes:
-        typer.confirm(f"Remove the account {user.username}{apps}?", abort=True)
+        confirm(f"Remove the account {user.username}{apps}?")
     request = pb.DeleteUserRequest(id=user.id, apps_to=heir.id if heir else None)
     platform.change(platform.auth.DeleteUser, request)
     present(Empty(), lambda: print_done(f"{user.username} is removed{apps}"))

@@ -87,7 +87,7 @@ class OnWaiting(Protocol[S_contra]):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an operation ended without success; `cancelled` if on request."""
+    """Reason of an operation that ended without success; `cancelled` if on request."""
 
     error: str
     cancelled: bool

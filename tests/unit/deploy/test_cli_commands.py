@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import typer.main
 from google.api import annotations_pb2
+from google.protobuf.message import Message
 from proximity.apps.v1 import app_pb2
 from proximity.backups.v1 import backup_pb2, backups_service_pb2
+from proximity.catalog.v1 import catalog_service_pb2
+from proximity.inventory.v1 import inventory_service_pb2, settings_pb2
 from proximity_cli import backups
-from proximity_cli.__main__ import build_app, main
+from proximity_cli.__main__ import main
 from proximity_cli.output import Output, _output, present, print_done
 from proximity_cli.rpcs import find_method, read_all
 from proximity_cli.surface import HAND_WRITTEN, RPCS
 
 from gateway.surface import load_surface
-
-
-def list_commands() -> dict[str, Any]:
-    def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-        for name, child in getattr(command, "commands", {}).items():
-            yield from walk(child, (*words, name))
-        if not hasattr(command, "commands"):
-            yield " ".join(words), command
-
-    return dict(walk(typer.main.get_command(build_app()), ()))
-
-
-COMMANDS = list_commands()
+from tests.unit.deploy.command_tree import COMMANDS
 
 
 def test_every_public_rpc_has_a_command() -> None:
@@ -155,6 +145,38 @@ def test_values_that_cannot_be_read_are_named(
 def test_a_file_that_cannot_be_read_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["hosts", "add", "pve", "192.0.2.1", "--password", "@/nonexistent/secret"]) == 1
     assert "/nonexistent/secret: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("answer", "status"), [("", 2), ("n\n", 1)])
+def test_what_destroys_is_confirmed_on_standard_error(
+    answer: str, status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standard output has the answer alone; where nobody can answer, the message names --yes."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert main(["hosts", "delete", "1", "--json"]) == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Forget host 1?" in printed.err
+    assert ("--yes" in printed.err) == (status == 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"),
+    [
+        (catalog_service_pb2.ListCategoriesResponse(categories=["Media", "Tools"]), "Media\nTools\n"),
+        (inventory_service_pb2.Health(status="healthy"), ""),
+        (settings_pb2.ContainerNetwork(bridge="vmbr0"), "vmbr0\n"),
+    ],
+)
+def test_answers_without_an_id_print_no_blank_line_as_their_name(
+    answer: Message, names: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = _output.set(Output.NAME)
+    try:
+        present(answer, lambda: None)
+    finally:
+        _output.reset(token)
+    assert capsys.readouterr().out == names
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from proximity_cli.completion import complete, complete_field
 from proximity_cli.failures import CliError
 from proximity_cli.rpcs import find_method
 
-from tests.unit.deploy.test_cli_commands import COMMANDS
+from tests.unit.deploy.command_tree import COMMANDS
 
 # What nothing can complete, by reason. Files are completed by the shell itself, forms of output by typer.
 _WITHOUT = {
