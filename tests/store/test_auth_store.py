@@ -17,7 +17,7 @@ from services.auth.domain.credentials import (
     NewApiToken,
     Rotated,
 )
-from services.auth.domain.entities import Account, AccountChanges, NewAccount, Page
+from services.auth.domain.entities import Account, AccountChanges, NewAccount, Page, ProfileChanges
 from services.auth.domain.errors import (
     ApiTokenNameTakenError,
     ApiTokenNotFoundError,
@@ -82,10 +82,14 @@ async def test_names_and_addresses_are_unique_whatever_the_case(accounts: SqlAcc
     with pytest.raises(EmailTakenError):
         await add(accounts, "dave", email="a@EXAMPLE.org")
     with pytest.raises(EmailTakenError):
-        await accounts.update_profile(bob.id, {"email": "a@example.ORG"})
-    assert (await accounts.update_profile(alice.id, {"email": "a@example.org"})).email == "a@example.org"
-    assert (await accounts.update_profile(alice.id, {"email": "", "bio": "x"})).email == ""
-    assert (await accounts.update_profile(bob.id, {"email": "a@example.org"})).email == "a@example.org"
+        await accounts.update_profile(bob.id, ProfileChanges(email="a@example.ORG"))
+    assert (
+        await accounts.update_profile(alice.id, ProfileChanges(email="a@example.org"))
+    ).email == "a@example.org"
+    assert (await accounts.update_profile(alice.id, ProfileChanges(email="", bio="x"))).email == ""
+    assert (
+        await accounts.update_profile(bob.id, ProfileChanges(email="a@example.org"))
+    ).email == "a@example.org"
     found = await accounts.find_account("ALICE")
     assert found is not None
     assert (found.id, found.bio, found.preferred_theme) == (alice.id, "x", "rack_proximity")

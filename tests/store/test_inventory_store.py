@@ -23,6 +23,7 @@ from services.inventory.domain.errors import (
     NoFreeVmidError,
     VmidTakenError,
 )
+from services.inventory.domain.patches import DefaultResourceChanges, HostChanges, NetworkChanges
 from services.inventory.server import add_first_host
 from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore, hosts
 from tests.databases import copy_postgresql, copy_sqlite
@@ -91,7 +92,7 @@ async def test_secrets_are_sealed_and_open_again(store: SqlHostStore, db: Databa
     stored = await db.read(lambda c: c.execute(sa.select(hosts.c.password)).scalar_one())
     assert "hush" not in stored
     assert (await store.get_secrets(host.id)).password == "hush"
-    await store.update_host(host.id, {"password": "new", "name": "z"})
+    await store.update_host(host.id, HostChanges(password="new", name="z"))
     assert (await store.get_secrets(host.id)).password == "new"
     assert (await store.get_host(host.id)).name == "z"
 
@@ -111,21 +112,22 @@ async def test_stored_secrets_are_bound_to_their_destination(
 ) -> None:
     secrets = Secrets(password="hush", token_secret="hush")
     host = await store.add_host(NewHost(name="a", host="192.0.2.1", token_id="root@pam!t", secrets=secrets))
-    for given in ({}, {"password": "again"}, {"token_secret": "again"}, {"name": "b"}):
+    others: tuple[dict[str, Any], ...] = ({}, {"password": "again"}, {"token_secret": "again"}, {"name": "b"})
+    for given in others:
         with pytest.raises(InvalidError, match="is required again") as refused:
-            await store.update_host(host.id, {**change, **given})
+            await store.update_host(host.id, HostChanges(**change, **given))
         assert {one.field for one in refused.value.violations} == {"password", "token_secret"} - set(given)
     assert await store.get_host(host.id) == host
     same = {name: getattr(host, name) for name in change}
-    assert (await store.update_host(host.id, {**same, "name": "c"})).name == "c"
-    await store.update_host(host.id, {**change, "password": "again", "token_secret": "again"})
+    assert (await store.update_host(host.id, HostChanges(**same, name="c"))).name == "c"
+    await store.update_host(host.id, HostChanges(**change, password="again", token_secret="again"))
     assert (await store.get_secrets(host.id)) == Secrets(password="again", token_secret="again")
 
 
 async def test_secrets_that_do_not_open_can_be_given_anew(store: SqlHostStore, db: Database) -> None:
     host = await store.add_host(make_host("a"))
     other = SqlHostStore(db, Sealer("t" * 40))
-    await other.update_host(host.id, {"password": "new"})
+    await other.update_host(host.id, HostChanges(password="new"))
     assert (await other.get_secrets(host.id)).password == "new"
 
 
@@ -164,9 +166,9 @@ async def test_a_taken_name_is_refused_and_a_repetition_is_not(store: SqlHostSto
 async def test_an_api_token_given_by_its_name_is_one_of_the_hosts_user(store: SqlHostStore) -> None:
     new = NewHost(name="a", host="192.0.2.1", user="proximity@pve", secrets=Secrets(password="hush"))
     host = await store.add_host(new)
-    changed = await store.update_host(host.id, {"token_id": "ci", "token_secret": "s"})
+    changed = await store.update_host(host.id, HostChanges(token_id="ci", token_secret="s"))
     assert changed.token_id == "proximity@pve!ci"
-    changed = await store.update_host(host.id, {"token_id": "ci", "user": "root@pam"})
+    changed = await store.update_host(host.id, HostChanges(token_id="ci", user="root@pam"))
     assert changed.token_id == "root@pam!ci"
 
 
@@ -220,8 +222,8 @@ async def test_ssh_keys_are_pinned_at_first_use(store: SqlHostStore) -> None:
 async def test_settings_have_defaults_and_keep_what_is_not_changed(db: Database) -> None:
     settings = SqlSettingsStore(db)
     assert (await settings.get_resources())[0].default_memory_mb == 2048
-    await settings.change_resources({"default_memory_mb": 4096})
-    changed, _ = await settings.change_resources({"default_cpu_cores": 4})
+    await settings.change_resources(DefaultResourceChanges(default_memory_mb=4096))
+    changed, _ = await settings.change_resources(DefaultResourceChanges(default_cpu_cores=4))
     assert (changed.default_memory_mb, changed.default_cpu_cores) == (4096, 4)
-    await settings.change_network({"default_dns_secondary": ""})
+    await settings.change_network(NetworkChanges(default_dns_secondary=""))
     assert (await settings.get_network())[0].default_dns_secondary == ""

@@ -14,7 +14,7 @@ from services.apps.domain.app_checks import can_roll_back
 from services.apps.domain.config import parse_config
 from services.apps.domain.credentials import find_credentials
 from services.apps.domain.deployment import NewApp
-from services.apps.domain.entities import STABLE, App, AppEvent, AppFilter
+from services.apps.domain.entities import STABLE, App, AppDetails, AppEvent, AppFilter
 from services.apps.domain.pace import measure_pace
 from services.apps.domain.resources import ResourceChanges
 from services.apps.domain.stamps import OperationFilter
@@ -26,14 +26,9 @@ from services.clients.inventory.values import Container
 from services.common.core.errors import check_page
 from services.common.identity.tokens import User
 from services.common.operations.model import Operation
+from services.common.rpc.handlers import parse_patch
 from services.common.rpc.responses.rendered import render_operation, render_time
 
-_PLAIN = ("name",)  # fields of UpdateAppRequest that are columns of the app, and nothing follows from them
-_RESOURCES = {
-    "memory": "memory",
-    "cores": "cores",
-    "disk": "disk_size",
-}  # fields of it by their names in `config`
 DEFAULT_PER_PAGE = 20  # of lists whose request names no number; the contract says so
 
 
@@ -114,10 +109,9 @@ def parse_changes(request: pb.UpdateAppRequest | pb.UpgradeAppRequest) -> ValueC
 
 def parse_app_changes(request: pb.UpdateAppRequest) -> RequestedChanges:
     """Parse the changes of an app that a request names."""
-    given = {field.name: value for field, value in request.ListFields()}
     return RequestedChanges(
-        plain={key: given[key] for key in _PLAIN if key in given},
-        resources=ResourceChanges(**{key: given[name] for name, key in _RESOURCES.items() if name in given}),
+        details=parse_patch(request, AppDetails),
+        resources=parse_patch(request, ResourceChanges, names={"disk_size": "disk"}),
         values=parse_changes(request),
     )
 

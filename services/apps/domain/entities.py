@@ -11,6 +11,7 @@ from services.apps.domain.config import AppConfig
 from services.apps.domain.rendering import AppRendering
 from services.clients.auth.values import Quota
 from services.clients.backups.values import LastBackup, OverdueRun
+from services.common.core.parsing import Patch
 from services.common.core.text import MASK, find_credentials, mask_credentials, mask_values
 
 BACKUP_OVERDUE = "backup_overdue"  # type of a condition
@@ -132,6 +133,13 @@ class App:
         for name, value in (*self.environment.items(), *self.inputs.items()):
             found |= {value} if name in secret else find_credentials(value)
         return mask_values(text, found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppDetails(Patch):
+    """Changes of attributes of an app that nothing follows from."""
+
+    name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.apps.domain.config import AppConfig
+from services.common.core.parsing import Patch
 
 _STORED = {"memory": "memory_mb", "cores": "cores", "disk_size": "disk_gb"}  # names in states of operations
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResourceChanges:
-    """Memory in MB, cores, and GB of the root disk; None: as it is."""
+class ResourceChanges(Patch):
+    """Changes of memory in MB, cores, and GB of the root disk."""
 
     memory: int | None = None
     cores: int | None = None
     disk_size: int | None = None
 
-    def __bool__(self) -> bool:
-        """Whether anything changes."""
-        return any(value is not None for value in vars(self).values())
-
-    def without_unchanged(self, config: AppConfig) -> ResourceChanges:
-        """Leave out what the app has already."""
-        given = {name: value for name, value in vars(self).items() if value != getattr(config, name)}
-        return ResourceChanges(**given)
-
-    def apply_to(self, config: AppConfig) -> AppConfig:
-        """Return the configuration with these changes."""
-        given = {name: value for name, value in vars(self).items() if value is not None}
-        return dataclasses.replace(config, **given)
-
     def select_former(self, config: AppConfig) -> ResourceChanges:
         """Return what a configuration has of that which changes."""
-        names = (name for name, value in vars(self).items() if value is not None)
-        return ResourceChanges(**{name: getattr(config, name) for name in names})
+        return ResourceChanges(**{name: getattr(config, name) for name in self.given})
 
     def is_more_than(self, config: AppConfig) -> bool:
         """Whether the app takes more of anything than before."""

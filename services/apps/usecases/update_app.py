@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.apps.domain.app_checks import require_container, require_stable
 from services.apps.domain.changes import AddLog, AddUpgrade, ChangeApp
-from services.apps.domain.entities import App, AppVersion, NewAppOperation, Upgrade
+from services.apps.domain.entities import App, AppDetails, AppVersion, NewAppOperation, Upgrade
 from services.apps.domain.marks import require_managed
 from services.apps.domain.records import list_inputs, render_again, update_record, version_of
 from services.apps.domain.resources import ContainerUpdate, ResourceChanges
@@ -26,11 +25,11 @@ class RequestedChanges:
     """Changes of an app that a request names.
 
     Attributes:
-        plain: columns that the container does not depend on, by name: `name`.
+        details: attributes that the container does not depend on.
         values: changes of the values of inputs.
     """
 
-    plain: Mapping[str, Any] = field(default_factory=dict)
+    details: AppDetails = field(default_factory=AppDetails)
     resources: ResourceChanges = field(default_factory=ResourceChanges)
     values: ValueChanges = field(default_factory=ValueChanges)
 
@@ -38,10 +37,10 @@ class RequestedChanges:
 async def update_app(
     dependencies: AppDependencies, app_id: str, *, requester: Requester, changes: RequestedChanges
 ) -> App:
-    """Change plain columns, resources or values of an app.
+    """Change details, resources or values of an app.
 
-    Only what the container has to follow becomes an operation. A plain column is set at once, also while another
-    operation is under way; together with other changes it is set when their operation begins, and stays when that
+    Only what the container has to follow becomes an operation. A detail is set at once, also while another operation
+    is under way; together with other changes it is set when their operation begins, and stays when that
     fails.
 
     Raises:
@@ -59,7 +58,7 @@ async def update_app(
     if resources.disk_size and resources.disk_size < (app.config.disk_size or 0):
         raise invalid_field("disk", f"{resources.disk_size} is less than now, and disks only grow")
     # `plain`: columns that change at once; `work`: those whose change the container has to follow.
-    plain = {key: value for key, value in changes.plain.items() if value != getattr(app, key)}
+    plain = changes.details.without_unchanged(app).given
     work: dict[str, Any] = {"config": resources.apply_to(app.config)} if resources else {}
     before = version_of(app)
     after = before

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from proximity.auth.v1 import auth_service_pb2 as pb
 from proximity.auth.v1 import user_pb2
 
 from services.auth.domain.credentials import IssuedLink
-from services.auth.domain.entities import Account, AccountChanges, AccountQuota, Page, Registration
+from services.auth.domain.entities import (
+    Account,
+    AccountChanges,
+    AccountQuota,
+    Page,
+    ProfileChanges,
+    Registration,
+)
 from services.auth.domain.registration import Setup
+from services.common.rpc.handlers import parse_patch
 from services.common.rpc.interceptors.validation import check_message
 from services.common.rpc.responses.rendered import render_time
 
@@ -52,10 +59,9 @@ def parse_redemption(request: pb.ResetPasswordRequest) -> Registration:
     )
 
 
-def parse_profile(request: pb.UpdateCurrentUserRequest) -> dict[str, Any]:
-    """Parse the fields that were sent."""
-    # Fields with presence: one that was sent empty is in the list and empties the profile's.
-    return {field.name: value for field, value in request.ListFields()}
+def parse_profile(request: pb.UpdateCurrentUserRequest) -> ProfileChanges:
+    """Parse the changes of a profile; an empty text empties it."""
+    return parse_patch(request, ProfileChanges)
 
 
 def parse_account_changes(request: pb.UpdateUserRequest) -> AccountChanges:
@@ -64,11 +70,7 @@ def parse_account_changes(request: pb.UpdateUserRequest) -> AccountChanges:
     Raises:
         InvalidError: a value of the quota is out of its range.
     """
-    return AccountChanges(
-        is_staff=request.is_staff if request.HasField("is_staff") else None,
-        is_active=request.is_active if request.HasField("is_active") else None,
-        quota=parse_quota(request),
-    )
+    return parse_patch(request, AccountChanges, quota=parse_quota(request))
 
 
 def parse_heir(request: pb.DeleteUserRequest) -> int | None:

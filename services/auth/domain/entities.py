@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.common.core.parsing import Patch
+
 
 @dataclass(frozen=True, kw_only=True)
 class AccountQuota:
@@ -67,8 +69,20 @@ class NewAccount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountChanges:
-    """Changes that an administrator makes to an account; None leaves a value. `quota` replaces the whole quota."""
+class ProfileChanges(Patch):
+    """Changes that a user makes to the own profile."""
+
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    bio: str | None = None
+    avatar: str | None = None
+    preferred_theme: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountChanges(Patch):
+    """Changes that an administrator makes to an account. `quota` replaces the whole quota."""
 
     is_staff: bool | None = None
     is_active: bool | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from services.auth.domain.credentials import (
     ApiToken,
@@ -20,7 +20,15 @@ from services.auth.domain.credentials import (
     SigningKey,
     UserSession,
 )
-from services.auth.domain.entities import Account, AccountChanges, AuditEntry, AuditFilter, NewAccount, Page
+from services.auth.domain.entities import (
+    Account,
+    AccountChanges,
+    AuditEntry,
+    AuditFilter,
+    NewAccount,
+    Page,
+    ProfileChanges,
+)
 from services.auth.domain.limits import Limit
 
 
@@ -57,7 +65,7 @@ class AccountStore(Protocol):
     async def list_accounts(self, search: str, page: Page) -> tuple[list[Account], int]:
         """List accounts whose name or address contains `search`, by id; also return the total."""
 
-    async def update_profile(self, user_id: int, changes: Mapping[str, Any]) -> Account:
+    async def update_profile(self, user_id: int, changes: ProfileChanges) -> Account:
         """Change columns of the profile.
 
         Raises:

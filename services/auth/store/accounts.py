@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
 from services.auth.domain.credentials import Revocation
-from services.auth.domain.entities import Account, AccountChanges, NewAccount, Page
+from services.auth.domain.entities import Account, AccountChanges, NewAccount, Page, ProfileChanges
 from services.auth.domain.errors import HeirInvalidError, UserNotFoundError
 from services.auth.domain.names import normalize_name
 from services.auth.store.account_rows import (
@@ -100,11 +99,11 @@ class SqlAccountStore:
 
         return await self._db.read(read)
 
-    async def update_profile(self, user_id: int, changes: Mapping[str, Any]) -> Account:
+    async def update_profile(self, user_id: int, changes: ProfileChanges) -> Account:
         """See `AccountStore.update_profile`."""
-        values = dict(changes)
-        if "email" in values:
-            values |= render_email(values["email"])
+        values = changes.given
+        if changes.email is not None:
+            values |= render_email(changes.email)
 
         def write(connection: sa.Connection) -> Account:
             if values.get("email"):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from services.auth.domain.adapters import PasswordHasher, RevocationSink
 from services.auth.domain.entities import (
@@ -13,6 +11,7 @@ from services.auth.domain.entities import (
     AccountQuota,
     NewAccount,
     Page,
+    ProfileChanges,
     Registration,
 )
 from services.auth.domain.errors import (
@@ -49,14 +48,14 @@ async def get_current_user(deps: UserDependencies, user_id: int) -> Account:
     return await deps.accounts.get_account(user_id)
 
 
-async def update_current_user(deps: UserDependencies, user_id: int, *, changes: Mapping[str, Any]) -> Account:
-    """Change the caller's profile; fields that are not in `changes` stay.
+async def update_current_user(deps: UserDependencies, user_id: int, *, changes: ProfileChanges) -> Account:
+    """Change the caller's profile.
 
     Raises:
         EmailTakenError: another account has the address.
         InvalidProfileError: the address is too long in its unique form.
     """
-    if fault := find_name_fault(str(changes.get("email", ""))):
+    if fault := find_name_fault(changes.email or ""):
         raise InvalidProfileError(f"email {fault}", violations=[Violation("email", fault)])
     if not changes:
         return await deps.accounts.get_account(user_id)

@@ -18,18 +18,21 @@ from services.backups.domain.policies import (
     PolicySettings,
     RestoreTesting,
 )
-from services.backups.domain.policy_limits import PolicyLimits
+from services.backups.domain.policy_limits import PolicyLimitChanges, PolicyLimits
 from services.backups.domain.retention import Retention
 from services.backups.usecases.list_overdue_backups import OverdueBackup
-from services.backups.usecases.policies import PolicyChanges
+from services.backups.usecases.policies import (
+    OrderChanges,
+    PolicyChanges,
+    RetentionChanges,
+    ScopeChanges,
+    SettingsChanges,
+)
 from services.backups.usecases.preview_backup_policy import PolicyPreview
+from services.common.rpc.handlers import parse_patch
 from services.common.rpc.responses.rendered import render_time
 
 _WINDOW_MINUTES = 15  # long enough that 50 apps do not ask Proxmox for an archive in the same minute
-_SETTINGS = (
-    "name", "schedule", "time_zone", "window_minutes", "jitter_minutes", "second_storage", "enabled",
-)  # fmt: skip
-_ORDER = ("backup_type", "compression", "storage")
 _LISTS = ("app_ids", "owner_ids", "excluded_app_ids")
 _RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 
@@ -67,30 +70,24 @@ def parse_settings(request: pb.CreateBackupPolicyRequest) -> PolicySettings:
 
 def parse_changes(request: pb.UpdateBackupPolicyRequest) -> PolicyChanges:
     """Parse the settings that a request changes."""
-    # Fields without presence, which are lists, stay when they are empty.
-    given = {field.name: value for field, value in request.ListFields()}
-    settings = {name: given[name] for name in _SETTINGS if name in given}
-    scope: dict[str, Any] = {name: _unique(given[name]) for name in _LISTS if name in given}
-    scope |= {"new_apps": given["new_apps"]} if "new_apps" in given else {}
-    scope |= {"applies_to": AppliesTo(given["applies_to"])} if "applies_to" in given else {}
-    if "test_restore" in given:
-        settings["test_restore"] = RestoreTesting(given["test_restore"])
-    if "verify" in given:
-        settings["verify"] = VerifyFrequency(given["verify"])
+    # Lists have no presence: an empty one stays as it is.
+    lists: dict[str, Any] = {name: _unique(getattr(request, name)) or None for name in _LISTS}
+    applies_to = AppliesTo(request.applies_to) if request.HasField("applies_to") else None
+    test_restore = RestoreTesting(request.test_restore) if request.HasField("test_restore") else None
+    verify = VerifyFrequency(request.verify) if request.HasField("verify") else None
     return PolicyChanges(
-        settings=settings,
-        order={name: given[name] for name in _ORDER if name in given},
-        retention={rule: given[f"keep_{rule}"] for rule in _RULES if f"keep_{rule}" in given},
-        scope=scope,
+        settings=parse_patch(request, SettingsChanges, test_restore=test_restore, verify=verify),
+        order=parse_patch(request, OrderChanges),
+        retention=parse_patch(request, RetentionChanges, names={rule: f"keep_{rule}" for rule in _RULES}),
+        scope=parse_patch(request, ScopeChanges, applies_to=applies_to, **lists),
     )
 
 
-def parse_limit_changes(request: pb.UpdateBackupPolicyLimitsRequest) -> dict[str, Any]:
+def parse_limit_changes(request: pb.UpdateBackupPolicyLimitsRequest) -> PolicyLimitChanges:
     """Parse the limits that a request changes; `*` stands for every storage."""
-    given: dict[str, Any] = {field.name: value for field, value in request.ListFields()}
-    if "storages" in given:
-        given["storages"] = tuple(name for name in _unique(given["storages"]) if name != "*")
-    return given
+    names = _unique(request.storages)
+    storages = tuple(name for name in names if name != "*") if names else None
+    return parse_patch(request, PolicyLimitChanges, storages=storages)
 
 
 def render_limits(limits: PolicyLimits) -> pb.BackupPolicyLimits:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from proximity.backups.v1 import policy_pb2 as pb
 
 from services.backups.domain.restore_tests import RestoreTestOptions
+from services.backups.domain.settings import RestoreTestSettings
+from services.common.rpc.handlers import parse_patch
 
-_PREFIX = "restore_test_"
+_NAMES = {name: f"restore_test_{name}" for name in ("bridge", "storage", "hours")}
 
 
-def parse_setting_changes(request: pb.UpdateBackupSettingsRequest) -> dict[str, str]:
-    """Parse the settings that a request names."""
-    return {field.name.removeprefix(_PREFIX): value.strip() for field, value in request.ListFields()}
+def parse_setting_changes(request: pb.UpdateBackupSettingsRequest) -> RestoreTestSettings:
+    """Parse the settings that a request changes."""
+    changes = parse_patch(request, RestoreTestSettings, names=_NAMES)
+    return RestoreTestSettings(**{name: value.strip() for name, value in changes.given.items()})
 
 
 def render_settings(options: RestoreTestOptions) -> pb.BackupSettings:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from services.backups.domain.errors import PoliciesOfUsersForbiddenError, PolicyLimitError
 from services.backups.domain.policies import AppliesTo, PolicySettings, refuse_policy
+from services.common.core.parsing import Patch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,3 +84,14 @@ class PolicyLimits:
                 raise refuse_policy(
                     name, f"{storage!r} is not allowed; use {', '.join(self.storages)}, or leave it out"
                 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyLimitChanges(Patch):
+    """Changes of the limits of policies of users."""
+
+    allowed: bool | None = None
+    max_policies: int | None = None
+    min_interval_minutes: int | None = None
+    max_kept: int | None = None
+    storages: tuple[str, ...] | None = None

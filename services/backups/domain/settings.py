@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from services.backups.domain.restore_tests import RestoreTestOptions, parse_hours
+from services.common.core.parsing import Patch
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestoreTestSettings:
-    """Settings that administrators stored; None: that of the environment counts."""
+class RestoreTestSettings(Patch):
+    """Settings that administrators stored or change; for one that is None, that of the environment counts."""
 
     bridge: str | None = None
     storage: str | None = None
     hours: str | None = None
 
-    def apply_to(self, options: RestoreTestOptions) -> RestoreTestOptions:
+    def replace_in(self, options: RestoreTestOptions) -> RestoreTestOptions:
         """Return the options of the environment with these in their place."""
         return replace(
             options,
@@ -33,5 +33,5 @@ class BackupSettingsStore(Protocol):
     async def get_settings(self) -> RestoreTestSettings:
         """Return the stored settings."""
 
-    async def update_settings(self, values: Mapping[str, str]) -> None:
-        """Store the settings that are named: bridge, storage, hours."""
+    async def update_settings(self, changes: RestoreTestSettings) -> None:
+        """Store the settings that change."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import sqlalchemy as sa
 
 from services.backups.domain.settings import RestoreTestSettings
@@ -27,13 +25,13 @@ class SqlBackupSettingsStore:
             return RestoreTestSettings()
         return RestoreTestSettings(bridge=row.bridge, storage=row.storage, hours=row.hours)
 
-    async def update_settings(self, values: Mapping[str, str]) -> None:
+    async def update_settings(self, changes: RestoreTestSettings) -> None:
         """See `BackupSettingsStore.update_settings`."""
         change = restore_test_settings.update().where(restore_test_settings.c.id == _ROW)
 
         def write(connection: sa.Connection) -> None:
             connection.execute(insert_ignore(restore_test_settings, connection).values(id=_ROW))
-            connection.execute(change.values(**values))
+            connection.execute(change.values(**changes.given))
 
-        if values:
+        if changes:
             await self._db.write(write)

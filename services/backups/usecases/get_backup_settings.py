@@ -8,4 +8,4 @@ from services.backups.usecases.context import BackupDependencies
 
 async def get_backup_settings(dependencies: BackupDependencies) -> RestoreTestOptions:
     """Return the options of restore tests: those of the environment where administrators set none."""
-    return (await dependencies.settings.get_settings()).apply_to(dependencies.test_options)
+    return (await dependencies.settings.get_settings()).replace_in(dependencies.test_options)

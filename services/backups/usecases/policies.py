@@ -2,46 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from services.backups.domain.archive_checks import VerifyFrequency
 from services.backups.domain.policies import (
+    AppliesTo,
     BackupPolicy,
     PolicyScope,
     PolicySettings,
+    RestoreTesting,
     check_scope,
     check_spread,
 )
-from services.backups.domain.policy_limits import PolicyLimits
+from services.backups.domain.policy_limits import PolicyLimitChanges, PolicyLimits
 from services.backups.domain.policy_store import Policies
 from services.backups.usecases.context import BackupDependencies, BackupRequester
 from services.backups.usecases.policy_checks import check_apps_and_storages
+from services.common.core.parsing import Patch
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsChanges(Patch):
+    """Changes of the settings that are a policy's own."""
+
+    name: str | None = None
+    schedule: str | None = None
+    time_zone: str | None = None
+    window_minutes: int | None = None
+    jitter_minutes: int | None = None
+    second_storage: str | None = None
+    test_restore: RestoreTesting | None = None
+    verify: VerifyFrequency | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderChanges(Patch):
+    """Changes of how a policy has backups made."""
+
+    backup_type: str | None = None
+    compression: str | None = None
+    storage: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetentionChanges(Patch):
+    """Changes of the retention of a policy."""
+
+    last: int | None = None
+    hourly: int | None = None
+    daily: int | None = None
+    weekly: int | None = None
+    monthly: int | None = None
+    yearly: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScopeChanges(Patch):
+    """Changes of the selection of the apps of a policy."""
+
+    applies_to: AppliesTo | None = None
+    app_ids: tuple[str, ...] | None = None
+    owner_ids: tuple[int, ...] | None = None
+    excluded_app_ids: tuple[str, ...] | None = None
+    new_apps: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyChanges:
-    """Settings of a policy that a request names, by name: its own, of the order, the retention and the scope."""
+    """Changes of a policy: of its own settings, of the order, the retention and the scope."""
 
-    settings: Mapping[str, Any]
-    order: Mapping[str, str]
-    retention: Mapping[str, int]
-    scope: Mapping[str, Any]
+    settings: SettingsChanges
+    order: OrderChanges
+    retention: RetentionChanges
+    scope: ScopeChanges
 
-    def apply(self, settings: PolicySettings) -> PolicySettings:
+    def apply_to(self, settings: PolicySettings) -> PolicySettings:
         """Return changed settings; a request that names `applies_to` replaces the whole scope.
 
         Raises:
             ScheduleInvalidError, RetentionInvalidError: they are not valid.
         """
         # Lists of the former kind would contradict the new one.
-        scope = PolicyScope() if "applies_to" in self.scope else settings.scope
+        scope = settings.scope if self.scope.applies_to is None else PolicyScope()
         return replace(
             settings,
-            order=replace(settings.order, **self.order),
-            retention=replace(settings.retention, **self.retention),
-            scope=replace(scope, **self.scope),
-            **self.settings,
+            order=self.order.apply_to(settings.order),
+            retention=self.retention.apply_to(settings.retention),
+            scope=self.scope.apply_to(scope),
+            **self.settings.given,
         )
 
 
@@ -94,7 +144,7 @@ async def update_backup_policy(
     policies = dependencies.policies
     policy = await policies.get_policy(policy_id, owner_id=requester.owner_id)
     limits = await policies.get_limits()
-    settings = changes.apply(policy.settings)
+    settings = changes.apply_to(policy.settings)
     places = (settings.scope, settings.order.storage, settings.second_storage, settings.retention)
     before = policy.settings
     # A policy that is renamed or paused must not fail because a host is silent.
@@ -124,9 +174,9 @@ async def get_backup_policy_limits(policies: Policies) -> PolicyLimits:
     return await policies.get_limits()
 
 
-async def update_backup_policy_limits(policies: Policies, changes: Mapping[str, Any]) -> PolicyLimits:
+async def update_backup_policy_limits(policies: Policies, changes: PolicyLimitChanges) -> PolicyLimits:
     """Change what is allowed in policies of users; those that exist stay as they are."""
-    limits = replace(await policies.get_limits(), **changes)
+    limits = changes.apply_to(await policies.get_limits())
     await policies.update_limits(limits)
     return limits
 

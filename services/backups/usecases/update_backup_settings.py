@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from services.backups.domain.errors import BackupSettingInvalidError
 from services.backups.domain.restore_tests import RestoreTestOptions, parse_hours
+from services.backups.domain.settings import RestoreTestSettings
 from services.backups.usecases.context import BackupDependencies
 from services.backups.usecases.get_backup_settings import get_backup_settings
 from services.common.core.errors import Violation
@@ -14,19 +13,19 @@ _SHOWN = 3  # problems of nodes in a refusal
 
 
 async def update_backup_settings(
-    dependencies: BackupDependencies, changes: Mapping[str, str]
+    dependencies: BackupDependencies, changes: RestoreTestSettings
 ) -> RestoreTestOptions:
-    """Store the settings that are named: bridge, storage, hours; a named place is compared with the nodes first.
+    """Store the settings that change; a place is compared with the nodes first.
 
     Raises:
         BackupSettingInvalidError: no node has the bridge isolated, or the storage; the hours are no span of the day.
     """
-    if "hours" in changes:
+    if changes.hours is not None:
         try:
-            parse_hours(changes["hours"])
+            parse_hours(changes.hours)
         except ValueError as error:
             raise _refuse("restore_test_hours", str(error)) from error
-    bridge, storage = changes.get("bridge", ""), changes.get("storage", "")
+    bridge, storage = changes.bridge or "", changes.storage or ""
     if bridge or storage:
         places = await dependencies.containers.check_restore_test_place(bridge=bridge, storage=storage)
         if bridge and not places.bridge_nodes:

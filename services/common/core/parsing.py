@@ -1,12 +1,19 @@
-"""Parsers of the values of settings: each raises ValueError with what is wrong."""
+"""Parsers of the values of settings, each of which raises ValueError with what is wrong; and patches of values."""
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
@@ -14,6 +21,31 @@ _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5
 _NATS_SCHEMES = ("nats", "tls", "ws", "wss")
 _DATABASE_URL = re.compile(r"sqlite:///.+|postgres(ql)?(\+psycopg)?://.+", re.DOTALL)
 _GRPC_TARGET = re.compile(r"(dns|ipv4|ipv6|unix|unix-abstract):.+")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Patch:
+    """Changes of a value, by the names of its attributes; an attribute that is None stays as it is.
+
+    Subclasses name the attributes, with None as their default.
+    """
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Return what changes, by attribute."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def __bool__(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.given)
+
+    def apply_to(self, value: T) -> T:
+        """Return the value with these changes."""
+        return dataclasses.replace(value, **self.given)
+
+    def without_unchanged(self, value: object) -> Self:
+        """Leave out what the value has already."""
+        return type(self)(**{name: new for name, new in self.given.items() if new != getattr(value, name)})
 
 
 def parse_bool(text: str) -> bool:

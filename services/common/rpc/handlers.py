@@ -6,6 +6,7 @@ A handler is looked up together with its call's metadata: grpc makes a tuple of 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import os
 import re
@@ -22,6 +23,7 @@ from proximity.common.v1 import access_pb2
 
 from services.common.core.errors import DomainError, InvalidError, UnavailableError
 from services.common.core.log import get_logger
+from services.common.core.parsing import Patch
 from services.common.core.telemetry.tracing import current_trace_id, report_error
 from services.common.rpc.call import Call
 from services.common.rpc.interceptors.authorization import Rule, rule_of
@@ -32,6 +34,7 @@ from services.common.rpc.server_context import ServerContext, TooManyCallsError
 from services.common.rpc.status import InternalError, code_of, name_code
 
 log = get_logger()
+PatchT = TypeVar("PatchT", bound=Patch)
 
 Bind = Callable[[Mapping[str, str]], "grpc.RpcMethodHandler[Any, Any]"]
 
@@ -73,6 +76,25 @@ def take_call(handler: Callable[..., Any]) -> Callable[[Any, Call], Any]:
     if len(inspect.signature(handler).parameters) > 1:
         return handler
     return lambda request, _: handler(request)
+
+
+def parse_patch(
+    request: Message, kind: type[PatchT], *, names: Mapping[str, str] | None = None, **parsed: Any
+) -> PatchT:
+    """Parse the changes that a request names: its fields with presence, and lists that are not empty.
+
+    Args:
+        request: has a field for each attribute of the patch.
+        kind: of the patch.
+        names: fields of another name than their attribute's, by attribute.
+        parsed: attributes that are no fields as they came; None for those that the request leaves out.
+    """
+    given = {field.name: value for field, value in request.ListFields()}
+    attributes = {each.name for each in dataclasses.fields(kind)} - parsed.keys()
+    fields = {name: (names or {}).get(name, name) for name in attributes}
+    if unknown := set(fields.values()).difference(request.DESCRIPTOR.fields_by_name):
+        raise ValueError(f"{request.DESCRIPTOR.full_name} has no field {', '.join(sorted(unknown))}")
+    return kind(**{name: given[field] for name, field in fields.items() if field in given}, **parsed)
 
 
 def snake_case(name: str) -> str:

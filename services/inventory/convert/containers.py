@@ -9,12 +9,13 @@ from typing import Any
 from google.protobuf import json_format, struct_pb2
 from proximity.inventory.v1 import container_service_pb2 as cs
 
+from services.common.rpc.handlers import parse_patch
 from services.common.rpc.responses.rendered import render_time
-from services.inventory.convert.hosts import parse_changes
 from services.inventory.domain.container_spec import ContainerSpec, MountPoint
 from services.inventory.domain.containers import ContainerRef, ListedBackup, ListedTask, ProxmoxTask
 from services.inventory.domain.disks import Disk, parse_disks
 from services.inventory.domain.migration import MigrationTarget
+from services.inventory.domain.patches import ArchiveChanges, ContainerOptions
 from services.inventory.domain.placement import ChosenPlace, PlacementRequest
 from services.inventory.domain.ports import Inspection, PortProbe
 from services.inventory.domain.scans import HostScan, ScannedContainer
@@ -109,11 +110,16 @@ def render_placement(place: ChosenPlace) -> cs.Placement:
 def parse_configuration(request: cs.ConfigureContainerRequest) -> dict[str, Any]:
     """Parse the changes of a container as arguments of `configure_container`."""
     return {
-        "changes": parse_changes(request, ("memory_mb", "cores", "swap_mb", "hostname", "entrypoint")),
+        "changes": parse_patch(request, ContainerOptions),
         "disk_gb": request.disk_gb if request.HasField("disk_gb") else None,
         "environment": dict(request.environment),
         "dropped_variables": tuple(request.dropped_variables),
     }
+
+
+def parse_archive_changes(request: cs.UpdateArchiveRequest) -> ArchiveChanges:
+    """Parse the changes of an archive."""
+    return parse_patch(request, ArchiveChanges)
 
 
 def render_output(piece: str | int) -> cs.ExecOutput:

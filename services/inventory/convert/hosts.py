@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from google.protobuf import json_format
-from google.protobuf.message import Message
 from proximity.inventory.v1 import container_service_pb2, host_pb2
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
+from services.common.rpc.handlers import parse_patch
 from services.common.rpc.responses.rendered import render_time
 from services.inventory.domain.entities import (
     DEFAULT_PORT,
@@ -22,16 +22,12 @@ from services.inventory.domain.entities import (
     Secrets,
     full_token_id,
 )
+from services.inventory.domain.patches import HostChanges
 from services.inventory.domain.ssh_addresses import parse_ssh_addresses
 from services.inventory.domain.storages import StorageOnNode
 from services.inventory.usecases.hosts import HostTest
 
 _SECRETS = ("password", "token_secret", "ssh_key")
-
-
-def parse_changes(request: Message, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the optional fields that a request has."""
-    return {name: getattr(request, name) for name in names if request.HasField(name)}
 
 
 def parse_host_id(request: Any) -> int | None:
@@ -69,12 +65,16 @@ def parse_trial(request: pb.CreateHostRequest | pb.TestNewHostRequest) -> NewHos
     )
 
 
-def parse_host_changes(request: pb.UpdateHostRequest) -> dict[str, Any]:
-    """Parse the attributes of a host that a request changes."""
-    changes = {field.name: value for field, value in request.ListFields() if field.name != "id"}
-    if "ssh_addresses" in changes:
-        changes["ssh_addresses"] = parse_ssh_addresses(json_format.MessageToDict(request.ssh_addresses))
-    return changes
+def parse_host_changes(request: pb.UpdateHostRequest) -> HostChanges:
+    """Parse the changes of a host.
+
+    Raises:
+        InvalidError: an SSH address is none.
+    """
+    addresses = None
+    if request.HasField("ssh_addresses"):
+        addresses = parse_ssh_addresses(json_format.MessageToDict(request.ssh_addresses))
+    return parse_patch(request, HostChanges, ssh_addresses=addresses)
 
 
 def render_host(host: Host) -> host_pb2.Host:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any
-
 from google.protobuf import json_format
 from proximity.inventory.v1 import container_service_pb2 as cs
 from proximity.inventory.v1 import inventory_service_pb2 as pb
@@ -13,18 +10,18 @@ from proximity.inventory.v1 import settings_pb2
 from services.clients.auth.values import DEFAULT_THEME
 from services.common import VERSION
 from services.common.core.clock import now
+from services.common.rpc.handlers import parse_patch
 from services.common.rpc.responses.rendered import render_time
-from services.inventory.convert.hosts import parse_changes
-from services.inventory.domain.entities import DefaultResources, Network
 from services.inventory.domain.health import HealthReport
+from services.inventory.domain.patches import DefaultResourceChanges, NetworkChanges
 from services.inventory.domain.user_networks import NetworkRequest, UserNetwork, parse_networks
 from services.inventory.usecases.settings import NetworkDefaults, ResourceDefaults
 from services.inventory.usecases.system import SystemInfo
 
 
-def parse_resource_changes(request: settings_pb2.UpdateResourceSettingsRequest) -> dict[str, Any]:
+def parse_resource_changes(request: settings_pb2.UpdateResourceSettingsRequest) -> DefaultResourceChanges:
     """Parse the default resources that a request changes."""
-    return parse_changes(request, tuple(field.name for field in fields(DefaultResources)))
+    return parse_patch(request, DefaultResourceChanges)
 
 
 def render_resources(defaults: ResourceDefaults) -> settings_pb2.ResourceSettings:
@@ -66,9 +63,9 @@ def render_user_network(network: UserNetwork, *, is_default: bool = False) -> se
     )
 
 
-def parse_network_changes(request: settings_pb2.UpdateNetworkSettingsRequest) -> dict[str, Any]:
+def parse_network_changes(request: settings_pb2.UpdateNetworkSettingsRequest) -> NetworkChanges:
     """Parse the attributes of the default network that a request changes."""
-    return parse_changes(request, tuple(field.name for field in fields(Network)))
+    return parse_patch(request, NetworkChanges)
 
 
 def render_network(defaults: NetworkDefaults) -> settings_pb2.NetworkSettings:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import asyncssh
 
@@ -17,14 +16,6 @@ from services.common.core.text import MASK, find_control
 DEFAULT_PORT = 8006  # TCP; of the API of Proxmox VE
 DEFAULT_SSH_PORT = 22  # TCP
 DEFAULT_USER = "root@pam"
-DESTINATION = (
-    "host",
-    "port",
-    "ssh_port",
-    "verify_ssl",
-    "fingerprint",
-    "ssh_addresses",
-)  # what the secrets of a host are bound to
 _HOST_NAME = re.compile(
     r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?"
 )
@@ -116,28 +107,6 @@ def check_address(host: str) -> None:
             ) from None
         if not _HOST_NAME.fullmatch(host) or host.rstrip(".").rpartition(".")[2].isdigit():
             raise invalid_field("host", f"{host[:80]!r} is neither a host name nor an IP address") from None
-
-
-def check_destination(
-    current: Mapping[str, Any], changes: Mapping[str, Any], *, stored: Collection[str]
-) -> None:
-    """Refuse to send stored secrets to another destination than the one that they were given for.
-
-    Args:
-        current: the host as it is stored.
-        changes: to it.
-        stored: names of the secrets that it has.
-
-    Raises:
-        InvalidError: the destination changes, and a stored secret is not given anew.
-    """
-    # A changed address would send the stored password to another server.
-    moved = [name for name in DESTINATION if name in changes and changes[name] != current[name]]
-    missing = [name for name in stored if name not in changes]
-    if not moved or not missing:
-        return
-    fault = f"is required again: {', '.join(moved)} changes where it is sent, and how the host is verified"
-    raise InvalidError(f"{missing[0]}: {fault}", violations=[Violation(name, fault) for name in missing])
 
 
 def check_credentials(token_id: str, secrets: Secrets) -> None:
@@ -235,10 +204,6 @@ class DefaultResources:
     default_disk_gb: int = 20
     default_swap_mb: int = 512
 
-    def change(self, values: dict[str, Any]) -> DefaultResources:
-        """Return these with `values` changed."""
-        return replace(self, **values)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
@@ -262,10 +227,6 @@ class Network:
         _parse_address("default_dns_primary", self.default_dns_primary)
         if self.default_dns_secondary:
             _parse_address("default_dns_secondary", self.default_dns_secondary)
-
-    def change(self, values: dict[str, Any]) -> Network:
-        """Return these with `values` changed."""
-        return replace(self, **values)
 
 
 def _parse_subnet(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

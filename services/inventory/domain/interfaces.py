@@ -8,13 +8,14 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, Protocol
+from typing import Protocol
 
 from services.inventory.domain.access import CommandOutput, ExecRoute
 from services.inventory.domain.containers import View
 from services.inventory.domain.entities import DefaultResources, Host, Network, NewHost, Node, Secrets
 from services.inventory.domain.health import HealthReport
 from services.inventory.domain.links import NetworkSegment
+from services.inventory.domain.patches import DefaultResourceChanges, HostChanges, NetworkChanges
 from services.inventory.domain.placement import Candidate
 from services.inventory.domain.ports import PortProbe
 from services.inventory.domain.proxmox_api import ProxmoxApi
@@ -37,8 +38,8 @@ class HostStore(Protocol):
     async def add_host(self, new: NewHost, *, request_id: str | None = None) -> Host:
         """Register a host; the same request_id registers once. Raises HostDuplicateError for a taken name."""
 
-    async def update_host(self, host_id: int, changes: dict[str, Any]) -> Host:
-        """Change the named attributes; raises HostDuplicateError or InvalidError."""
+    async def update_host(self, host_id: int, changes: HostChanges) -> Host:
+        """Change a host; raises HostDuplicateError or InvalidError."""
 
     async def delete_host(self, host_id: int) -> None:
         """Remove a host, or raise HostInUseError."""
@@ -138,8 +139,8 @@ class SettingsStore(Protocol):
     async def get_resources(self) -> tuple[DefaultResources, datetime]:
         """Return the default resources."""
 
-    async def change_resources(self, changes: dict[str, Any]) -> tuple[DefaultResources, datetime]:
-        """Change the named resources."""
+    async def change_resources(self, changes: DefaultResourceChanges) -> tuple[DefaultResources, datetime]:
+        """Change the default resources."""
 
     async def get_network(self) -> tuple[Network, datetime]:
         """Return the default network."""
@@ -148,7 +149,7 @@ class SettingsStore(Protocol):
         """Return the networks that users may choose besides it."""
 
     async def change_network(
-        self, changes: dict[str, Any], *, user_networks: Sequence[UserNetwork] | None = None
+        self, changes: NetworkChanges, *, user_networks: Sequence[UserNetwork] | None = None
     ) -> tuple[Network, datetime]:
         """Change the default network and, unless it is None, the list of the others."""
 

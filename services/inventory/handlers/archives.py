@@ -15,7 +15,6 @@ from services.common.rpc.call import Call
 from services.inventory.convert import archive_checks as convert_checks
 from services.inventory.convert import containers as convert
 from services.inventory.convert import restore_plans as convert_plans
-from services.inventory.convert.hosts import parse_changes
 from services.inventory.convert.restored_networks import parse_restored_network
 from services.inventory.domain.interfaces import (
     CandidateReader,
@@ -136,8 +135,10 @@ class ArchiveHandlers:
         return cs.ListRunningBackupsResponse(backups=[convert.render_running_backup(one) for one in found])
 
     async def update_archive(self, request: cs.UpdateArchiveRequest, _call: Call) -> empty_pb2.Empty:
-        changes = parse_changes(request, ("notes", "protected"))
-        await archives.update_archive(self._fleet, request.host_id, volume_id=request.volume_id, **changes)
+        changes = convert.parse_archive_changes(request)
+        await archives.update_archive(
+            self._fleet, request.host_id, volume_id=request.volume_id, changes=changes
+        )
         return empty_pb2.Empty()
 
     async def delete_archive(self, request: cs.DeleteArchiveRequest, _call: Call) -> cs.Task:

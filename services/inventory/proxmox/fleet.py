@@ -7,9 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from services.inventory.domain.access import Access
-from services.inventory.domain.entities import DESTINATION, Host, NewHost, Secrets
+from services.inventory.domain.entities import Host, NewHost, Secrets
 from services.inventory.domain.errors import HostInactiveError, HostUnreachableError
 from services.inventory.domain.interfaces import HostStore, Trial
+from services.inventory.domain.patches import DESTINATION
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.proxmox.nodes import list_endpoints, read_fingerprint
 from services.inventory.proxmox.trials import open_trial

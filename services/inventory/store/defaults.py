@@ -10,11 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.common.core.clock import Clock, now
+from services.common.core.parsing import Patch
 from services.common.db.database import Database, insert_ignore
 from services.inventory.domain.entities import (
     DefaultResources,
     Network,
 )
+from services.inventory.domain.patches import DefaultResourceChanges, NetworkChanges
 from services.inventory.domain.user_networks import UserNetwork
 from services.inventory.store.tables import settings
 
@@ -41,16 +43,16 @@ class SqlSettingsStore:
         """Return the networks that users may choose besides the default one."""
         return await self._db.read(self._read_networks)
 
-    async def change_resources(self, changes: dict[str, Any]) -> tuple[DefaultResources, Any]:
-        """Change what `changes` names."""
+    async def change_resources(self, changes: DefaultResourceChanges) -> tuple[DefaultResources, Any]:
+        """See `SettingsStore.change_resources`."""
         return await self._db.write(
             lambda c: self._change_row(c, "resources", kind=DefaultResources, changes=changes)
         )
 
     async def change_network(
-        self, changes: dict[str, Any], *, user_networks: Sequence[UserNetwork] | None = None
+        self, changes: NetworkChanges, *, user_networks: Sequence[UserNetwork] | None = None
     ) -> tuple[Network, Any]:
-        """Change what `changes` names, and replace the list of the others unless it is None.
+        """Change the default network, and replace the list of the others unless it is None.
 
         Raises:
             InvalidError: the result would be no consistent network.
@@ -74,11 +76,11 @@ class SqlSettingsStore:
         return (kind(**json.loads(row.content)), row.updated_at) if row else (kind(), self._clock())
 
     def _change_row(
-        self, connection: sa.Connection, name: str, *, kind: type[Any], changes: dict[str, Any]
+        self, connection: sa.Connection, name: str, *, kind: type[Any], changes: Patch
     ) -> tuple[Any, Any]:
         moment = self._clock()
         current, _ = self._read(connection, name, kind=kind)
-        changed = current.change(changes)
+        changed = changes.apply_to(current)
         _write(connection, name, content=json.dumps(vars(changed)), moment=moment)
         return changed, moment
 

@@ -24,13 +24,13 @@ from services.inventory.domain.entities import (
     Secrets,
     check_address,
     check_credentials,
-    check_destination,
     full_token_id,
 )
 from services.inventory.domain.errors import (
     HostInUseError,
     HostNotFoundError,
 )
+from services.inventory.domain.patches import HostChanges, check_destination
 from services.inventory.store.rows import (
     FACTS,
     build_host,
@@ -129,8 +129,8 @@ class SqlHostStore:
         except sa.exc.IntegrityError:
             raise duplicate(new.name) from None
 
-    async def update_host(self, host_id: int, changes: dict[str, Any]) -> Host:
-        """Change what `changes` names; secrets among them are sealed.
+    async def update_host(self, host_id: int, changes: HostChanges) -> Host:
+        """Change a host; secrets are sealed.
 
         Raises:
             HostNotFoundError: there is no such host.
@@ -138,34 +138,35 @@ class SqlHostStore:
             InvalidError: the credentials would be incomplete, or would go to another destination unseen.
         """
         moment = self._clock()
-        if "ssh_addresses" in changes:
-            changes = {**changes, "ssh_addresses": render_ssh_addresses(changes["ssh_addresses"])}
+        given = changes.given
+        if changes.ssh_addresses is not None:
+            given["ssh_addresses"] = render_ssh_addresses(changes.ssh_addresses)
 
         def write(connection: sa.Connection) -> Host:
             row = read_row(connection, host_id)
-            if "name" in changes:
-                check_name(connection, changes["name"], host_id=host_id)
-            plain = {key: value for key, value in changes.items() if key not in (*SECRETS, "is_default")}
+            if changes.name is not None:
+                check_name(connection, changes.name, host_id=host_id)
+            plain = {key: value for key, value in given.items() if key not in (*SECRETS, "is_default")}
             if "token_id" in plain:
                 plain["token_id"] = full_token_id(plain.get("user", row.user), plain["token_id"])
-            if "host" in changes:
-                check_address(changes["host"])
+            if changes.host is not None:
+                check_address(changes.host)
             values = row._asdict()
-            check_destination(values, changes, stored=[name for name in SECRETS if values[name]])
-            given = {key: changes[key] for key in SECRETS if key in changes}
-            if given or "token_id" in changes:
-                secrets = self._open({**values, **dict.fromkeys(given, "")}, host_id)
-                secrets = dataclasses.replace(secrets, **given)
+            check_destination(build_host(values), changes, stored=[name for name in SECRETS if values[name]])
+            anew = {key: given[key] for key in SECRETS if key in given}
+            if anew or "token_id" in given:
+                secrets = self._open({**values, **dict.fromkeys(anew, "")}, host_id)
+                secrets = dataclasses.replace(secrets, **anew)
                 check_credentials(plain.get("token_id", row.token_id), secrets)
                 self._write_secrets(connection, host_id, secrets=secrets)
                 plain["exec_mode"] = ""  # another way may lead in now
             connection.execute(hosts.update().where(hosts.c.id == host_id).values(**plain, updated_at=moment))
-            if changes.get("is_default"):
+            if changes.is_default:
                 make_default(connection, host_id, moment=moment)
-            if {"host", "port"} & set(changes) and "fingerprint" not in changes:
+            if {"host", "port"} & given.keys() and changes.fingerprint is None:
                 # A certificate that was pinned at the first connection is that of another address.
                 forget_pin(connection, host_id)
-            if {"host", "ssh_port", "ssh_addresses"} & set(changes):
+            if {"host", "ssh_port", "ssh_addresses"} & given.keys():
                 # Another server has other host keys: they are pinned anew.
                 connection.execute(ssh_keys.delete().where(ssh_keys.c.host_id == host_id))
             return read_host(connection, host_id)
@@ -173,7 +174,7 @@ class SqlHostStore:
         try:
             return await self._db.write(write)
         except sa.exc.IntegrityError:
-            raise duplicate(str(changes.get("name", ""))) from None
+            raise duplicate(changes.name or "") from None
 
     async def delete_host(self, host_id: int) -> None:
         """Forget a host.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.inventory.domain.containers import ProxmoxTask
 from services.inventory.domain.errors import ArchiveNotFoundError
 from services.inventory.domain.interfaces import ProxmoxFleet
+from services.inventory.domain.patches import ArchiveChanges
 from services.inventory.domain.storages import StorageOnNode
 from services.inventory.proxmox.archives import ArchiveVolume, find_archive, read_archives, replace_notes
 from services.inventory.proxmox.storages import list_backup_storages as read_backup_storages
@@ -31,8 +32,7 @@ async def update_archive(
     host_id: int,
     *,
     volume_id: str,
-    notes: str | None = None,
-    protected: bool | None = None,
+    changes: ArchiveChanges,
 ) -> None:
     """Change notes and protection; the mark that names the backup stays the first line of the notes.
 
@@ -42,9 +42,8 @@ async def update_archive(
     """
     client = await fleet.get_client(host_id)
     archive = await find_archive(client, volume_id)
-    await client.put(
-        archive.path, notes=None if notes is None else replace_notes(archive, notes), protected=protected
-    )
+    notes = None if changes.notes is None else replace_notes(archive, changes.notes)
+    await client.put(archive.path, notes=notes, protected=changes.protected)
 
 
 async def delete_archive(fleet: ProxmoxFleet, host_id: int, *, volume_id: str) -> ProxmoxTask:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from services.inventory.domain.containers import ContainerRef, ProxmoxTask, check_unlocked
 from services.inventory.domain.disks import read_disk_gb
+from services.inventory.domain.patches import ContainerOptions
 from services.inventory.proxmox.containers import ContainerLookup, act, put_config
 from services.inventory.proxmox.creation_options import merge_environment
 
@@ -18,7 +18,7 @@ async def configure_container(
     ref: ContainerRef,
     *,
     owner: str,
-    changes: Mapping[str, Any],
+    changes: ContainerOptions,
     disk_gb: int | None = None,
     environment: Mapping[str, str] | None = None,
     dropped_variables: Collection[str] = (),
@@ -29,7 +29,7 @@ async def configure_container(
         containers: of all hosts.
         ref: the container.
         owner: whose it is.
-        changes: to memory_mb, swap_mb, cores, hostname and entrypoint.
+        changes: of its options.
         disk_gb: least size of the root disk in GiB; disks never shrink.
         environment: variables to set.
         dropped_variables: names of variables to remove.
@@ -42,7 +42,7 @@ async def configure_container(
         ContainerLockedError: Proxmox works on it.
     """
     view = await containers.get_owned(ref, owner)
-    wanted = {_OPTIONS.get(name, name): value for name, value in changes.items()}
+    wanted = {_OPTIONS.get(name, name): value for name, value in changes.given.items()}
     # Options that have the value already are not sent: Proxmox would count them as a change.
     options = {name: value for name, value in wanted.items() if str(view.config.get(name, "")) != str(value)}
     if environment or dropped_variables:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.common.core.errors import DomainError
@@ -15,6 +15,7 @@ from services.inventory.domain.interfaces import (
     NodeSyncTrigger,
     ProxmoxFleet,
 )
+from services.inventory.domain.patches import HostChanges
 from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.proxmox.isolation import isolate_host
 from services.inventory.proxmox.nodes import (
@@ -71,10 +72,8 @@ async def create_host(
     return host
 
 
-async def update_host(
-    hosts: HostStore, sync: NodeSyncTrigger, *, host_id: int, changes: dict[str, Any]
-) -> Host:
-    """Change the named attributes of a host and have its nodes read.
+async def update_host(hosts: HostStore, sync: NodeSyncTrigger, *, host_id: int, changes: HostChanges) -> Host:
+    """Change a host and have its nodes read.
 
     A default host stops being it only when another one becomes it, so that `is_default: false` changes nothing.
 
@@ -83,8 +82,7 @@ async def update_host(
         HostDuplicateError: the name is taken.
         InvalidError: the credentials would be incomplete, or stored ones would be sent to another address.
     """
-    given = {name: value for name, value in changes.items() if (name, value) != ("is_default", False)}
-    host = await hosts.update_host(host_id, given)
+    host = await hosts.update_host(host_id, replace(changes, is_default=changes.is_default or None))
     sync.wake()
     return host
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from services.inventory.domain.entities import DefaultResources, Network
 from services.inventory.domain.interfaces import SettingsStore
+from services.inventory.domain.patches import DefaultResourceChanges, NetworkChanges
 from services.inventory.domain.user_networks import UserNetwork, list_allowed
 
 
@@ -34,8 +34,10 @@ async def get_resource_settings(settings: SettingsStore) -> ResourceDefaults:
     return ResourceDefaults(*await settings.get_resources())
 
 
-async def update_resource_settings(settings: SettingsStore, *, changes: dict[str, Any]) -> ResourceDefaults:
-    """Change the named resources."""
+async def update_resource_settings(
+    settings: SettingsStore, *, changes: DefaultResourceChanges
+) -> ResourceDefaults:
+    """Change the default resources."""
     return ResourceDefaults(*await settings.change_resources(changes))
 
 
@@ -48,7 +50,7 @@ async def get_network_settings(settings: SettingsStore) -> NetworkDefaults:
 async def update_network_settings(
     settings: SettingsStore,
     *,
-    changes: dict[str, Any],
+    changes: NetworkChanges,
     user_networks: Sequence[UserNetwork] | None = None,
 ) -> NetworkDefaults:
     """Change the default network and, unless it is None, the list of the others.

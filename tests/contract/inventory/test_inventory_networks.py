@@ -11,6 +11,7 @@ from proximity.inventory.v1 import settings_pb2
 from services.common.core.errors import InvalidError
 from services.inventory.domain.entities import Network, NewHost, Secrets
 from services.inventory.domain.errors import AddressTakenError, NoFreeAddressError
+from services.inventory.domain.patches import NetworkChanges
 from services.inventory.domain.user_networks import UserNetwork
 from tests.contract.inventory.conftest import Inventory, new_call
 
@@ -20,12 +21,12 @@ SUBNET = "127.91.7.0/29"
 @pytest.fixture(autouse=True)
 async def subnet(inventory: Inventory) -> None:
     await inventory.containers._settings.change_network(
-        {
-            "default_subnet": SUBNET,
-            "default_gateway": "127.91.7.1",
-            "default_dns_primary": "127.91.7.2",
-            "default_dns_secondary": "",
-        }
+        NetworkChanges(
+            default_subnet=SUBNET,
+            default_gateway="127.91.7.1",
+            default_dns_primary="127.91.7.2",
+            default_dns_secondary="",
+        )
     )
 
 
@@ -172,7 +173,7 @@ async def test_one_address_on_two_networks_is_no_conflict_and_on_one_it_is_said(
 
 async def test_addresses_of_strangers_count_as_taken(inventory: Inventory) -> None:
     lab = UserNetwork(bridge="vmbr0", vlan=30, subnet="10.77.7.0/29", gateway="10.77.7.1")
-    await inventory.containers._settings.change_network({}, user_networks=[lab])
+    await inventory.containers._settings.change_network(NetworkChanges(), user_networks=[lab])
     net = "name=eth0,bridge=vmbr0,tag=30"
     add_stranger(inventory, 201, net0=f"{net},ip=10.77.7.3/29,gw=10.77.7.4")
     leased = add_stranger(inventory, 202, net0=f"{net},ip=dhcp", running=True)
@@ -210,7 +211,9 @@ async def test_addresses_of_strangers_count_as_taken(inventory: Inventory) -> No
 async def test_settings_know_no_impossible_network(inventory: Inventory) -> None:
     request = settings_pb2.UpdateNetworkSettingsRequest(default_gateway="192.0.2.1")
     with pytest.raises(InvalidError, match="not in the subnet"):
-        await inventory.containers._settings.change_network({"default_gateway": request.default_gateway})
+        await inventory.containers._settings.change_network(
+            NetworkChanges(default_gateway=request.default_gateway)
+        )
 
 
 def ask_place(cidr: str = "", *, bridge: str = "vmbr0", vlan: int = 0, restricted: bool = True) -> Any:
@@ -222,7 +225,7 @@ def ask_place(cidr: str = "", *, bridge: str = "vmbr0", vlan: int = 0, restricte
 async def test_the_network_is_checked_before_anything_is_made(inventory: Inventory) -> None:
     settings = inventory.containers._settings
     lab = UserNetwork(bridge="vmbr0", vlan=20, subnet="10.20.0.0/24", gateway="10.20.0.1")
-    await settings.change_network(vars(Network()), user_networks=[lab])
+    await settings.change_network(NetworkChanges(**vars(Network())), user_networks=[lab])
     place = inventory.containers.place_container
     placed = await place(ask_place("10.20.0.9/24", vlan=20), new_call())
     assert (placed.bridge, placed.gateway) == ("vmbr0", "10.20.0.1")

@@ -12,7 +12,6 @@ from proximity.inventory.v1 import container_service_pb2 as cs
 from services.common.core.errors import DomainError, is_waiting
 from services.common.operations.model import find_wait
 from services.inventory.domain.containers import ContainerRef
-from services.inventory.domain.entities import Secrets
 from services.inventory.domain.errors import (
     ContainerCreatingError,
     ContainerLockedError,
@@ -23,6 +22,7 @@ from services.inventory.domain.errors import (
     TaskNotFoundError,
     VmidTakenError,
 )
+from services.inventory.domain.patches import HostChanges
 from services.inventory.proxmox import failover
 from services.inventory.usecases.ownership import adopt_container
 from tests.contract.inventory.conftest import Inventory, new_call
@@ -104,15 +104,15 @@ async def test_refused_credentials_and_a_host_that_is_switched_off_are_waited_fo
     inventory: Inventory,
 ) -> None:
     ref = await inventory.create("waiter")
-    await inventory.store.update_host(inventory.host.id, {"is_active": False})
+    await inventory.store.update_host(inventory.host.id, HostChanges(is_active=False))
     with pytest.raises(DomainError, match="switched off") as caught:
         await read(inventory, ref)
     assert find_wait(caught.value) is not None
-    await inventory.store.update_host(inventory.host.id, {"is_active": True, "password": "wrong"})
+    await inventory.store.update_host(inventory.host.id, HostChanges(is_active=True, password="wrong"))
     with pytest.raises(HostCredentialsRefusedError) as refused:
         await read(inventory, ref)
     assert find_wait(refused.value) is not None
-    await inventory.store.update_host(inventory.host.id, {"password": Secrets(password="secret123").password})
+    await inventory.store.update_host(inventory.host.id, HostChanges(password="secret123"))
     assert (await read(inventory, ref)).vmid == ref.vmid
 
 

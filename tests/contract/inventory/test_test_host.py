@@ -6,6 +6,7 @@ import pytest
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
 from services.inventory.domain.errors import HostNotFoundError
+from services.inventory.domain.patches import HostChanges
 from tests.contract.inventory.conftest import Inventory, count_requests, make_host, new_call
 from tests.unit.pvesim.sim import Running
 
@@ -30,7 +31,7 @@ async def test_a_certificate_that_nobody_verifies_is_pinned_at_first_sight(
     shown = (await inventory.hosts.get_host(pb.GetHostRequest(id=host.id), new_call())).fingerprint
     assert shown == answer.fingerprint == other.client.ready["fingerprint"]
 
-    changed = {"fingerprint": ":".join(["AB"] * 32), "password": other.client.ready["password"]}
+    changed = HostChanges(fingerprint=":".join(["AB"] * 32), password=other.client.ready["password"])
     await inventory.store.update_host(host.id, changed)
     other.client.control("DELETE", "/requests")
     answer = await inventory.hosts.test_host(pb.TestHostRequest(id=host.id), new_call())
@@ -38,7 +39,7 @@ async def test_a_certificate_that_nobody_verifies_is_pinned_at_first_sight(
     assert "not the pinned one" in answer.message
     assert count_requests(other) == {}  # not even the credentials
 
-    moved = await inventory.store.update_host(host.id, {"port": 1, "password": "another"})
+    moved = await inventory.store.update_host(host.id, HostChanges(port=1, password="another"))
     assert moved.fingerprint == ""
 
 
@@ -52,7 +53,7 @@ async def test_a_certificate_that_is_not_pinned_is_verified(inventory: Inventory
 
 
 async def test_wrong_credentials_are_an_outcome_and_an_unknown_host_an_error(inventory: Inventory) -> None:
-    await inventory.store.update_host(inventory.host.id, {"password": "wrong"})
+    await inventory.store.update_host(inventory.host.id, HostChanges(password="wrong"))
     answer = await inventory.hosts.test_host(pb.TestHostRequest(id=inventory.host.id), new_call())
     assert (answer.success, answer.HasField("version"), answer.HasField("latency_ms")) == (
         False,

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from services.apps.domain.changes import ChangeApp
+from services.apps.domain.entities import AppDetails
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.resources import ResourceChanges
 from services.apps.domain.values import ValueChanges
@@ -31,7 +32,7 @@ async def test_changed_memory_reaches_the_container(platform: Platform) -> None:
         app.id,
         requester=asked(),
         changes=RequestedChanges(
-            plain={"name": "New"},
+            details=AppDetails(name="New"),
             resources=ResourceChanges(memory=1024),
             values=ValueChanges(environment={"THEME": "light"}),
         ),
@@ -79,7 +80,7 @@ async def test_a_changed_app_in_error_is_as_its_container_is(platform: Platform,
         platform.dependencies,
         app.id,
         requester=asked(),
-        changes=RequestedChanges(plain={"name": "New"}, resources=ResourceChanges(memory=1024)),
+        changes=RequestedChanges(details=AppDetails(name="New"), resources=ResourceChanges(memory=1024)),
     )
     await platform.run()
     assert (await platform.store.get_app(app.id)).status == running
@@ -91,7 +92,10 @@ async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platfo
     await platform.store.change(ChangeApp(app.id, {"status": "error", "vmid": None}))
     app = await platform.store.get_app(app.id)
     await update_app(
-        platform.dependencies, app.id, requester=asked(), changes=RequestedChanges(plain={"name": "New"})
+        platform.dependencies,
+        app.id,
+        requester=asked(),
+        changes=RequestedChanges(details=AppDetails(name="New")),
     )
     await platform.run()
     found = await platform.store.get_app(app.id)
@@ -101,7 +105,7 @@ async def test_an_app_without_container_stays_in_error_when_it_is_renamed(platfo
             platform.dependencies,
             found.id,
             requester=asked(),
-            changes=RequestedChanges(plain={"name": "N"}, resources=ResourceChanges(memory=1024)),
+            changes=RequestedChanges(details=AppDetails(name="N"), resources=ResourceChanges(memory=1024)),
         )
 
 

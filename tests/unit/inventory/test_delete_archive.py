@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.common.core.errors import UnavailableError
+from services.inventory.domain.patches import ArchiveChanges
 from services.inventory.usecases.archives import delete_archive, list_archives, update_archive
 from tests.fakes.inventory import InstantInventory
 from tests.unit.inventory.backed_up import back_up
@@ -23,7 +24,7 @@ async def test_one_archive_is_deleted_once_and_the_others_stay(inventory: Instan
 async def test_a_protected_archive_stays(inventory: InstantInventory) -> None:
     _, volume_id = await back_up(inventory)
     fleet, host_id = inventory.parts.fleet, inventory.host.id
-    await update_archive(fleet, host_id, volume_id=volume_id, protected=True)
+    await update_archive(fleet, host_id, volume_id=volume_id, changes=ArchiveChanges(protected=True))
     ended = await inventory.finish(await delete_archive(fleet, host_id, volume_id=volume_id))
     assert (ended.succeeded, "protected" in ended.reason) == (False, True)
     assert [one.volume_id for one in (await list_archives(fleet, host_id))[0]] == [volume_id]

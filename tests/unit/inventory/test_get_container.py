@@ -12,6 +12,7 @@ from services.clients.inventory.errors import ContainerNotFoundError
 from services.inventory.convert.containers import render_container
 from services.inventory.domain.containers import ContainerRef
 from services.inventory.domain.errors import HostInactiveError, HostUnreachableError
+from services.inventory.domain.patches import HostChanges
 from services.inventory.usecases.containers import get_container
 from tests.fakes.inventory import InstantInventory, SilentHosts
 from tests.pvesim.model.reading import measure
@@ -64,6 +65,6 @@ async def test_not_found_switched_off_and_silent_are_told_apart(inventory: Insta
     inventory.proxmox.outage = SilentHosts("pve")
     with pytest.raises(HostUnreachableError):
         await get_container(inventory.lookup, inventory.stranger)
-    await inventory.parts.hosts.update_host(inventory.host.id, {"is_active": False})
+    await inventory.parts.hosts.update_host(inventory.host.id, HostChanges(is_active=False))
     with pytest.raises(HostInactiveError, match="'pve' is switched off"):
         await get_container(inventory.lookup, inventory.stranger)

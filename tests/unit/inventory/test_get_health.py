@@ -18,6 +18,7 @@ from services.common.messaging.bus import Bus
 from services.common.rpc.call import Call
 from services.inventory.domain.errors import HostCredentialsRefusedError
 from services.inventory.domain.health import CONNECTED, FULL, HealthReport
+from services.inventory.domain.patches import HostChanges
 from services.inventory.probes.health import HealthChecks
 from services.inventory.proxmox.client import ProxmoxClient
 from services.inventory.usecases.system import get_health
@@ -80,7 +81,7 @@ async def test_a_refusing_host_that_is_switched_off_is_no_fault_any_more(invento
     inventory.proxmox.outage = RefusingHost()
     await sync.sync_due()
     assert sync.describe_refusal()
-    await inventory.parts.hosts.update_host(inventory.host.id, {"is_active": False})
+    await inventory.parts.hosts.update_host(inventory.host.id, HostChanges(is_active=False))
     await sync.sync_due()
     assert sync.describe_refusal() == ""
 

@@ -14,6 +14,7 @@ from services.inventory.domain.errors import (
     NotOursError,
     StorageNotFoundError,
 )
+from services.inventory.domain.patches import NetworkChanges
 from services.inventory.domain.placement import (
     Candidate,
     PlacementRequest,
@@ -90,11 +91,15 @@ def test_oci_needs_proxmox_9_1() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"default_subnet": "x"}, {"default_gateway": "192.0.2.1"}, {"default_dns_primary": "8.8.8"}],
+    [
+        NetworkChanges(default_subnet="x"),
+        NetworkChanges(default_gateway="192.0.2.1"),
+        NetworkChanges(default_dns_primary="8.8.8"),
+    ],
 )
-def test_a_network_that_does_not_fit_together_is_refused(changes: dict[str, str]) -> None:
+def test_a_network_that_does_not_fit_together_is_refused(changes: NetworkChanges) -> None:
     with pytest.raises(InvalidError):
-        Network().change(changes)
+        changes.apply_to(Network())
 
 
 def test_a_host_needs_credentials_that_can_sign_in() -> None:

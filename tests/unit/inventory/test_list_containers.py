@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.inventory.domain.errors import HostNotFoundError
+from services.inventory.domain.patches import HostChanges
 from services.inventory.usecases.containers import list_containers
 from tests.fakes.inventory import InstantInventory, SilentHosts
 
@@ -34,7 +35,7 @@ async def test_a_silent_host_has_an_incomplete_scan_and_an_inactive_one_none(
     inventory: InstantInventory,
 ) -> None:
     other, off = await inventory.add_host("other"), await inventory.add_host("off")
-    await inventory.parts.hosts.update_host(off.id, {"is_active": False})
+    await inventory.parts.hosts.update_host(off.id, HostChanges(is_active=False))
     inventory.proxmox.outage = SilentHosts("other")
     scans = await list_containers(inventory.parts.hosts, inventory.parts.scanner, brief=True)
     assert [(scan.host_id, scan.complete) for scan in scans] == [(inventory.host.id, True), (other.id, False)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.inventory.domain.patches import HostChanges
 from services.inventory.usecases.hosts import list_hosts
 from tests.fakes.inventory import InstantInventory
 
@@ -15,5 +16,5 @@ async def test_the_default_host_is_first_and_the_others_follow_by_name(inventory
 
 
 async def test_inactive_hosts_are_listed_too(inventory: InstantInventory) -> None:
-    await inventory.parts.hosts.update_host(inventory.host.id, {"is_active": False})
+    await inventory.parts.hosts.update_host(inventory.host.id, HostChanges(is_active=False))
     assert [host.is_active for host in await list_hosts(inventory.parts.hosts)] == [False]

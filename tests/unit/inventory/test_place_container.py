@@ -14,6 +14,7 @@ from services.inventory.domain.errors import (
     NoOnlineNodeError,
     StorageNotFoundError,
 )
+from services.inventory.domain.patches import HostChanges
 from services.inventory.domain.placement import ChosenPlace, PlacementRequest
 from services.inventory.domain.user_networks import NetworkRequest
 from services.inventory.usecases.placement import place_container
@@ -73,7 +74,7 @@ async def test_users_get_no_network_and_no_address_that_is_not_for_them(inventor
         await place(inventory, network=NetworkRequest(bridge="vmbr1"))
     with pytest.raises(InvalidError, match="gateway"):
         await place(inventory, network=NetworkRequest(cidr="10.0.0.1/24"))
-    await inventory.parts.hosts.update_host(inventory.host.id, {"host": "10.0.0.5", "password": "x"})
+    await inventory.parts.hosts.update_host(inventory.host.id, HostChanges(host="10.0.0.5", password="x"))
     with pytest.raises(AddressTakenError, match="address of a Proxmox host"):
         await place(inventory, network=NetworkRequest(cidr="10.0.0.5/24"))
 

@@ -8,13 +8,14 @@ import pytest
 
 from services.common.core.errors import InvalidError
 from services.inventory.domain.errors import HostDuplicateError, HostNotFoundError
+from services.inventory.domain.patches import HostChanges
 from services.inventory.usecases.hosts import update_host
 from tests.fakes.inventory import CountingSync, InstantInventory
 
 
 async def update(inventory: InstantInventory, host_id: int, **changes: Any) -> CountingSync:
     sync = CountingSync()
-    await update_host(inventory.parts.hosts, sync, host_id=host_id, changes=changes)
+    await update_host(inventory.parts.hosts, sync, host_id=host_id, changes=HostChanges(**changes))
     return sync
 
 
