@@ -25,6 +25,7 @@ CONSUMERS: Mapping[str, tuple[tuple[str, str], ...]] = {
         (EVENTS, "apps-user-deactivated"),
         (EVENTS, "apps-backup-changed"),
         (EVENTS, "apps-backup-failed"),
+        (EVENTS, "apps-backup-broken"),
         (EVENTS, "apps-backup-overdue"),
         (EVENTS, "apps-restore-test-failed"),
     ),

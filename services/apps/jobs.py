@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from nats.aio.msg import Msg
@@ -10,6 +10,7 @@ from proximity.auth.v1 import events_pb2
 from proximity.backups.v1 import events_pb2 as backup_events_pb2
 
 from services.apps.convert.feed import (
+    parse_backup_broken,
     parse_backup_changed,
     parse_backup_failed,
     parse_backup_overdue,
@@ -38,6 +39,12 @@ log = get_logger()
 USER_DEACTIVATED = "events.auth.v1.user_deactivated"
 BACKUP_CHANGED = "events.backups.v1.backup_changed"
 _BACKUP_EVENTS = "events.backups.v1"
+_ALERTS: Mapping[str, Callable[[bytes], BackupAlert]] = {
+    "backup_failed": parse_backup_failed,
+    "backup_broken": parse_backup_broken,
+    "backup_overdue": parse_backup_overdue,
+    "restore_test_failed": parse_restore_test_failed,
+}
 _REVISION_PUBLISHED = "events.catalog.v1.revision_published"
 _UPDATES_INTERVAL = timedelta(minutes=1)  # for a publication whose event was lost: an update is never urgent
 _UPDATES_RETRY_S = 2.0  # the catalog starts together with this service
@@ -104,13 +111,9 @@ def follow_backup_alerts(bus: Bus, store: SqlAppStore) -> None:
 
         return handle
 
-    failed, overdue = make_handler(parse_backup_failed), make_handler(parse_backup_overdue)
-    tested = make_handler(parse_restore_test_failed)
-    bus.consume("EVENTS", f"{_BACKUP_EVENTS}.backup_failed", durable="apps-backup-failed", handler=failed)
-    bus.consume("EVENTS", f"{_BACKUP_EVENTS}.backup_overdue", durable="apps-backup-overdue", handler=overdue)
-    bus.consume(
-        "EVENTS", f"{_BACKUP_EVENTS}.restore_test_failed", durable="apps-restore-test-failed", handler=tested
-    )
+    for name, parse in _ALERTS.items():
+        durable = f"apps-{name.replace('_', '-')}"
+        bus.consume("EVENTS", f"{_BACKUP_EVENTS}.{name}", durable=durable, handler=make_handler(parse))
 
 
 def refresh_catalog_updates(updates: CatalogUpdates, bus: Bus) -> Periodic:

@@ -80,6 +80,24 @@ async def test_apps_whose_newest_tested_backup_is_broken_are_counted(db: Databas
     assert found.tests_last_failed == 1
 
 
+async def test_broken_archives_are_counted_also_of_removed_apps(db: Database) -> None:
+    made: list[dict[str, Any]] = [
+        {"check_status": "broken"},
+        {"verification": "failed", "app_removed_at": now()},
+        {"check_status": "broken", "verification": "failed"},
+        {"check_status": "broken", "status": "missing"},
+        {"check_status": "intact", "verification": "ok"},
+        {},
+    ]
+
+    def fill(connection: sa.Connection) -> None:
+        for number, values in enumerate(made):
+            insert(connection, backups, mark=f"m{number}", **{"app_id": "a", "status": "completed", **values})
+
+    await db.write(fill)
+    assert (await measure_backups(db, overdue=0)).broken == 3
+
+
 async def test_messages_that_wait_for_their_consumer_are_counted(nats: str) -> None:
     bus = Bus(nats, name="apps")
     blocked = asyncio.Event()

@@ -96,6 +96,14 @@ def parse_backup_overdue(data: bytes) -> BackupAlert:
     )
 
 
+def parse_backup_broken(data: bytes) -> BackupAlert:
+    """Parse the announcement of a broken archive."""
+    event = events_pb2.BackupBroken.FromString(data)
+    return BackupAlert(
+        kind="backup_broken", app_id=event.app_id, backup_id=event.backup_id, message=event.reason
+    )
+
+
 def parse_restore_test_failed(data: bytes) -> BackupAlert:
     """Parse the announcement of a restore test that failed."""
     event = events_pb2.RestoreTestFailed.FromString(data)

@@ -22,7 +22,7 @@ class BackupAlert:
     """A fault of a backup, or of a run that should have made one.
 
     Attributes:
-        kind: backup_failed, backup_overdue or restore_test_failed, the name of the event in streams.
+        kind: backup_failed, backup_broken, backup_overdue or restore_test_failed, the name of the event in streams.
     """
 
     kind: str

@@ -136,6 +136,8 @@ async def rollback_app(dependencies: AppDependencies, app_id: str, *, requester:
     backup = await find_held_backup(dependencies.backups, upgrade.id)
     if backup is None or backup.status != "completed":
         raise AppStateError(f"the backup made before the last update of {app.id} is gone")
+    if backup.is_broken:
+        raise AppStateError(f"the archive of the backup made before the last update of {app.id} is broken")
     name = upgrade.before.version or upgrade.before.revision
     begin = build_operation(
         dependencies,

@@ -189,6 +189,7 @@ def render_held_backup(backup: Backup) -> pb.HeldBackup:
         progress=backup.progress or 0,
         error=backup.error,
         archive=backup.volume_id,
+        broken=backup.is_broken,
     )
 
 

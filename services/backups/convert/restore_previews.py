@@ -29,6 +29,7 @@ def render_restore_preview(preview: RestorePreview) -> pb.RestorePreview:
         made_at=render_time(backup.created_at),
         restore_test=backup.restore_test.status.value,
         verification=backup.verification or None,
+        archive_check=backup.archive_check.status.value,
         target=_render_target(preview.target) if preview.target else None,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from services.backups.domain.archive_checks import ArchiveCheck
+from services.backups.domain.archive_checks import ArchiveCheck, ArchiveCheckStatus
 from services.backups.domain.restore_tests import RecordedApp, RestoreTest
 
 MIB = 1 << 20  # bytes: sizes are shown in binary units, as Proxmox shows them
@@ -27,6 +27,10 @@ class BackupStatus(StrEnum):
 # An archive exists, or existed until its deletion began: the run that made it succeeded.
 GOOD = frozenset({BackupStatus.COMPLETED, BackupStatus.RESTORING, BackupStatus.DELETING})
 IN_USE = frozenset({BackupStatus.CREATING, BackupStatus.RESTORING, BackupStatus.DELETING})
+
+
+VERIFICATION_FAILED = "failed"  # in the words of a Proxmox Backup Server
+VERIFICATION_REASON = "the Proxmox Backup Server could not verify the archive; its task log has the chunks"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +111,15 @@ class Backup:
 
     @property
     def is_good(self) -> bool:
-        """Whether the run that made it succeeded and its archive is not known to be gone."""
-        return self.completed_at is not None and self.status in GOOD
+        """Whether the run that made it succeeded and its archive is not known to be gone or broken."""
+        return self.completed_at is not None and self.status in GOOD and not self.is_broken
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a check, or a Proxmox Backup Server, found its archive broken."""
+        return (
+            self.archive_check.status is ArchiveCheckStatus.BROKEN or self.verification == VERIFICATION_FAILED
+        )
 
     @property
     def is_in_use(self) -> bool:

@@ -61,6 +61,18 @@ def check_restorable(backup: Backup) -> None:
         )
 
 
+def check_successor(newest: Backup) -> None:
+    """Refuse to remove older backups beside one that could not be restored in their place.
+
+    Raises:
+        BackupNotCompletedError: it is not completed, or its archive is broken.
+        ArchiveGoneError, BackupInUseError: as `check_restorable`.
+    """
+    check_restorable(newest)
+    if newest.is_broken:
+        raise BackupNotCompletedError(f"the archive of backup {newest.id} is broken")
+
+
 def check_testable(backup: Backup) -> None:
     """Refuse to test a backup without an archive, or one that is being tested or deleted.
 

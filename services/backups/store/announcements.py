@@ -11,6 +11,13 @@ from services.common.messaging.outbox import add_messages, new_message
 from services.common.rpc.responses.rendered import render_time
 
 BACKUP_CHANGED = "events.backups.v1.backup_changed"
+BACKUP_BROKEN = "events.backups.v1.backup_broken"
+
+
+def announce_broken(connection: sa.Connection, backup_id: int, *, app_id: str, reason: str) -> None:
+    """Announce that the archive of a backup was found broken."""
+    event = events_pb2.BackupBroken(backup_id=backup_id, app_id=app_id, reason=reason)
+    add_messages(connection, outbox, messages=[new_message(BACKUP_BROKEN, event)])
 
 
 def announce_changes(

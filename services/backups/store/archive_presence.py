@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from services.backups.domain.entities import Backup, BackupStatus
-from services.backups.store.announcements import announce_changes
+from services.backups.domain.entities import VERIFICATION_FAILED, VERIFICATION_REASON, Backup, BackupStatus
+from services.backups.store.announcements import announce_broken, announce_changes
 from services.backups.store.requests import BackupRequests
 from services.backups.store.rows import backup_of_row
 from services.backups.store.tables import backups
@@ -48,7 +48,15 @@ class ArchivePresence(BackupRequests):
         values = {"verification": verification, "encrypted": encrypted, "updated_at": now()}
         change = backups.update().where(backups.c.id == backup_id).values(**values)
 
+        is_failed = verification == VERIFICATION_FAILED
+        # The condition is part of the update: of several replicas one changes the row, and announces it.
+        new = backups.c.verification != verification
+        first = backups.update().where(backups.c.id == backup_id, new).values(verification=verification)
+
         def write(connection: sa.Connection) -> None:
+            found = connection.execute(first.returning(backups.c.app_id)).scalar_one_or_none()
+            if found is not None and is_failed:
+                announce_broken(connection, backup_id, app_id=found, reason=VERIFICATION_REASON)
             connection.execute(change)
             announce_changes(connection, backups.c.id == backup_id)
 

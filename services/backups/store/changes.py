@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from google.protobuf.message import Message as ProtoMessage
 from proximity.backups.v1 import events_pb2
 
+from services.backups.domain.archive_checks import ArchiveCheckStatus
 from services.backups.domain.changes import (
     AddBackup,
     CompleteBackup,
@@ -29,7 +30,7 @@ from services.backups.domain.changes import (
 )
 from services.backups.domain.entities import BackupStatus
 from services.backups.domain.restore_tests import RestoreTestStatus
-from services.backups.store.announcements import announce_changes
+from services.backups.store.announcements import announce_broken, announce_changes
 from services.backups.store.rows import backup_of_row, render_check, render_test
 from services.backups.store.tables import backups, outbox, tables
 from services.common.core.clock import now
@@ -164,11 +165,13 @@ def _render_note(
 
 
 def _render_check_end(connection: sa.Connection, change: EndCheck) -> dict[str, Any]:
-    """Render the columns of a check that ended."""
+    """Render the columns of a check that ended, and announce a broken archive."""
     row = connection.execute(sa.select(backups).where(backups.c.id == change.backup_id)).one_or_none()
     # Deleted while its archive was read.
     if row is None:
         return {}
+    if change.status is ArchiveCheckStatus.BROKEN:
+        announce_broken(connection, row.id, app_id=row.app_id, reason=change.message)
     ended = replace(
         backup_of_row(row).archive_check,
         status=change.status,

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from services.backups.domain.entities import BackupStatus
 from services.backups.domain.restore_tests import RestoreTestStatus
+from services.backups.store.rows import where_broken
 from services.backups.store.tables import backups
 from services.common.core.telemetry.metrics import BackupMeasure
 from services.common.db.database import Database
@@ -19,6 +20,11 @@ _LAST_FAILED = (
     sa.select(sa.func.count())
     .select_from(backups)
     .where(backups.c.id.in_(_newest), backups.c.status == BackupStatus.FAILED.value)
+)
+_BROKEN = (
+    sa.select(sa.func.count())
+    .select_from(backups)
+    .where(backups.c.status == BackupStatus.COMPLETED.value, where_broken())
 )
 _BY_TEST = (
     sa.select(backups.c.test_status, sa.func.count())
@@ -40,7 +46,7 @@ _TESTS_LAST_FAILED = (
 
 
 async def measure_backups(db: Database, *, overdue: int) -> BackupMeasure:
-    """Count backups by status, apps whose newest backup failed, and restore tests, beside the `overdue` ones.
+    """Count backups by status, apps whose newest backup failed, broken archives, and restore tests, beside the `overdue` ones.
 
     Raises:
         UnavailableError: the database does not answer.
@@ -52,6 +58,7 @@ async def measure_backups(db: Database, *, overdue: int) -> BackupMeasure:
             last_failed=connection.execute(_LAST_FAILED).scalar_one(),
             overdue=overdue,
             by_test={str(row[0]): int(row[1]) for row in connection.execute(_BY_TEST)},
+            broken=connection.execute(_BROKEN).scalar_one(),
             tests_last_failed=connection.execute(_TESTS_LAST_FAILED).scalar_one(),
         )
 

@@ -13,7 +13,7 @@ from proximity.backups.v1 import events_pb2
 from services.backups.domain.entities import GOOD, Backup
 from services.backups.domain.policies import PolicyRun
 from services.backups.domain.policy_store import RunKey
-from services.backups.store.rows import backup_of_row
+from services.backups.store.rows import backup_of_row, where_broken
 from services.backups.store.tables import backups, operations, outbox, policy_runs
 from services.backups.workflows import create_backup
 from services.common.db.database import Database, insert_ignore
@@ -109,7 +109,8 @@ class SqlPolicyRuns:
         key = (backups.c.policy_id, backups.c.app_id)
         good = backups.c.status.in_([status.value for status in GOOD])
         is_first = backups.c.copy_of.is_(None)  # a copy on a second storage is no run
-        where = (backups.c.policy_id.is_not(None), backups.c.completed_at.is_not(None), good, is_first)
+        ended = (backups.c.policy_id.is_not(None), backups.c.completed_at.is_not(None))
+        where = (*ended, good, ~where_broken(), is_first)
         newest = sa.func.max(backups.c.created_at, type_=backups.c.created_at.type)
         query = sa.select(*key, newest).where(*where).group_by(*key)
         rows = await self._db.read(lambda connection: connection.execute(query).all())

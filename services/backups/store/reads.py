@@ -19,7 +19,14 @@ from services.backups.domain.entities import (
 )
 from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey
-from services.backups.store.rows import attach_copies, backup_of_row, find_operation, read_backup, where_app
+from services.backups.store.rows import (
+    attach_copies,
+    backup_of_row,
+    find_operation,
+    read_backup,
+    where_app,
+    where_broken,
+)
 from services.backups.store.tables import backups, tables
 from services.common.db.database import Database, UtcDateTime
 from services.common.db.queries import Query, comes_after
@@ -154,8 +161,10 @@ def _count(
     connection: sa.Connection, app_ids: Sequence[str], *, operation_ids: Sequence[str]
 ) -> list[BackupCount]:
     of_apps = backups.c.app_id.in_(app_ids)
-    # A backup that is being restored can be restored again; one that is being deleted cannot.
-    usable = backups.c.status.in_([BackupStatus.COMPLETED.value, BackupStatus.RESTORING.value])
+    # A backup that is being restored can be restored again; one that is being deleted or broken cannot.
+    usable = (
+        backups.c.status.in_([BackupStatus.COMPLETED.value, BackupStatus.RESTORING.value]) & ~where_broken()
+    )
     protections = sa.func.sum(sa.case((backups.c.protected, 1), else_=0))
     completions = sa.func.sum(sa.case((usable, 1), else_=0))
     last = sa.func.max(sa.case((usable, backups.c.id)))

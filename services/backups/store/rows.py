@@ -11,7 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.backups.domain.archive_checks import MAX_REASON, ArchiveCheck, ArchiveCheckStatus
-from services.backups.domain.entities import Backup, BackupCopy, BackupOrder, BackupStatus
+from services.backups.domain.entities import (
+    VERIFICATION_FAILED,
+    Backup,
+    BackupCopy,
+    BackupOrder,
+    BackupStatus,
+)
 from services.backups.domain.errors import BackupNotFoundError
 from services.backups.domain.interfaces import BackupKey, NewBackup
 from services.backups.domain.restore_tests import RecordedApp, RestoreTest, RestoreTestStatus
@@ -149,6 +155,14 @@ def backup_of_row(row: sa.Row[Any]) -> Backup:
         verification=row.verification,
         encrypted=row.encrypted,
         archive_check=_parse_check(row.check_status, row.archive_check or {}),
+    )
+
+
+def where_broken() -> sa.ColumnElement[bool]:
+    """Condition of backups whose archive is broken: `Backup.is_broken`."""
+    return sa.or_(
+        backups.c.check_status == ArchiveCheckStatus.BROKEN.value,
+        backups.c.verification == VERIFICATION_FAILED,
     )
 
 

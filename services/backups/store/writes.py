@@ -11,7 +11,12 @@ import sqlalchemy as sa
 
 from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.interfaces import BackupKey, NewBackup
-from services.backups.domain.preconditions import check_deletable, check_restorable, refuse_busy
+from services.backups.domain.preconditions import (
+    check_deletable,
+    check_restorable,
+    check_successor,
+    refuse_busy,
+)
 from services.backups.store.announcements import announce_changes
 from services.backups.store.changes import operation_queue
 from services.backups.store.departures import BackupDepartures
@@ -174,7 +179,7 @@ class SqlBackupStore(BackupDepartures):
             backup = read_backup(connection, key, lock=True)
             check_deletable(backup)
             if beside is not None:
-                check_restorable(read_backup(connection, replace(key, backup_id=beside), lock=True))
+                check_successor(read_backup(connection, replace(key, backup_id=beside), lock=True))
             state = DeleteBackupState(
                 operation_id=operation_id,
                 backup_id=backup.id,

@@ -50,7 +50,9 @@ async def find_exportable_backup(
     policies = await _list_policies(dependencies, app_id)
     if backup_id is None:
         _, found = await dependencies.store.list_backups(app_id, owner_id=None, offset=0, limit=_CONSIDERED)
-        candidates: Sequence[Backup] = [one for one in found if one.status in _USABLE and one.volume_id]
+        candidates: Sequence[Backup] = [
+            one for one in found if one.status in _USABLE and one.volume_id and not one.is_broken
+        ]
     else:
         one = await dependencies.store.get_backup(BackupKey(app_id, backup_id, None))
         if one.status is not BackupStatus.RESTORING:

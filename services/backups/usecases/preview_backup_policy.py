@@ -146,8 +146,8 @@ def _mark_storage(policy: BackupPolicy, backups: Sequence[Backup]) -> dict[int, 
             is_tested=one.restore_test.status is RestoreTestStatus.PASSED,
         )
         for one in backups
-        # Failed and missing ones cannot be restored: counted, they would take the places of good ones.
-        if one.status is BackupStatus.COMPLETED
+        # Failed, missing and broken ones cannot be restored: counted, they would take the places of good ones.
+        if one.status is BackupStatus.COMPLETED and not one.is_broken
     ]
     return mark_removable(archives, policy.settings.retention, zone=policy.settings.parse_schedule().zone)
 

@@ -239,14 +239,20 @@ def _may_remove(policy: BackupPolicy, backups: Sequence[Backup]) -> bool:
     if not backups or any(one.is_in_use for one in backups):
         return False
     newest = backups[0]
-    return newest.status is BackupStatus.COMPLETED and newest.created_at >= policy.updated_at
+    # Its check may find it broken: until it has ended, older ones may be all that is left.
+    if newest.status is not BackupStatus.COMPLETED or newest.is_broken or newest.archive_check.is_running:
+        return False
+    return newest.created_at >= policy.updated_at
 
 
 def _list_old_failures(backups: Sequence[Backup], *, now: datetime) -> Iterator[Backup]:
-    """List the failed backups that are removed; the newest of all is known to have succeeded."""
+    """List the failed and broken backups that are removed; the newest of all is known to be good."""
     for one in backups:
         is_old = now - one.created_at >= _FAILED_LIFETIME
-        if one.status is BackupStatus.FAILED and is_old and not one.protected:
+        is_broken = (
+            one.status is BackupStatus.COMPLETED and one.is_broken and not one.archive_check.is_running
+        )
+        if (one.status is BackupStatus.FAILED or is_broken) and is_old and not one.protected:
             yield one
 
 

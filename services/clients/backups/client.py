@@ -104,7 +104,9 @@ def _parse_count(one: pb.AppBackups) -> AppBackupCount:
 
 
 def _parse_backup(answer: pb.HeldBackup) -> HeldBackup:
-    return HeldBackup(answer.id, answer.status, answer.progress, answer.error, answer.archive)
+    return HeldBackup(
+        answer.id, answer.status, answer.progress, answer.error, answer.archive, is_broken=answer.broken
+    )
 
 
 def _parse_archive(one: pb.ExportableBackup) -> ExportableArchive:

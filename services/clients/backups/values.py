@@ -17,6 +17,7 @@ class HeldBackup:
     error: str = ""
     # Known only when Proxmox has named it, near the end of the task.
     archive: str = ""
+    is_broken: bool = False
 
 
 @dataclass(frozen=True)

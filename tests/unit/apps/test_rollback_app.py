@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from services.apps.domain.changes import ChangeApp
@@ -42,6 +44,10 @@ async def test_a_way_back_that_fails_leaves_the_new_version(platform: Platform) 
 
 async def test_a_way_back_needs_its_backup(platform: Platform) -> None:
     app = await upgrade(platform, await deploy(platform))
+    for operation_id, made in platform.backups.made.items():
+        platform.backups.made[operation_id] = dataclasses.replace(made, is_broken=True)
+    with pytest.raises(AppStateError, match="is broken"):
+        await roll_back(platform, app)
     platform.backups.made.clear()
     with pytest.raises(AppStateError, match="is gone"):
         await roll_back(platform, app)

@@ -9,7 +9,12 @@ from collections.abc import AsyncIterator
 from proximity.apps.v1 import apps_service_pb2 as pb
 from proximity.backups.v1 import events_pb2
 
-from services.apps.convert.feed import parse_backup_failed, parse_backup_overdue, parse_restore_test_failed
+from services.apps.convert.feed import (
+    parse_backup_broken,
+    parse_backup_failed,
+    parse_backup_overdue,
+    parse_restore_test_failed,
+)
 from tests.fakes.apps_service import Service, call
 from tests.fakes.removed_apps import deploy_running
 
@@ -67,15 +72,18 @@ async def test_faults_of_backups_are_shown_to_the_owner_once(service: Service) -
     broken = parse_restore_test_failed(tested.SerializeToString())
     await store.note_backup_alert(broken, message_id="tested-1")
     await store.note_backup_alert(dataclasses.replace(broken, app_id="gone-00000000"), message_id="tested-2")
+    archive = events_pb2.BackupBroken(backup_id=3, app_id=app.id, reason="Unexpected EOF")
+    await store.note_backup_alert(parse_backup_broken(archive.SerializeToString()), message_id="broken-1")
     found = [
         event
-        for event in await read_until(streams["owner"], "restore_test_failed")
+        for event in await read_until(streams["owner"], "backup_broken")
         if event.WhichOneof("event") not in {"operation", None}
     ]
     assert [event.WhichOneof("event") for event in found] == [
         "backup_failed",
         "backup_overdue",
         "restore_test_failed",
+        "backup_broken",
     ]
     assert found[0].backup_failed == pb.BackupAlert(
         application_id=app.id, backup_id=3, message="no space left"
@@ -84,6 +92,9 @@ async def test_faults_of_backups_are_shown_to_the_owner_once(service: Service) -
         application_id=app.id, policy_id=4, message="the run of 2026-11-30 02:00 UTC has given no backup"
     )
     assert found[2].restore_test_failed.message == "probe: refused"
+    assert found[3].backup_broken == pb.BackupAlert(
+        application_id=app.id, backup_id=3, message="Unexpected EOF"
+    )
     other = await service.deploy("web-02", user=2)
     [*before, created] = await read_until(streams["stranger"], "created")
     assert created.created.id == other.id

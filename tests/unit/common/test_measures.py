@@ -72,7 +72,12 @@ def test_a_status_that_no_app_has_any_more_is_gone_or_zero() -> None:
 def test_backups_messages_and_certificates_are_noted() -> None:
     note_backups(
         BackupMeasure(
-            by_status={"completed": 4}, last_failed=1, overdue=2, by_test={"passed": 3}, tests_last_failed=1
+            by_status={"completed": 4},
+            last_failed=1,
+            overdue=2,
+            by_test={"passed": 3},
+            tests_last_failed=1,
+            broken=5,
         )
     )
     assert read("proximity_backups", status="completed") == 4
@@ -81,6 +86,7 @@ def test_backups_messages_and_certificates_are_noted() -> None:
     assert read("proximity_restore_tests", status="passed") == 3
     assert read("proximity_restore_tests", status="failed") == 0
     assert read("proximity_restore_tests_last_failed") == 1
+    assert read("proximity_backups_broken") == 5
     note_messaging(
         [ConsumerMeasure(name="apps-run", pending=5, unacknowledged=1)],
         [StreamMeasure(name="JOBS", messages=6, size_bytes=700)],

@@ -27,6 +27,10 @@ OPERATIONS_AGE = Gauge(
 APPS = Gauge("proximity_apps", "Apps by status.", ["status"])
 BACKUPS = Gauge("proximity_backups", "Backups by status.", ["status"])
 BACKUPS_LAST_FAILED = Gauge("proximity_backups_last_failed", "Apps whose newest backup failed.")
+BACKUPS_BROKEN = Gauge(
+    "proximity_backups_broken",
+    "Completed backups whose archive a check or a Proxmox Backup Server found broken.",
+)
 RESTORE_TESTS = Gauge(
     "proximity_restore_tests", "Completed backups by the status of their restore test.", ["status"]
 )

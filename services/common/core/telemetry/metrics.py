@@ -164,6 +164,7 @@ class BackupMeasure:
     Attributes:
         last_failed: apps whose newest backup failed.
         overdue: apps with a backup that is overdue by the schedule of a policy.
+        broken: completed backups whose archive is broken.
         by_test: completed backups by the status of their restore test.
         tests_last_failed: apps of whose tested backups the newest failed its test.
     """
@@ -173,6 +174,7 @@ class BackupMeasure:
     overdue: int
     by_test: Mapping[str, int]
     tests_last_failed: int
+    broken: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,6 +240,7 @@ def note_backups(measure: BackupMeasure) -> None:
     _replace(instruments.BACKUPS, {(status,): count for status, count in counts.items()})
     instruments.BACKUPS_LAST_FAILED.set(measure.last_failed)
     instruments.BACKUPS_OVERDUE.set(measure.overdue)
+    instruments.BACKUPS_BROKEN.set(measure.broken)
     tests = {"untested": 0, "running": 0, "passed": 0, "failed": 0, **measure.by_test}
     _replace(instruments.RESTORE_TESTS, {(status,): count for status, count in tests.items()})
     instruments.RESTORE_TESTS_LAST_FAILED.set(measure.tests_last_failed)

@@ -2552,6 +2552,7 @@ class Event(_message.Message):
     BACKUP_FAILED_FIELD_NUMBER: _builtins.int
     BACKUP_OVERDUE_FIELD_NUMBER: _builtins.int
     RESTORE_TEST_FAILED_FIELD_NUMBER: _builtins.int
+    BACKUP_BROKEN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Never falls; several events may have one id."""
     @_builtins.property
@@ -2592,6 +2593,10 @@ class Event(_message.Message):
     def restore_test_failed(self) -> Global___BackupAlert:
         """A backup could not be restored in a test, or the app in it does not work."""
 
+    @_builtins.property
+    def backup_broken(self) -> Global___BackupAlert:
+        """The archive of a backup is broken, as its check or a Proxmox Backup Server found."""
+
     def __init__(
         self,
         *,
@@ -2607,12 +2612,13 @@ class Event(_message.Message):
         backup_failed: Global___BackupAlert | None = ...,
         backup_overdue: Global___BackupAlert | None = ...,
         restore_test_failed: Global___BackupAlert | None = ...,
+        backup_broken: Global___BackupAlert | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "backup_failed", b"backup_failed", "backup_overdue", b"backup_overdue", "connected", b"connected", "created", b"created", "event", b"event", "log", b"log", "operation", b"operation", "removed", b"removed", "restore_test_failed", b"restore_test_failed", "status", b"status", "timestamp", b"timestamp"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "backup_broken", b"backup_broken", "backup_failed", b"backup_failed", "backup_overdue", b"backup_overdue", "connected", b"connected", "created", b"created", "event", b"event", "log", b"log", "operation", b"operation", "removed", b"removed", "restore_test_failed", b"restore_test_failed", "status", b"status", "timestamp", b"timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "backup_failed", b"backup_failed", "backup_overdue", b"backup_overdue", "connected", b"connected", "created", b"created", "event", b"event", "id", b"id", "log", b"log", "operation", b"operation", "removed", b"removed", "restore_test_failed", b"restore_test_failed", "status", b"status", "timestamp", b"timestamp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup", b"backup", "backup_broken", b"backup_broken", "backup_failed", b"backup_failed", "backup_overdue", b"backup_overdue", "connected", b"connected", "created", b"created", "event", b"event", "id", b"id", "log", b"log", "operation", b"operation", "removed", b"removed", "restore_test_failed", b"restore_test_failed", "status", b"status", "timestamp", b"timestamp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["connected", "created", "status", "log", "removed", "operation", "backup", "backup_failed", "backup_overdue", "restore_test_failed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["connected", "created", "status", "log", "removed", "operation", "backup", "backup_failed", "backup_overdue", "restore_test_failed", "backup_broken"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

@@ -756,6 +756,7 @@ class RestorePreview(_message.Message):
     RESTORE_TEST_FIELD_NUMBER: _builtins.int
     VERIFICATION_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
+    ARCHIVE_CHECK_FIELD_NUMBER: _builtins.int
     backup_id: _builtins.int
     possible: _builtins.bool
     """Whether the restore would begin now."""
@@ -770,6 +771,8 @@ class RestorePreview(_message.Message):
     """Status of the newest restore test: untested, running, passed or failed."""
     verification: _builtins.str
     """What a Proxmox Backup Server found: ok or failed; absent: nothing."""
+    archive_check: _builtins.str
+    """Status of the newest check of the archive: unchecked, running, intact, broken or not_checked."""
     @_builtins.property
     def obstacles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Why it would not."""
@@ -809,10 +812,11 @@ class RestorePreview(_message.Message):
         restore_test: _builtins.str = ...,
         verification: _builtins.str | None = ...,
         target: Global___RestoreTarget | None = ...,
+        archive_check: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_target", b"_target", "_verification", b"_verification", "has_archive", b"has_archive", "lxc_id", b"lxc_id", "made_at", b"made_at", "target", b"target", "verification", b"verification"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_target", b"_target", "_verification", b"_verification", "backup_id", b"backup_id", "destroyed", b"destroyed", "has_archive", b"has_archive", "left_out", b"left_out", "lxc_id", b"lxc_id", "made_at", b"made_at", "node", b"node", "obstacles", b"obstacles", "overwritten", b"overwritten", "possible", b"possible", "restore_test", b"restore_test", "stops_app", b"stops_app", "target", b"target", "verification", b"verification"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive", "_lxc_id", b"_lxc_id", "_target", b"_target", "_verification", b"_verification", "archive_check", b"archive_check", "backup_id", b"backup_id", "destroyed", b"destroyed", "has_archive", b"has_archive", "left_out", b"left_out", "lxc_id", b"lxc_id", "made_at", b"made_at", "node", b"node", "obstacles", b"obstacles", "overwritten", b"overwritten", "possible", b"possible", "restore_test", b"restore_test", "stops_app", b"stops_app", "target", b"target", "verification", b"verification"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__has_archive: _TypeAlias = _typing.Literal["has_archive"]  # noqa: Y015
     _WhichOneofArgType__has_archive: _TypeAlias = _typing.Literal["_has_archive", b"_has_archive"]  # noqa: Y015
@@ -1425,6 +1429,7 @@ class HeldBackup(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     ARCHIVE_FIELD_NUMBER: _builtins.int
+    BROKEN_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     status: _builtins.str
     """As of any backup: creating, completed, failed, restoring or deleting."""
@@ -1433,6 +1438,8 @@ class HeldBackup(_message.Message):
     error: _builtins.str
     archive: _builtins.str
     """Volume id of the archive; empty until it is made."""
+    broken: _builtins.bool
+    """A check, or a Proxmox Backup Server, found the archive broken."""
     def __init__(
         self,
         *,
@@ -1441,10 +1448,11 @@ class HeldBackup(_message.Message):
         progress: _builtins.int = ...,
         error: _builtins.str = ...,
         archive: _builtins.str = ...,
+        broken: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "error", b"error", "id", b"id", "progress", b"progress", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "broken", b"broken", "error", b"error", "id", b"id", "progress", b"progress", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -160,6 +160,34 @@ class RestoreTestFailed(_message.Message):
 Global___RestoreTestFailed: _TypeAlias = RestoreTestFailed  # noqa: Y015
 
 @_typing.final
+class BackupBroken(_message.Message):
+    """events.backups.v1.backup_broken: the archive of a backup was read and is broken, or a Proxmox Backup Server found that."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKUP_ID_FIELD_NUMBER: _builtins.int
+    APP_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    backup_id: _builtins.int
+    app_id: _builtins.str
+    reason: _builtins.str
+    """What is wrong with it."""
+    def __init__(
+        self,
+        *,
+        backup_id: _builtins.int = ...,
+        app_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "backup_id", b"backup_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupBroken: _TypeAlias = BackupBroken  # noqa: Y015
+
+@_typing.final
 class BackupChanged(_message.Message):
     """events.backups.v1.backup_changed: a backup began, ended, changed or is gone."""
 
