@@ -41,9 +41,8 @@ def is_declared(name: str | None, *_: object) -> bool:
 
 
 def configure_commands(versions: Path) -> Config:
-    """Configure Alembic's commands for the migrations in a folder, with the template of new ones."""
+    """Configure Alembic's commands for the migrations in a folder, and how the files of new ones are named."""
     config = configure(versions)
-    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
     config.set_main_option("file_template", "%%(rev)s")
     return config
 

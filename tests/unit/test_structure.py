@@ -145,11 +145,11 @@ def find_imports(path: Path) -> set[str]:
 
 
 def list_modules(folder: Path) -> dict[str, Path]:
-    """List the modules below a folder of the repository by their dotted names, without packages."""
+    """List the modules below a folder of the repository by their dotted names, without packages and scripts."""
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts): path
         for path in sorted(folder.rglob("*.py"))
-        if path.name != "__init__.py"
+        if path.name != "__init__.py" and (path.parent / "__init__.py").exists()
     }
 
 

@@ -22,9 +22,11 @@ from services.common.db.database import Database, create_engine
 
 if TYPE_CHECKING:  # imported only by processes that run migrations
     from alembic.config import Config
-    from alembic.runtime.environment import EnvironmentContext
 
 _SERVICES = Path(__file__).parents[2]
+_ENVIRONMENT = (
+    Path(__file__).parent / "alembic"
+)  # how migrations run: in `env.py`; and the template of new ones
 _BATCH = 100  # values in a transaction, which on SQLite blocks other writes for a few milliseconds
 _LOCK_ID = 727_001  # of pg_advisory_lock: any number that nothing else uses
 
@@ -36,16 +38,14 @@ def upgrade(database_url: str, service: str, *, revision: str = "heads") -> None
         FileNotFoundError: there is no such service.
         sqlalchemy.exc.DBAPIError: the database does not answer or refuses a migration.
     """
-    from alembic.runtime.environment import EnvironmentContext
-    from alembic.script import ScriptDirectory
+    from alembic import command
 
     config = configure(find_versions(service))
     engine = create_engine(database_url, service=service, pool_size=1)
     try:
         with _exclusive(engine, service) as connection:
-            _run(
-                connection, EnvironmentContext(config, ScriptDirectory.from_config(config)), revision=revision
-            )
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
     finally:
         engine.dispose()
 
@@ -63,33 +63,14 @@ def find_versions(service: str) -> Path:
 
 
 def configure(versions: Path) -> Config:
-    """Configure Alembic for the migrations in a folder."""
+    """Configure Alembic's commands for the migrations in a folder; they take `attributes["connection"]`."""
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(versions.parent))
+    config.set_main_option("script_location", str(_ENVIRONMENT))
     config.set_main_option("version_locations", str(versions))
     config.set_main_option("path_separator", "newline")
     return config
-
-
-def _run(connection: sa.Connection, environment: EnvironmentContext, *, revision: str) -> None:
-    """Run the migrations up to a revision on a connection, in one transaction each.
-
-    Alembic's commands would load an `env.py` for this, a script without arguments, types or checks.
-    """
-    script = environment.script
-    with environment:
-        environment.configure(
-            connection=connection,
-            fn=lambda current, _: script._upgrade_revs(revision, current),  # noqa: SLF001 - as Alembic's documentation of EnvironmentContext does
-            destination_rev=revision,
-            transaction_per_migration=True,
-            render_as_batch=connection.dialect.name == "sqlite",
-        )
-        with environment.begin_transaction():
-            environment.run_migrations()
-    connection.commit()
 
 
 @contextmanager

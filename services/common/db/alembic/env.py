@@ -1,10 +1,13 @@
-"""Environment of Alembic's commands, which write and revert migrations; services run theirs without it."""
+"""Environment of Alembic: how its commands run the migrations of a service on a connection.
+
+Not a module of the platform: Alembic runs it as a script. The caller passes `attributes["connection"]`, and in
+`attributes["options"]` what `deploy.migration` compares besides.
+"""
 
 from alembic import context
 
 connection = context.config.attributes["connection"]
 options = {"render_as_batch": connection.dialect.name == "sqlite"}
-# `deploy.migration` compares, and sets more; a migration that runs compares nothing.
 options |= context.config.attributes.get("options", {})
 context.configure(connection=connection, transaction_per_migration=True, **options)
 with context.begin_transaction():
