@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from proximity_cli.failures import CliError
+from proximity_cli.failures import NOT_POSSIBLE, CliError
 from proximity_cli.output import present, print_done, print_facts, print_records
 
 
@@ -49,6 +50,16 @@ def present_answer(answer: Message, columns: Sequence[str]) -> None:
         return print_facts(_list_facts(answer))
 
     return present(answer, show)
+
+
+def end_check(*, is_possible: bool) -> None:
+    """End a command that only checked; what it found is printed.
+
+    Raises:
+        typer.Exit: the request would be refused, or what was tested does not work.
+    """
+    if not is_possible:
+        raise typer.Exit(NOT_POSSIBLE)
 
 
 def _list_facts(answer: Message) -> Iterator[tuple[str, object]]:

@@ -11,6 +11,7 @@ import typer
 from google.protobuf import json_format
 from proximity.apps.v1 import export_pb2 as pb
 
+from proximity_cli.answers import end_check
 from proximity_cli.apps import AppId, NoWait, check_operation, parse_environment
 from proximity_cli.completion import (
     complete_backups,
@@ -140,7 +141,10 @@ def import_app(
         list[str] | None,
         typer.Option("--env", "-e", help="NAME=VALUE that the document lacks, as often as needed."),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Only say what it would do.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Only say what it would do; exit status 6 where it would be refused."),
+    ] = False,
     no_wait: NoWait = False,
 ) -> None:
     """Make an app of a document and, where --storage or --archive names it, of the archive of its data."""
@@ -194,6 +198,7 @@ def _show_preview(found: pb.AppImportPreview) -> None:
     facts += [(name, getattr(found, name)) for name in names if getattr(found, name)]
     facts += [("archive", render_size(found.archive_size))] if found.archive_size else []
     present(found, lambda: print_facts(facts))
+    end_check(is_possible=found.possible)
 
 
 def _read_document(file: Path) -> dict[str, Any]:

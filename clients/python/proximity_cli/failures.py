@@ -6,7 +6,7 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-FAILED, NOT_SIGNED_IN, NOT_REACHABLE, NOT_FOUND, INTERRUPTED = 1, 3, 4, 5, 130
+FAILED, NOT_SIGNED_IN, NOT_REACHABLE, NOT_FOUND, NOT_POSSIBLE, INTERRUPTED = 1, 3, 4, 5, 6, 130
 _STATUSES = {
     grpc.StatusCode.UNAUTHENTICATED: NOT_SIGNED_IN,
     grpc.StatusCode.UNAVAILABLE: NOT_REACHABLE,

@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from proximity.common.v1 import access_pb2, rules_pb2
 
-from proximity_cli.answers import find_entries, is_map, present_answer, present_list, save_bytes
+from proximity_cli.answers import end_check, find_entries, is_map, present_answer, present_list, save_bytes
 from proximity_cli.completion import complete_field
 from proximity_cli.connection import Platform, connect
 from proximity_cli.failures import CliError
@@ -92,7 +92,8 @@ def make_command(rpc: Rpc) -> Callable[..., None]:
         answer = _call(platform, method, request)
         if options.Extensions[access_pb2.rpc].success == _ACCEPTED and not wait:
             wait_for_operation(platform, request, answer)
-        return present_answer(answer, rpc.columns)
+        present_answer(answer, rpc.columns)
+        return end_check(is_possible=not _is_check(method) or _is_possible(answer))
 
     parameters = [*_list_parameters(rpc, method, fields, positional=positional)]
     if is_paged:
@@ -103,6 +104,17 @@ def make_command(rpc: Rpc) -> Callable[..., None]:
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__name__, run.__doc__ = rpc.command.rpartition(" ")[2].replace("-", "_"), rpc.help
     return run
+
+
+def _is_check(method: MethodDescriptor) -> bool:
+    """Whether an RPC previews a request or tests something, and changes nothing."""
+    return str(method.name).startswith(("Preview", "Test"))
+
+
+def _is_possible(answer: Message) -> bool:
+    """Whether an answer says that a request would be accepted, or that a test passed."""
+    verdicts = [getattr(answer, name, True) for name in ("possible", "success")]
+    return all(verdicts) and not getattr(answer, "obstacles", ())
 
 
 def is_paging(field: FieldDescriptor) -> bool:

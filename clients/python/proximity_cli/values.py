@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from proximity_cli.answers import end_check
 from proximity_cli.apps import AppId, NoWait, check_operation, parse_environment
 from proximity_cli.completion import complete_values
 from proximity_cli.connection import Platform, connect
@@ -96,7 +97,13 @@ def update(
     revision: Annotated[str, typer.Option(help="Revision of the catalog item; default: the newest.")] = "",
     pairs: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, as often as needed.")] = None,
     unset: Unset = None,
-    check: Annotated[bool, typer.Option("--check", help="Only say what it would change and needs.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Only say what it would change and needs; exit status 6 where it would be refused.",
+        ),
+    ] = False,
     no_wait: NoWait = False,
 ) -> None:
     """Bring an app to a newer revision of its catalog item."""
@@ -104,7 +111,11 @@ def update(
     wanted = pb.GetAppUpdateRequest(app_id=app_id, revision=revision or None)
     found = platform.read(platform.apps.GetAppUpdate, wanted)
     if check or not found.available:
-        return present(found, lambda: _print_update(found))
+        present(found, lambda: _print_update(found))
+        given = parse_environment(pairs or [])
+        obstacles = [*found.obstacles, *(one.name for one in found.needs if one.name not in given)]
+        # Without a newer revision there is nothing that could be refused.
+        return end_check(is_possible=not (found.available and obstacles))
     request = pb.UpgradeAppRequest(
         app_id=app_id, revision=revision, environment=parse_environment(pairs or []), unset=unset or []
     )
@@ -124,6 +135,7 @@ def _print_update(found: pb.AppUpdate) -> None:
     facts += [(f"new: {one.name}", one.help or one.label) for one in found.added_inputs]
     facts += [("gone", name) for name in found.removed_inputs]
     facts += [(f"needs {need.name}", need.reason) for need in found.needs]
+    facts += [("obstacle", text) for text in found.obstacles]
     facts += [("note", note) for note in found.notes]
     facts += [("releases", found.release_notes_url)] if found.release_notes_url else []
     print_facts(facts)
