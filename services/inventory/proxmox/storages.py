@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from services.common.core.errors import DomainError
 from services.inventory.domain.errors import StorageNotFoundError
 from services.inventory.domain.proxmox_api import ProxmoxApi
 from services.inventory.domain.storages import StorageOnNode
@@ -17,8 +18,35 @@ _KEEP = re.compile(r"keep-(last|hourly|daily|weekly|monthly|yearly)=(\d+)")
 async def list_backup_storages(client: ProxmoxApi) -> list[StorageOnNode]:
     """List the storages of a host by node with their limits of archives, those that take no backups among them."""
     found, definitions = await asyncio.gather(list_host_storages(client), client.get("/storage"))
-    limits = {str(one["storage"]): _read_limit(str(one.get("prune-backups") or "")) for one in definitions}
-    return [replace(one, max_archives=limits.get(one.name, 0)) for one in found]
+    own = {
+        str(one["storage"]): _read_limit(str(one["prune-backups"]))
+        for one in definitions
+        if one.get("prune-backups")
+    }
+    # A storage without a retention of its own has that of the node's /etc/vzdump.conf, the same for all of them.
+    asked = {
+        one.node: one.name for one in found if one.available and one.takes_backups and one.name not in own
+    }
+    limits = await asyncio.gather(*(_read_default_limit(client, node, storage=asked[node]) for node in asked))
+    defaults = dict(zip(asked, limits, strict=True))
+    return [
+        replace(one, max_archives=own.get(one.name, defaults.get(one.node, 0) if one.takes_backups else 0))
+        for one in found
+    ]
+
+
+async def _read_default_limit(client: ProxmoxApi, node: str, *, storage: str) -> int:
+    """Read a node's limit of archives on a storage; 0 where the node does not say."""
+    try:
+        return await read_archive_limit(client, node, storage=storage)
+    except DomainError:
+        return 0
+
+
+async def read_archive_limit(client: ProxmoxApi, node: str, *, storage: str) -> int:
+    """Read how many archives of a container a node's vzdump puts on a storage; 0: no limit."""
+    found = await client.get(f"/nodes/{node}/vzdump/defaults", storage=storage)
+    return _read_limit(str(found.get("prune-backups") or ""))
 
 
 async def list_host_storages(client: ProxmoxApi) -> list[StorageOnNode]:
@@ -44,9 +72,9 @@ async def list_definitions(client: ProxmoxApi) -> dict[str, dict[str, Any]]:
 
 
 def _read_limit(retention: str) -> int:
-    """Return the archives of a container after which vzdump with remove=0 fails on a storage of this retention.
+    """Return the archives of a container after which vzdump with remove=0 fails with this retention.
 
-    It is the sum of the storage's keep values, and there is none with keep-all=1 (PVE::VZDump, get_backup_limits).
+    It is the sum of its keep values, and there is none with keep-all=1 (PVE::VZDump, get_backup_limits).
     """
     if "keep-all=1" in retention.replace(" ", ""):
         return 0

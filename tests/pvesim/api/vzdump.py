@@ -99,10 +99,8 @@ def get_defaults(call: Call) -> dict[str, Any]:
         call.cluster, call.user, f"/storage/{name}", "Datastore.Audit", "Datastore.AllocateSpace", any_of=True
     )
     storage = call.cluster.get_storage(name, call.node)
-    found = {**DEFAULTS, "storage": name, "dumpdir": f"{storage.path}/dump"}
-    if storage.prune:
-        found["prune-backups"] = storage.prune
-    return found
+    retention = storage.prune or call.cluster.nodes[call.node].prune
+    return {**DEFAULTS, "storage": name, "dumpdir": f"{storage.path}/dump", "prune-backups": retention}
 
 
 @route("GET", "/nodes/{node}/vzdump/extractconfig")

@@ -10,6 +10,7 @@ from tests.pvesim.model.entities import Container, Storage, Volume
 
 EXTENSIONS = {"0": "tar", "1": "tar.lzo", "lzo": "tar.lzo", "gzip": "tar.gz", "zstd": "tar.zst"}
 RULES = {
+    "keep-last": "%Y-%m-%d %H:%M:%S",
     "keep-hourly": "%Y-%m-%d %H",
     "keep-daily": "%Y-%m-%d",
     "keep-weekly": "%G-%V",
@@ -24,20 +25,37 @@ def parse_retention(text: str) -> dict[str, int]:
 
 
 def mark_backups(backups: Iterable[Volume], rules: dict[str, int]) -> dict[str, str]:
-    """`keep`, `remove` or `protected` for each archive of one guest, by volume id."""
+    """`keep`, `remove` or `protected` for each archive of one guest, by volume id.
+
+    What a rule marks no later rule sees again, and a period in which something is kept does not count.
+    """
+    backups = list(backups)
     marks = {one.volid: "protected" for one in backups if one.protected}
     open_ones = sorted((one for one in backups if not one.protected), key=lambda one: -one.ctime)
-    if not rules or rules.get("keep-all"):
+    if rules.get("keep-all") or not any(rules.values()):
         return marks | {one.volid: "keep" for one in open_ones}
-    kept = {one.volid for one in open_ones[: rules.get("keep-last", 0)]}
+    found: dict[str, str] = {}
     for rule, form in RULES.items():
-        seen: set[str] = set()
-        for one in open_ones:
-            period = time.strftime(form, time.gmtime(one.ctime))
-            if len(seen) < rules.get(rule, 0) and period not in seen:
-                seen.add(period)
-                kept.add(one.volid)
-    return marks | {one.volid: "keep" if one.volid in kept else "remove" for one in open_ones}
+        _apply_rule(found, open_ones, form, most=rules.get(rule, 0))
+    return marks | {one.volid: found.get(one.volid, "remove") for one in open_ones}
+
+
+def _apply_rule(found: dict[str, str], newest_first: list[Volume], form: str, *, most: int) -> None:
+    """Mark what one rule keeps, and what lies in the periods of those."""
+    periods = {one.volid: time.strftime(form, time.gmtime(one.ctime)) for one in newest_first}
+    covered = {periods[volid] for volid, mark in found.items() if mark == "keep"}
+    added: set[str] = set()
+    for one in newest_first if most else ():
+        period = periods[one.volid]
+        if one.volid in found or period in covered:
+            continue
+        if period in added:
+            found[one.volid] = "remove"
+            continue
+        if len(added) >= most:
+            break
+        added.add(period)
+        found[one.volid] = "keep"
 
 
 def list_backups(cluster: Cluster, storage: str, node: str, vmid: int | None = None) -> list[Volume]:

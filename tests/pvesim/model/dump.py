@@ -91,7 +91,7 @@ def _dump_one(cluster: Cluster, task: Task, job: Job, *, storage: Storage, vmid:
     container = cluster.containers.get(vmid)
     if container is None or container.node != job.node:
         raise TaskFailedError(f"unable to find VM '{vmid}'")
-    rules = job.prune or parse_retention(storage.prune)
+    rules = job.prune or parse_retention(storage.prune or cluster.nodes[job.node].prune)
     _check_limit(cluster, job, rules, vmid)
     started = cluster.now()
     task.log(
@@ -124,7 +124,7 @@ def _dump_one(cluster: Cluster, task: Task, job: Job, *, storage: Storage, vmid:
 def _check_limit(cluster: Cluster, job: Job, rules: dict[str, int], vmid: int) -> None:
     most = sum(count for rule, count in rules.items() if rule != "keep-all")
     held = [one for one in list_backups(cluster, job.storage, job.node, vmid) if not one.protected]
-    if not job.remove and most and len(held) >= most:
+    if not job.remove and not job.protected and most and len(held) >= most:
         raise TaskFailedError(LIMIT.format(count=most))
 
 

@@ -42,6 +42,8 @@ class Node(Record):
     address: str = "127.0.0.1"
     machine: str = "x86_64"
     devices: list[str] = field(default_factory=lambda: ["/dev/net/tun", "/dev/fuse"])
+    prune: str = "keep-all=1"
+    """`prune-backups` of its /etc/vzdump.conf, for storages without a retention of their own."""
 
 
 @dataclass

@@ -39,6 +39,17 @@ async def test_the_limit_is_the_sum_of_the_storages_retention(
     assert {one.max_archives for one in found if one.name == "backup"} == {limit}
 
 
+async def test_a_storage_without_a_retention_has_that_of_each_node(inventory: InstantInventory) -> None:
+    cluster = inventory.proxmox.cluster
+    cluster.nodes["pve1"].prune, cluster.storages["local"].prune = "keep-last=2,keep-weekly=3", ""
+    found = await list_backup_storages(inventory.parts.fleet, inventory.host.id)
+    limits = {(one.name, one.node): one.max_archives for one in found}
+    assert (limits["local", "pve1"], limits["local", "pve2"], limits["local-lvm", "pve1"]) == (5, 0, 0)
+    cluster.storages["local"].prune = "keep-all=1"
+    found = await list_backup_storages(inventory.parts.fleet, inventory.host.id)
+    assert {one.max_archives for one in found if one.name == "local"} == {0}
+
+
 async def test_a_host_that_is_unknown_or_silent_is_an_error(inventory: InstantInventory) -> None:
     with pytest.raises(HostNotFoundError):
         await list_backup_storages(inventory.parts.fleet, 99)
