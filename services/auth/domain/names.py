@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from services.common.core.errors import Violation
+from services.common.core.text import is_blank
 
 LONGEST_NAME = 600  # characters of the columns that store the unique form
 
@@ -24,6 +29,15 @@ def find_name_fault(name: str) -> str:
     if length <= LONGEST_NAME:
         return ""
     return f"has {length} characters written out; at most {LONGEST_NAME} are allowed"
+
+
+def find_blank_names(names: Mapping[str, Any]) -> list[Violation]:
+    """Return the names of a person that were given and of which nothing can be seen; an empty one removes the name."""
+    return [
+        Violation(field, "must not be blank; leave it empty")
+        for field in ("first_name", "last_name")
+        if names.get(field) and is_blank(names[field])
+    ]
 
 
 def name_administrator(username: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.auth.domain.entities import Registration
 from services.auth.domain.errors import InvalidRegistrationError
-from services.auth.domain.names import find_name_fault
+from services.auth.domain.names import find_blank_names, find_name_fault
 from services.auth.domain.passwords import MAX_LENGTH, MIN_LENGTH, RULES, find_faults
 from services.common.core.errors import Violation
 
@@ -60,6 +60,7 @@ def find_registration_faults(registration: Registration) -> list[Violation]:
         for name in ("username", "email")
         if (fault := find_name_fault(getattr(registration, name)))
     ]
+    faults += find_blank_names({"first_name": registration.first_name, "last_name": registration.last_name})
     # A name that cannot be shown safely is not repeated in the sentences about the password.
     if faults:
         return faults

@@ -21,7 +21,7 @@ from services.auth.domain.errors import (
     UserNotFoundError,
 )
 from services.auth.domain.interfaces import AccountStore
-from services.auth.domain.names import find_name_fault, is_username
+from services.auth.domain.names import find_blank_names, find_name_fault, is_username
 from services.auth.domain.registration import check_registration
 from services.auth.domain.roles import check_role_change
 from services.common.core.errors import Violation
@@ -53,10 +53,13 @@ async def update_current_user(deps: UserDependencies, user_id: int, *, changes: 
 
     Raises:
         EmailTakenError: another account has the address.
-        InvalidProfileError: the address is too long in its unique form.
+        InvalidProfileError: the address is too long in its unique form, or nothing of a name can be seen.
     """
     if fault := find_name_fault(changes.email or ""):
         raise InvalidProfileError(f"email {fault}", violations=[Violation("email", fault)])
+    if blank := find_blank_names(changes):
+        message = "; ".join(f"{each.field} {each.description}" for each in blank)
+        raise InvalidProfileError(message, violations=blank)
     if not changes:
         return await deps.accounts.get_account(user_id)
     return await deps.accounts.update_profile(user_id, changes)

@@ -14,6 +14,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # fillers, which Unicode counts as letters
 
+_INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Cn", "Co", "Mn", "Me"))
+
 
 def find_control(text: str) -> str:
     """Return the name of the first character that no text of one line may hold, as `U+000A`; empty when there is none."""
@@ -26,9 +28,9 @@ def find_control_in_lines(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of a text can be seen."""
+    """Whether nothing of a text can be seen; marks need a letter to be on."""
     return all(
-        each.isspace() or each in _INVISIBLE_LETTERS or unicodedata.category(each) in ("Cc", "Cf", "Cn", "Co")
+        each.isspace() or each in _INVISIBLE_LETTERS or unicodedata.category(each) in _INVISIBLE_CATEGORIES
         for each in text
     )
 

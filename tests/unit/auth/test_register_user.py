@@ -27,6 +27,8 @@ async def test_every_fault_of_a_registration_is_named(client: Client) -> None:
     code, error = await refused(client.public.RegisterUser(request))
     assert code == "INVALID_ARGUMENT"
     assert list_violations(error) == ["password1"] * 2 + ["password2"]
+    blank = pb.RegisterUserRequest(username="alice", password="correct horse 9", first_name="\u3000")
+    assert list_violations((await refused(client.public.RegisterUser(blank)))[1]) == ["first_name"]
 
 
 @pytest.mark.parametrize("name", ["\u0430dmin", "\u0251dmin", "\u03b1DMIN", "adm\u0456n", "ADM\u0131N"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from google.protobuf.empty_pb2 import Empty
 from proximity.auth.v1 import auth_service_pb2 as pb
 
@@ -40,3 +41,14 @@ async def test_an_address_that_is_too_long_in_its_unique_form_is_refused(client:
     request = pb.UpdateCurrentUserRequest(email="\ufdfa" * 240 + "@a.bc")
     code, error = await refused(client.public.UpdateCurrentUser(request, metadata=bearer(session.access)))
     assert (code, list_violations(error)) == ("INVALID_ARGUMENT", ["email"])
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name"])
+async def test_a_name_of_a_person_is_empty_or_can_be_seen(client: Client, field: str) -> None:
+    session = await client.register("root")
+    as_root = {"metadata": bearer(session.access)}
+    for blank in ("  ", "\u3000", "\u200b"):
+        request = pb.UpdateCurrentUserRequest(**{field: blank})
+        code, error = await refused(client.public.UpdateCurrentUser(request, **as_root))
+        assert (code, list_violations(error)) == ("INVALID_ARGUMENT", [field])
+    await client.public.UpdateCurrentUser(pb.UpdateCurrentUserRequest(**{field: ""}), **as_root)

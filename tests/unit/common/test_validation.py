@@ -112,7 +112,9 @@ def test_a_text_of_one_line_holds_no_character_that_acts(message: Any, field: st
     check_message(request)
 
 
-@pytest.mark.parametrize("blank", [" ", "\u3000", "\u200b", "\u00ad\ufeff", "\u2800", "\u3164"])
+@pytest.mark.parametrize(
+    "blank", [" ", "\u3000", "\u200b", "\u00ad\ufeff", "\u2800", "\u3164", "\u034f", "\ufe0f\u0301"]
+)
 def test_a_name_of_which_nothing_can_be_seen_is_refused(blank: str) -> None:
     for request in (
         apps.DeployAppRequest(catalog_id="whoami", hostname="web", name=blank),
