@@ -22,12 +22,18 @@ PAGE = "docs/reverse-proxy.md"
 NAME = "rack.example.org"
 START_S = 120.0  # both are there within a second where the machine has nothing else to do
 TEXT = "a web interface"
-PROGRAMS = {"nginx": "/usr/sbin/nginx", "caddy": "/usr/bin/caddy"}
+PROGRAMS = {
+    "apache": "/usr/sbin/apache2",
+    "caddy": "/usr/bin/caddy",
+    "haproxy": "/usr/sbin/haproxy",
+    "nginx": "/usr/sbin/nginx",
+}
+WITHOUT_FILES = frozenset(("haproxy",))
 
 
 def find_program(proxy: str) -> str | None:
-    """Return the path of a proxy's program; Debian has nginx in a folder of administrators."""
-    return shutil.which(proxy) or shutil.which(PROGRAMS[proxy])
+    """Return the path of a proxy's program; Debian has some in a folder of administrators."""
+    return shutil.which(PROGRAMS[proxy]) or shutil.which(proxy)
 
 
 def read_block(language: str) -> str:
@@ -42,6 +48,7 @@ class Proxy:
 
     port: int
     certificate: str
+    serves_files: bool
 
     @property
     def url(self) -> str:
@@ -82,6 +89,48 @@ def _render_caddy(text: str, folder: Path, stack: RunningStack, port: int) -> tu
     return file, ["run", "--adapter", "caddyfile", "--config", str(file)]
 
 
+def _render_haproxy(text: str, folder: Path, stack: RunningStack, port: int) -> tuple[Path, list[str]]:
+    keys = stack.state / "keys"
+    pair = folder / "pair.pem"
+    pair.touch(mode=0o600)
+    pair.write_text((keys / "gateway.crt").read_text() + (keys / "gateway.key").read_text())
+    file = folder / "haproxy.cfg"
+    file.write_text(
+        text.replace("bind :443", f"bind 127.0.0.1:{port}").replace(f"/etc/haproxy/{NAME}.pem", str(pair))
+    )
+    return file, ["-db", "-f", str(file)]
+
+
+_APACHE_MODULES = "mpm_event authz_core dir mime ssl http2 headers proxy proxy_http proxy_http2"
+
+
+def _render_apache(text: str, folder: Path, stack: RunningStack, port: int) -> tuple[Path, list[str]]:
+    keys = stack.state / "keys"
+    site = (
+        text.replace("*:443", f"127.0.0.1:{port}")
+        .replace(f"/etc/ssl/{NAME}.crt", str(keys / "gateway.crt"))
+        .replace(f"/etc/ssl/{NAME}.key", str(keys / "gateway.key"))
+    )
+    modules = "".join(
+        f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
+        for name in _APACHE_MODULES.split()
+    )
+    file = folder / "apache.conf"
+    file.write_text(
+        f"{modules}ServerName localhost\nPidFile {folder}/apache.pid\nErrorLog {folder}/error.log\n"
+        f"DefaultRuntimeDir {folder}\nTypesConfig /etc/mime.types\nListen 127.0.0.1:{port}\n{site}"
+    )
+    return file, ["-DFOREGROUND", "-d", str(folder), "-f", str(file)]
+
+
+_RENDERERS = {
+    "apache": _render_apache,
+    "caddy": _render_caddy,
+    "haproxy": _render_haproxy,
+    "nginx": _render_nginx,
+}
+
+
 @contextmanager
 def run_proxy(proxy: str, folder: Path, stack: RunningStack) -> Iterator[Proxy]:
     """Run a proxy before a platform, with a web interface of one page at `/`."""
@@ -91,19 +140,18 @@ def run_proxy(proxy: str, folder: Path, stack: RunningStack) -> Iterator[Proxy]:
     interface.mkdir()
     (interface / "index.html").write_text(TEXT)
     port = find_port()
-    render = _render_nginx if proxy == "nginx" else _render_caddy
     text = (
         read_block(proxy)
         .replace("/srv/interface", str(interface))
         .replace("127.0.0.1:8000", f"127.0.0.1:{stack.port}")
     )
-    _, arguments = render(text, folder, stack, port)
+    _, arguments = _RENDERERS[proxy](text, folder, stack, port)
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
             [program, *arguments], stdout=output, stderr=subprocess.STDOUT,
             env={"HOME": str(folder), "PATH": "/usr/bin:/bin"},
         )  # fmt: skip
-    found = Proxy(port, str(stack.state / "keys" / "gateway.crt"))
+    found = Proxy(port, str(stack.state / "keys" / "gateway.crt"), proxy not in WITHOUT_FILES)
     try:
         _wait_until_ready(found, process, folder / "output")
         yield found

@@ -98,6 +98,15 @@ async def test_names_beyond_ascii_are_found_in_any_case(
     assert [app.id for app in (await page(renderer, AppFilter(search=search))).apps] == [app_id_of(5)]
 
 
+async def test_a_part_of_a_greek_name_is_found_whatever_stands_behind_it(
+    store: SqlAppStore, renderer: AppRenderer
+) -> None:
+    """A sigma at the end of what was typed has another lower form than one inside the name."""
+    await store.change(ChangeApp(app_id_of(5), {"name": "ΣΟΦΟΣΑ"}))
+    for search in ("ΣΟΦΟΣ", "σοφοσ", "ΣΟΦΟΣΑ"):
+        assert [app.id for app in (await page(renderer, AppFilter(search=search))).apps] == [app_id_of(5)]
+
+
 async def test_a_change_is_shown_by_the_next_answer(store: SqlAppStore, renderer: AppRenderer) -> None:
     newest, wanted = app_id_of(COUNT - 2), AppFilter(owner_id=7)
     assert (await page(renderer, wanted)).apps[0].name == f"App {COUNT - 2}"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
 
 from services.common.core.errors import Violation
 from services.common.core.text import is_blank
@@ -31,12 +29,12 @@ def find_name_fault(name: str) -> str:
     return f"has {length} characters written out; at most {LONGEST_NAME} are allowed"
 
 
-def find_blank_names(names: Mapping[str, Any]) -> list[Violation]:
+def find_blank_names(*, first_name: str | None, last_name: str | None) -> list[Violation]:
     """Return the names of a person that were given and of which nothing can be seen; an empty one removes the name."""
     return [
         Violation(field, "must not be blank; leave it empty")
-        for field in ("first_name", "last_name")
-        if names.get(field) and is_blank(names[field])
+        for field, name in (("first_name", first_name), ("last_name", last_name))
+        if name and is_blank(name)
     ]
 
 

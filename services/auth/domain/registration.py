@@ -60,7 +60,7 @@ def find_registration_faults(registration: Registration) -> list[Violation]:
         for name in ("username", "email")
         if (fault := find_name_fault(getattr(registration, name)))
     ]
-    faults += find_blank_names({"first_name": registration.first_name, "last_name": registration.last_name})
+    faults += find_blank_names(first_name=registration.first_name, last_name=registration.last_name)
     # A name that cannot be shown safely is not repeated in the sentences about the password.
     if faults:
         return faults

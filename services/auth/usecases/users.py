@@ -57,7 +57,7 @@ async def update_current_user(deps: UserDependencies, user_id: int, *, changes: 
     """
     if fault := find_name_fault(changes.email or ""):
         raise InvalidProfileError(f"email {fault}", violations=[Violation("email", fault)])
-    if blank := find_blank_names(changes):
+    if blank := find_blank_names(first_name=changes.first_name, last_name=changes.last_name):
         message = "; ".join(f"{each.field} {each.description}" for each in blank)
         raise InvalidProfileError(message, violations=blank)
     if not changes:

@@ -93,8 +93,11 @@ def _list_servers(url: re.Match[str]) -> str:
 
 
 def _lower(value: str | bytes | float | None) -> str | bytes | float | None:
-    """Lower the case of a text; any other value of SQLite stays as it is."""
-    return value.lower() if isinstance(value, str) else value
+    """Fold the case of a text; any other value of SQLite stays as it is.
+
+    Python lowers a Greek sigma by its place in the text, so that a part of a text would not be found in it; PostgreSQL does not.
+    """
+    return value.casefold() if isinstance(value, str) else value
 
 
 def create_engine(url: str, *, service: str, pool_size: int = 4) -> sa.Engine:
