@@ -95,6 +95,10 @@ class PolicyNameTakenError(DuplicateError):
     """Another policy has this name."""
 
 
+class PolicyChangedError(BusyError):
+    """Other requests changed the policy while this one was checked."""
+
+
 class PolicyLimitError(PreconditionError):
     """There are as many policies as are allowed."""
 

@@ -113,6 +113,21 @@ class PolicySettings:
         times = (self.schedule, self.time_zone, self.enabled)
         return times == (other.schedule, other.time_zone, other.enabled)
 
+    def asks_no_more_than(self, other: PolicySettings) -> bool:
+        """Whether nothing is to be done that `other` does not do: only names, spread, mode or tests differ, or it is paused."""
+        wanted = (
+            self.schedule,
+            self.time_zone,
+            self.order.storage,
+            self.second_storage,
+            self.retention,
+            self.scope,
+        )
+        had = (
+            other.schedule, other.time_zone, other.order.storage, other.second_storage, other.retention, other.scope
+        )  # fmt: skip
+        return wanted == had and (other.enabled or not self.enabled)
+
     @property
     def most_kept(self) -> int:
         """The most backups of an app that the retention keeps."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.backups.domain.errors import PoliciesOfUsersForbiddenError, PolicyLimitError
-from services.backups.domain.policies import AppliesTo, PolicySettings, refuse_policy
+from services.backups.domain.policies import AppliesTo, BackupPolicy, PolicySettings, refuse_policy
 from services.common.core.parsing import Patch
 
 
@@ -32,6 +32,10 @@ class PolicyLimits:
     def paused_reason(self) -> str:
         """Reason why policies of users do nothing; empty: they work."""
         return "" if self.allowed else "policies of users are not allowed now; ask an administrator"
+
+    def lets_run(self, policy: BackupPolicy) -> bool:
+        """Whether a policy makes and removes backups now."""
+        return policy.settings.enabled and (policy.owner_id is None or self.allowed)
 
     def check_allowed(self) -> None:
         """Refuse policies of users while they are not allowed.

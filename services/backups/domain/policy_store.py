@@ -8,7 +8,7 @@ from typing import Protocol
 
 from services.backups.domain.entities import Backup
 from services.backups.domain.policies import BackupPolicy, PolicyRun, PolicySettings
-from services.backups.domain.policy_limits import PolicyLimits
+from services.backups.domain.policy_limits import PolicyLimitChanges, PolicyLimits
 
 RunKey = tuple[int, str]
 """Id of a policy and of an app."""
@@ -45,10 +45,11 @@ class Policies(Protocol):
         """
 
     async def update_policy(self, policy: BackupPolicy, settings: PolicySettings) -> BackupPolicy:
-        """Replace the settings of a policy; new times count from now.
+        """Replace the settings of a policy as it was read; new times count from now.
 
         Raises:
             PolicyNotFoundError: there is none.
+            PolicyChangedError: it was changed since it was read.
             PolicyNameTakenError: another one of this owner has the name.
         """
 
@@ -68,8 +69,8 @@ class Policies(Protocol):
     async def get_limits(self) -> PolicyLimits:
         """Return the limits of policies of users."""
 
-    async def update_limits(self, limits: PolicyLimits) -> None:
-        """Replace the limits of policies of users."""
+    async def update_limits(self, changes: PolicyLimitChanges) -> None:
+        """Change the limits of policies of users that are named; others stay, also where another request changes them."""
 
 
 class PolicyRuns(Protocol):

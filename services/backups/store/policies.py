@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.backups.domain.archive_checks import VerifyFrequency
 from services.backups.domain.entities import BackupOrder
-from services.backups.domain.errors import PolicyLimitError, PolicyNameTakenError, PolicyNotFoundError
+from services.backups.domain.errors import (
+    PolicyChangedError,
+    PolicyLimitError,
+    PolicyNameTakenError,
+    PolicyNotFoundError,
+)
 from services.backups.domain.policies import (
     MAX_POLICIES,
     AppliesTo,
@@ -20,7 +25,7 @@ from services.backups.domain.policies import (
     PolicySettings,
     RestoreTesting,
 )
-from services.backups.domain.policy_limits import PolicyLimits
+from services.backups.domain.policy_limits import PolicyLimitChanges, PolicyLimits
 from services.backups.domain.retention import Retention
 from services.backups.domain.schedules import list_zones
 from services.backups.store.policy_runs import SqlPolicyRuns
@@ -85,13 +90,21 @@ class SqlPolicyStore(SqlPolicyRuns):
 
         def write(connection: sa.Connection) -> BackupPolicy:
             current = self._clock()
+            if current == policy.updated_at:  # the time is what tells two versions apart
+                current += timedelta(microseconds=1)
             values = _render_settings(settings) | {"updated_at": current}
             # A changed schedule must not make up slots that were never due under the former one.
             if not settings.runs_as(policy.settings):
                 values["applies_since"] = current
             values["new_apps_since"] = _find_new_since(policy, settings, current=current)
-            connection.execute(policies.update().where(policies.c.id == policy.id).values(**values))
-            return _read_policy(connection, policy.id, owner_id=None)
+            is_read = (policies.c.id == policy.id, policies.c.updated_at == policy.updated_at)
+            is_written = connection.execute(policies.update().where(*is_read).values(**values)).rowcount
+            stored = _read_policy(connection, policy.id, owner_id=None)
+            if not is_written:
+                raise PolicyChangedError(
+                    f"policy {policy.settings.name!r} is changed by other requests at this moment; try again"
+                )
+            return stored
 
         return await self._write_named(write, settings.name)
 
@@ -145,16 +158,19 @@ class SqlPolicyStore(SqlPolicyRuns):
         del values["id"]
         return PolicyLimits(**values | {"storages": tuple(row.storages)})
 
-    async def update_limits(self, limits: PolicyLimits) -> None:
+    async def update_limits(self, changes: PolicyLimitChanges) -> None:
         """See `Policies.update_limits`."""
-        values = asdict(limits) | {"storages": list(limits.storages)}
 
         def write(connection: sa.Connection) -> None:
             # Defaults have no row: a release with other defaults changes them for everybody who set nothing.
-            connection.execute(insert_ignore(policy_limits, connection).values(id=_LIMITS, **values))
-            connection.execute(policy_limits.update().where(policy_limits.c.id == _LIMITS).values(**values))
+            first = asdict(changes.apply_to(PolicyLimits()))
+            connection.execute(insert_ignore(policy_limits, connection).values(id=_LIMITS, **first))
+            connection.execute(
+                policy_limits.update().where(policy_limits.c.id == _LIMITS).values(**changes.given)
+            )
 
-        await self._db.write(write)
+        if changes:
+            await self._db.write(write)
 
     async def check_number(self, *, owner_id: int | None, limits: PolicyLimits | None = None) -> None:
         """See `Policies.check_number`."""

@@ -25,12 +25,8 @@ async def list_overdue_backups(policies: PolicyStore, *, now: datetime) -> list[
     Computed from schedules and backups in the process that answers, so that a worker that stands still is noticed.
     """
     limits = await policies.get_limits()
-    by_id = {
-        policy.id: policy
-        for policy in await policies.list_policies()
-        # Policies of users that are not allowed make no backups: none of theirs can be late.
-        if policy.owner_id is None or limits.allowed
-    }
+    # Policies that make no backups now cannot be late.
+    by_id = {policy.id: policy for policy in await policies.list_policies() if limits.lets_run(policy)}
     good, found = await policies.list_covered(), []
     for (policy_id, app_id), run in (await policies.list_runs()).items():
         if policy := by_id.get(policy_id):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from services.backups.domain.archive_checks import VerifyFrequency
+from services.backups.domain.errors import PolicyChangedError
 from services.backups.domain.policies import (
     AppliesTo,
     BackupPolicy,
@@ -20,6 +22,8 @@ from services.backups.domain.policy_store import Policies
 from services.backups.usecases.context import BackupDependencies, BackupRequester
 from services.backups.usecases.policy_checks import check_apps_and_storages
 from services.common.core.parsing import Patch
+
+_ATTEMPTS = 5  # at a change while others are stored; each of them gives up only to one that was stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,26 +141,27 @@ async def update_backup_policy(
 ) -> tuple[BackupPolicy, PolicyLimits]:
     """Change the settings that a request names; apps and storages are checked where they or the retention change.
 
+    Of two requests at once the later one is applied to what the earlier one stored.
+
     Raises:
         PolicyNotFoundError: there is none that the requester may see.
+        PolicyChangedError: other requests changed it at every attempt.
         As `create_backup_policy`.
     """
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(PolicyChangedError):
+            return await _change_policy(dependencies, requester, policy_id=policy_id, changes=changes)
+    return await _change_policy(dependencies, requester, policy_id=policy_id, changes=changes)
+
+
+async def _change_policy(
+    dependencies: BackupDependencies, requester: BackupRequester, *, policy_id: int, changes: PolicyChanges
+) -> tuple[BackupPolicy, PolicyLimits]:
     policies = dependencies.policies
     policy = await policies.get_policy(policy_id, owner_id=requester.owner_id)
     limits = await policies.get_limits()
     settings = changes.apply_to(policy.settings)
-    places = (settings.scope, settings.order.storage, settings.second_storage, settings.retention)
-    before = policy.settings
-    # A policy that is renamed or paused must not fail because a host is silent.
-    is_same = places == (before.scope, before.order.storage, before.second_storage, before.retention)
-    await check_policy(
-        dependencies,
-        settings,
-        owner_id=policy.owner_id,
-        limits=limits,
-        policy=policy,
-        with_places=not is_same,
-    )
+    await check_policy(dependencies, settings, owner_id=policy.owner_id, limits=limits, policy=policy)
     return await policies.update_policy(policy, settings), limits
 
 
@@ -176,9 +181,8 @@ async def get_backup_policy_limits(policies: Policies) -> PolicyLimits:
 
 async def update_backup_policy_limits(policies: Policies, changes: PolicyLimitChanges) -> PolicyLimits:
     """Change what is allowed in policies of users; those that exist stay as they are."""
-    limits = changes.apply_to(await policies.get_limits())
-    await policies.update_limits(limits)
-    return limits
+    await policies.update_limits(changes)
+    return await policies.get_limits()
 
 
 async def check_policy(
@@ -188,17 +192,27 @@ async def check_policy(
     owner_id: int | None,
     limits: PolicyLimits,
     policy: BackupPolicy | None = None,
-    with_places: bool = True,
 ) -> None:
     """Refuse settings that are wrong by themselves, beyond a user's limits, or not possible with apps and storages.
+
+    Of a `policy` that is changed, what stays as it is stored is not checked again.
 
     Raises:
         As `create_backup_policy`.
     """
-    if owner_id is not None:
+    before = None if policy is None else policy.settings
+    # Limits may have been lowered, and named apps deleted: what exists can still be renamed and paused.
+    if owner_id is not None and not (before and settings.asks_no_more_than(before)):
         limits.check_allowed()
         limits.check_settings(settings)
     check_spread(settings)
-    check_scope(settings.scope)
-    if with_places:
+    if before is None or settings.scope != before.scope:
+        check_scope(settings.scope)
+    # A policy that is renamed or paused must not fail because a host is silent.
+    if before is None or _list_places(settings) != _list_places(before):
         await check_apps_and_storages(dependencies, settings, owner_id=owner_id, policy=policy)
+
+
+def _list_places(settings: PolicySettings) -> tuple[object, ...]:
+    """List what decides whether hosts, storages and apps fit."""
+    return settings.scope, settings.order.storage, settings.second_storage, settings.retention

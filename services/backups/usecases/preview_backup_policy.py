@@ -72,15 +72,19 @@ async def preview_new_backup_policy(
         As `create_backup_policy`, but for the name.
     """
     policies = dependencies.policies
-    known = {one.settings.name: one for one in await policies.list_policies(owner_id=requester.owner_id)}
-    policy = known.get(settings.name)
-    # Administrators see the policies of users too, whose names are not theirs.
-    if policy is not None and policy.owner_id != requester.owner_id:
-        policy = None
+    # Administrators see the policies of users too, which may have the same names.
+    own = (
+        one
+        for one in await policies.list_policies(owner_id=requester.owner_id)
+        if one.owner_id == requester.owner_id
+    )
+    policy = next((one for one in own if one.settings.name == settings.name), None)
     limits = await policies.get_limits()
     await check_policy(dependencies, settings, owner_id=requester.owner_id, limits=limits, policy=policy)
     if policy is not None:
-        return await _preview(dependencies, replace(policy, settings=settings), now=now)
+        since = policy.applies_since if settings.runs_as(policy.settings) else now
+        changed = replace(policy, settings=settings, applies_since=since)
+        return await _preview(dependencies, changed, now=now)
     await policies.check_number(
         owner_id=requester.owner_id, limits=None if requester.owner_id is None else limits
     )
@@ -101,12 +105,13 @@ async def _preview(dependencies: BackupDependencies, policy: BackupPolicy, *, no
     apps = [app for app in await dependencies.apps.list_app_holds() if policy.covers(app)]
     runs, backups = await policies.find_runs(policy.id), await policies.list_policy_backups(policy.id)
     schedule = policy.settings.parse_schedule()
-    slots = itertools.islice(schedule.list_slots(now), _SHOWN_RUNS)
+    works = (await policies.get_limits()).lets_run(policy)
+    slots = itertools.islice(schedule.list_slots(now), _SHOWN_RUNS if works else 0)
     local = tuple(slot.astimezone(schedule.zone) for slot in slots)
     return PolicyPreview(
         time_zone=policy.settings.time_zone,
         # In the zone of the schedule: `0 3 * * *` is to read as three o'clock, whatever zone the server has.
-        next_runs=local if policy.settings.enabled else (),
+        next_runs=local,
         apps=tuple(
             _preview_app(
                 policy,

@@ -192,11 +192,7 @@ async def find_obstacle(one: CoveredApp, nodes: Nodes) -> str:
 async def list_working_policies(store: Policies) -> list[BackupPolicy]:
     """List the enabled policies; those of users do nothing, and so remove nothing, while users may have none."""
     limits = await store.get_limits()
-    return [
-        policy
-        for policy in await store.list_policies()
-        if policy.settings.enabled and (policy.owner_id is None or limits.allowed)
-    ]
+    return [policy for policy in await store.list_policies() if limits.lets_run(policy)]
 
 
 async def _start_backup(dependencies: BackupDependencies, one: CoveredApp, *, slot: datetime) -> None:

@@ -104,7 +104,7 @@ class Platform:
 
     async def allow_policies(self, **limits: object) -> policy_pb2.BackupPolicyLimits:
         """Allow policies of users, within limits."""
-        request = policy_pb2.UpdateBackupPolicyLimitsRequest(allowed=True, **limits)  # type: ignore[arg-type]
+        request = policy_pb2.UpdateBackupPolicyLimitsRequest(**{"allowed": True} | limits)  # type: ignore[arg-type]
         return await self.api.update_backup_policy_limits(request, call_of(ADMIN))
 
     async def get(self, backup_id: int, user: User = OWNER) -> backup_pb2.Backup:

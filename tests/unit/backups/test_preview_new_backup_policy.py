@@ -15,7 +15,7 @@ from services.common.core.errors import InvalidError
 from services.common.identity.tokens import User
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import ADMIN, OWNER, Platform, call_of, make_policy_request
-from tests.unit.backups.policy_clock import date_backup
+from tests.unit.backups.policy_clock import age_policies, date_backup
 
 
 async def preview(platform: Platform, user: User = ADMIN, **fields: Any) -> policy_pb2.BackupPolicyPreview:
@@ -79,3 +79,24 @@ async def test_what_could_not_be_stored_is_refused_at_its_field(
 async def test_users_preview_what_they_may_have(platform: Platform) -> None:
     with pytest.raises(PoliciesOfUsersForbiddenError):
         await preview(platform, OWNER)
+
+
+async def test_the_name_of_a_policy_of_another_owner_is_another_policy(platform: Platform) -> None:
+    await platform.allow_policies()
+    await platform.add_policy()
+    made = await platform.make_completed()
+    mark = backups.update().where(backups.c.id == made).values(policy_id=1)
+    await platform.db.write(lambda connection: connection.execute(mark))
+    await platform.api.create_backup_policy(make_policy_request(), call_of(OWNER))
+    [app] = (await preview(platform)).apps
+    assert list(app.keeps) == [made]
+    [app] = (await preview(platform, OWNER)).apps
+    assert list(app.keeps) == []
+
+
+async def test_a_changed_schedule_is_overdue_for_nothing_before_the_change(platform: Platform) -> None:
+    await platform.add_policy()
+    await preview(platform)
+    await age_policies(platform)
+    assert (await preview(platform)).apps[0].HasField("overdue_since")
+    assert not (await preview(platform, schedule="hourly")).apps[0].HasField("overdue_since")

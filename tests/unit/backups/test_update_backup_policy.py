@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from proximity.backups.v1 import policy_pb2
 
 from services.backups.domain.errors import (
+    PoliciesOfUsersForbiddenError,
     PolicyInvalidError,
     PolicyNameTakenError,
     PolicyNotFoundError,
@@ -129,3 +131,31 @@ async def test_other_users_policies_are_not_there(platform: Platform) -> None:
     assert (await update(platform, made.id, enabled=True)).owner_id == OWNER.id
     with pytest.raises(PolicyInvalidError, match="less than 1440 minutes apart"):
         await update(platform, made.id, schedule="hourly")
+
+
+async def test_changes_at_the_same_time_are_all_stored(platform: Platform) -> None:
+    made = await platform.add_policy()
+    changes: list[dict[str, object]] = [{"keep_daily": 9}, {"enabled": False}, {"name": "every-night"}]
+    await asyncio.gather(*(update(platform, made.id, **each) for each in changes))
+    request = policy_pb2.GetBackupPolicyRequest(policy_id=made.id)
+    stored = await platform.api.get_backup_policy(request, call_of(ADMIN))
+    assert (stored.keep_daily, stored.enabled, stored.name) == (9, False, "every-night")
+
+
+async def test_a_policy_beyond_lowered_limits_can_be_renamed_and_paused(platform: Platform) -> None:
+    await platform.allow_policies()
+    made = await platform.api.create_backup_policy(make_policy_request(keep_daily=5), call_of())
+    await platform.allow_policies(max_kept=2)
+    assert (await update(platform, made.id, name="every-night")).name == "every-night"
+    with pytest.raises(PolicyInvalidError, match="at most 2 are allowed"):
+        await update(platform, made.id, keep_daily=4)
+    await platform.allow_policies(allowed=False)
+    assert not (await update(platform, made.id, enabled=False)).enabled
+    with pytest.raises(PoliciesOfUsersForbiddenError):
+        await update(platform, made.id, enabled=True)
+
+
+async def test_a_policy_whose_apps_were_deleted_can_be_paused(platform: Platform) -> None:
+    made = await platform.add_policy()
+    await platform.dependencies.policies.drop_apps(made.id, [APP.app_id])
+    assert not (await update(platform, made.id, enabled=False)).enabled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from google.protobuf import empty_pb2
@@ -24,6 +25,16 @@ async def test_what_is_left_out_stays(platform: Platform) -> None:
     assert await platform.api.get_backup_policy_limits(empty_pb2.Empty(), call_of()) == changed
 
 
+async def test_changes_at_the_same_time_are_all_stored(platform: Platform) -> None:
+    changes: list[dict[str, object]] = [{"allowed": True}, {"max_kept": 7}, {"max_policies": 1}]
+    requests = (policy_pb2.UpdateBackupPolicyLimitsRequest(**each) for each in changes)  # type: ignore[arg-type]
+    await asyncio.gather(
+        *(platform.api.update_backup_policy_limits(request, call_of(ADMIN)) for request in requests)
+    )
+    stored = await platform.api.get_backup_policy_limits(empty_pb2.Empty(), call_of())
+    assert (stored.allowed, stored.max_kept, stored.max_policies) == (True, 7, 1)
+
+
 async def test_a_star_allows_every_storage(platform: Platform) -> None:
     await platform.allow_policies(storages=["nas"])
     assert list((await platform.allow_policies(storages=["*"])).storages) == []
@@ -40,6 +51,8 @@ async def test_policies_that_are_not_allowed_any_more_do_nothing(platform: Platf
     shown = await platform.api.get_backup_policy(request, call_of())
     assert "not allowed now" in shown.paused_reason
     assert (shown.enabled, shown.HasField("next_run_at")) == (True, False)
+    preview = policy_pb2.PreviewBackupPolicyRequest(policy_id=policy.id)
+    assert list((await platform.api.preview_backup_policy(preview, call_of())).next_runs) == []
     await platform.allow_policies()
     assert not (await platform.api.get_backup_policy(request, call_of())).HasField("paused_reason")
 
