@@ -59,8 +59,17 @@ class FakePolicies:
         self.policies[policy_id] = replace(policy, settings=replace(policy.settings, scope=scope))
 
     async def begin_runs(self, covered: Collection[RunKey], *, now: datetime) -> Mapping[RunKey, PolicyRun]:
-        if self._runs.keys() != set(covered):
-            self._runs = {key: self._runs.get(key, PolicyRun(began_at=now)) for key in covered}
+        wanted = set(covered)
+        if self._runs.keys() != wanted:
+            newer = {key: run for key, run in self._runs.items() if run.began_at > now}
+            self._runs = newer | {key: self._runs.get(key, PolicyRun(began_at=now)) for key in covered}
+        return {key: run for key, run in self._runs.items() if key in wanted}
+
+    async def add_runs(self, policy_id: int, app_ids: Collection[str], *, since: datetime) -> None:
+        for app_id in app_ids:
+            self._runs.setdefault((policy_id, app_id), PolicyRun(began_at=since))
+
+    async def list_runs(self) -> Mapping[RunKey, PolicyRun]:
         return self._runs
 
     async def note_run(self, policy_id: int, app_id: str, *, slot: datetime) -> None:

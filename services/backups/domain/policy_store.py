@@ -82,8 +82,14 @@ class PolicyRuns(Protocol):
     async def find_runs(self, policy_id: int) -> Mapping[str, PolicyRun]:
         """Return what is recorded of a policy, by app."""
 
+    async def add_runs(self, policy_id: int, app_ids: Collection[str], *, since: datetime) -> None:
+        """Record that a policy applies to apps since a time, where nothing is recorded of them."""
+
     async def begin_runs(self, covered: Collection[RunKey], *, now: datetime) -> Mapping[RunKey, PolicyRun]:
-        """Record which policies apply to which apps from now on, where that is not recorded; delete what is no more."""
+        """Record which policies apply to which apps from now on, where that is not recorded; delete what is no more.
+
+        What was recorded after `now` is of a policy that was changed since `covered` was listed, and stays.
+        """
 
     async def note_run(self, policy_id: int, app_id: str, *, slot: datetime) -> None:
         """Record that the backup of a slot was begun."""

@@ -38,18 +38,22 @@ class SqlPolicyRuns:
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return {row.app_id: _run_of_row(row) for row in rows}
 
+    async def add_runs(self, policy_id: int, app_ids: Collection[str], *, since: datetime) -> None:
+        """See `PolicyRuns.add_runs`."""
+        keys = [(policy_id, app_id) for app_id in app_ids]
+        if keys:
+            await self._db.write(lambda connection: _add_runs(connection, keys, since=since))
+
     async def begin_runs(self, covered: Collection[RunKey], *, now: datetime) -> dict[RunKey, PolicyRun]:
         """See `PolicyRuns.begin_runs`."""
-        found = await self._db.read(_read_runs)
-        missing, gone = set(covered) - found.keys(), found.keys() - set(covered)
+        found, covered = await self._db.read(_read_runs), set(covered)
+        missing = covered - found.keys()
+        gone = {key for key, run in found.items() if key not in covered and run.began_at <= now}
         if not missing and not gone:
-            return found
+            return {key: run for key, run in found.items() if key in covered}
 
         def write(connection: sa.Connection) -> dict[RunKey, PolicyRun]:
-            # In one order: replicas that insert the same rows in different orders would lock each other out.
-            for policy_id, app_id in sorted(missing):
-                values = {"policy_id": policy_id, "app_id": app_id, "began_at": now}
-                connection.execute(insert_ignore(policy_runs, connection).values(**values))
+            _add_runs(connection, missing, since=now)
             for key in gone:
                 connection.execute(policy_runs.delete().where(*_where_run(*key)))
             return _read_runs(connection)
@@ -115,6 +119,13 @@ class SqlPolicyRuns:
         query = sa.select(*key, newest).where(*where).group_by(*key)
         rows = await self._db.read(lambda connection: connection.execute(query).all())
         return {(policy_id, app_id): created_at for policy_id, app_id, created_at in rows}
+
+
+def _add_runs(connection: sa.Connection, keys: Collection[RunKey], *, since: datetime) -> None:
+    # In one order: replicas that insert the same rows in different orders would lock each other out.
+    for policy_id, app_id in sorted(keys):
+        values = {"policy_id": policy_id, "app_id": app_id, "began_at": since}
+        connection.execute(insert_ignore(policy_runs, connection).values(**values))
 
 
 def _read_runs(connection: sa.Connection) -> dict[RunKey, PolicyRun]:

@@ -21,7 +21,11 @@ from services.backups.domain.policy_limits import PolicyLimitChanges, PolicyLimi
 from services.backups.domain.policy_store import Policies
 from services.backups.usecases.context import BackupDependencies, BackupRequester
 from services.backups.usecases.policy_checks import check_apps_and_storages
+from services.common.core.errors import DomainError
+from services.common.core.log import get_logger
 from services.common.core.parsing import Patch
+
+log = get_logger()
 
 _ATTEMPTS = 5  # at a change while others are stored; each of them gives up only to one that was stored
 
@@ -133,6 +137,7 @@ async def create_backup_policy(
     # Administrators have no number of policies but the one of the platform.
     own_limits = None if requester.owner_id is None else limits
     policy = await dependencies.policies.add_policy(settings, owner_id=requester.owner_id, limits=own_limits)
+    await _record_apps(dependencies, policy, limits=limits)
     return policy, limits
 
 
@@ -162,7 +167,27 @@ async def _change_policy(
     limits = await policies.get_limits()
     settings = changes.apply_to(policy.settings)
     await check_policy(dependencies, settings, owner_id=policy.owner_id, limits=limits, policy=policy)
-    return await policies.update_policy(policy, settings), limits
+    changed = await policies.update_policy(policy, settings)
+    await _record_apps(dependencies, changed, limits=limits)
+    return changed, limits
+
+
+async def _record_apps(
+    dependencies: BackupDependencies, policy: BackupPolicy, *, limits: PolicyLimits
+) -> None:
+    """Record which apps a policy is for from its change on.
+
+    The worker does so too, but later: a slot in between would have no run, and none would be overdue while it stands still.
+    """
+    if not limits.lets_run(policy):
+        return
+    try:
+        apps = await dependencies.apps.list_app_holds()
+    except DomainError as error:
+        log.warning("apps_of_policy_unknown", policy_id=policy.id, reason=error.message)
+        return
+    covered = [app.app_id for app in apps if policy.covers(app)]
+    await dependencies.policies.add_runs(policy.id, covered, since=policy.updated_at)
 
 
 async def delete_backup_policy(policies: Policies, requester: BackupRequester, *, policy_id: int) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from proximity.backups.v1 import policy_pb2
 
 from services.backups.domain.schedules import parse_schedule
-from services.backups.store.tables import backups, policies
+from services.backups.store.tables import backups, policies, policy_runs
 from services.backups.usecases.scheduled_backups import list_covered_apps
 from services.common.core.clock import now
 from tests.unit.backups.platform import Platform
@@ -18,7 +18,8 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 async def age_policies(platform: Platform) -> None:
     """Make all policies old, so that every slot of the present is theirs."""
     old = policies.update().values(applies_since=LONG_AGO, created_at=LONG_AGO, updated_at=LONG_AGO)
-    await platform.db.write(lambda connection: connection.execute(old))
+    runs = policy_runs.update().values(began_at=LONG_AGO)
+    await platform.db.write(lambda connection: (connection.execute(old), connection.execute(runs)))
     await list_covered_apps(platform.dependencies, now=LONG_AGO)
 
 

@@ -36,6 +36,17 @@ async def test_a_policy_begins_to_apply_once_and_ends_with_what_it_covers(runs: 
     assert await runs.begin_runs([], now=LATER) == {}
 
 
+async def test_what_was_recorded_after_the_policies_were_listed_stays(runs: PolicyRuns) -> None:
+    await runs.add_runs(1, ["a", "b"], since=AT)
+    await runs.add_runs(1, ["a"], since=LATER)
+    assert await runs.begin_runs([], now=AT - timedelta(seconds=1)) == {}
+    assert {key: run.began_at for key, run in (await runs.list_runs()).items()} == dict.fromkeys(
+        [(1, "a"), (1, "b")], AT
+    )
+    first = await runs.begin_runs([(1, "a")], now=LATER)
+    assert {key: run.began_at for key, run in first.items()} == {(1, "a"): AT}
+
+
 async def test_a_run_is_recorded_and_ends_the_wait(runs: PolicyRuns) -> None:
     before = await runs.begin_runs([(1, "a"), (1, "b")], now=AT)
     await runs.note_waiting(1, "a", reason="a lock")

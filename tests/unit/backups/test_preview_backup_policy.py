@@ -75,6 +75,7 @@ async def test_a_policy_that_is_not_there_is_refused(platform: Platform) -> None
 
 async def test_a_preview_changes_nothing(platform: Platform) -> None:
     policy = await platform.add_policy()
+    await platform.db.write(lambda connection: connection.execute(policy_runs.delete()))
     [app] = (await preview(platform, policy.id)).apps
     assert (app.app_id, app.HasField("overdue_since"), app.HasField("waiting_for")) == (
         APP.app_id,

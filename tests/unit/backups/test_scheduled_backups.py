@@ -8,6 +8,7 @@ from typing import Any
 
 from services.backups.store.policy_runs import BACKUP_OVERDUE
 from services.backups.store.tables import policy_runs
+from services.backups.usecases.list_overdue_backups import list_overdue_backups
 from services.backups.usecases.scheduled_backups import (
     announce_overdue_backups,
     list_covered_apps,
@@ -43,6 +44,21 @@ class CountingReads:
     async def write(self, function: Any) -> Any:
         self.count += 1
         return await self._db.write(function)
+
+
+async def test_the_first_slot_has_a_run_also_when_the_worker_stood_still_at_the_beginning(
+    platform: Platform,
+) -> None:
+    policy = await platform.add_policy()
+    slot = find_slot(policy)
+    assert await start_due_backups(platform.dependencies, now=slot + timedelta(hours=1)) == 1
+
+
+async def test_a_run_that_no_worker_ever_began_is_overdue(platform: Platform) -> None:
+    policy = await platform.add_policy()
+    late = find_slot(policy) + timedelta(hours=13)
+    [overdue] = await list_overdue_backups(platform.dependencies.policies, now=late)
+    assert (overdue.app_id, overdue.since) == (APP.app_id, find_slot(policy))
 
 
 async def test_a_due_backup_is_made_once(platform: Platform) -> None:
