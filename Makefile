@@ -53,8 +53,9 @@ $(UV): deploy/requirements-uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-protos: venv ## generate code and the descriptor image from the protos
+protos: venv ## generate code, the descriptor image and the list of who may call what from the protos
 	$(BIN)/python -m protos.generate
+	$(BIN)/python -m tests.security.rpcs
 
 migration: venv ## write the migration for what store/tables.py has and the migrations of a service lack (SERVICE=, NAME=)
 	$(BIN)/python -m deploy.migration "$(SERVICE)" "$(NAME)"

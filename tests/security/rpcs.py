@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
@@ -17,6 +18,7 @@ from proximity.inventory.v1 import container_service_pb2, inventory_service_pb2
 
 from services.common.rpc.interceptors.authorization import Rule, rule_of
 
+LIST = Path(__file__).parent / "access.txt"  # who may call what, as it was reviewed
 FILES = (
     apps_service_pb2,
     auth_service_pb2,
@@ -72,6 +74,11 @@ def describe(rpc: Rpc) -> str:
     return f"{rpc.name:<58} {who:<34} {'write' if rpc.rule.writes else 'read'}{recent}"
 
 
+def render_list() -> str:
+    """Render who may call what, an RPC a line."""
+    return "".join(f"{line}\n" for line in sorted(describe(rpc) for rpc in list_rpcs()))
+
+
 def make_request(rpc: Rpc, known: dict[str, object]) -> Message:
     """A request that the rules of the fields let pass, with `known` values by field name."""
     request = GetMessageClass(rpc.method.input_type)()
@@ -96,3 +103,7 @@ def _sample(field: FieldDescriptor, rules: rules_pb2.Rules) -> object:
         return int(rules.min) if rules.HasField("min") else 1
     allowed = list(getattr(rules, "in"))
     return allowed[0] if allowed else "x" * max(rules.min_len, 3)
+
+
+if __name__ == "__main__":
+    LIST.write_text(render_list())

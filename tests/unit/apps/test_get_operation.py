@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
+from proximity.common.v1 import operation_pb2, rules_pb2
 
 from services.apps.domain.errors import AppNotFoundError
+from services.apps.workflows import build_workflows
+from services.apps.workflows.steps.tools import Tools
 from services.common.operations.model import OperationNotFoundError
 from tests.fakes.apps_service import Service, call
 from tests.fakes.removed_apps import delete, deploy_running
@@ -47,3 +50,13 @@ async def test_what_is_left_of_a_removed_app_is_for_administrators(service: Serv
     assert (await service.api.get_operation(request, call(9, staff=True))).kind == "delete_app"
     with pytest.raises(AppNotFoundError):
         await service.api.get_operation(request, call())
+
+
+async def test_the_api_documents_every_kind(service: Service) -> None:
+    platform = service.platform
+    tools = Tools(platform.containers, platform.store)
+    registered = set(build_workflows(tools, platform.backups, upgrades=platform.store))
+    field = operation_pb2.Operation.DESCRIPTOR.fields_by_name["kind"]
+    documented = set(field.GetOptions().Extensions[rules_pb2.rules].values)
+    # What the service of backups carries out.
+    assert documented == registered | {"backup", "restore"}, "add it in operation.proto"

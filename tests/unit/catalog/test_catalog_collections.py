@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 from proximity.catalog.v1 import catalog_service_pb2
@@ -14,6 +16,8 @@ from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
 from tests.unit.catalog.collection_builders import BUILDS
 
+ROOT = Path(__file__).parents[3]
+
 
 def test_every_format_is_accepted_read_and_tried_here() -> None:
     """A format is an enum member, a value that the API accepts, a reader, and samples in this suite."""
@@ -23,6 +27,20 @@ def test_every_format_is_accepted_read_and_tried_here() -> None:
     foreign = set(SourceFormat) - {SourceFormat.NATIVE}
     assert set(READERS) == foreign
     assert set(BUILDS) == foreign
+
+
+@pytest.mark.parametrize(
+    ("path", "quoted"),
+    [
+        ("protos/proximity/catalog/v1/item.proto", '"{}"'),
+        ("gateway/console/src/screens/admin/SourceForm.svelte", '"{}"'),
+        ("clients/ansible/proximity.platform/plugins/modules/catalog_source.py", '"{}"'),
+        ("docs/catalog.md", "| `{}` |"),
+    ],
+)
+def test_every_format_is_offered_and_described(path: str, quoted: str) -> None:
+    text = (ROOT / path).read_text()
+    assert [kind.value for kind in SourceFormat if quoted.format(kind.value) not in text] == []
 
 
 @pytest.mark.parametrize("kind", BUILDS)

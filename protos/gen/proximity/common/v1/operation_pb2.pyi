@@ -112,8 +112,8 @@ class Operation(_message.Message):
     id: _builtins.str
     app_id: _builtins.str
     kind: _builtins.str
-    """deploy_app, start_app, stop_app, restart_app, clone_app, adopt_container, delete_app, update_app, migrate_app,
-    upgrade_app, rollback_app, backup, restore or restore_beside.
+    """deploy_app, start_app, stop_app, restart_app, clone_app, adopt_container, import_app, import_exported_app, delete_app,
+    update_app, migrate_app, upgrade_app, rollback_app, destroy_orphan, destroy_duplicate, backup, restore or restore_beside.
     """
     status: _builtins.str
     """queued, running, waiting, undoing, succeeded, failed or cancelled."""
