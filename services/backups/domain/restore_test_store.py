@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,7 @@ class NewRestoreTest:
         notes: what the test container does not get, for the log.
         recorded: what the restored app is compared with; None: with nothing.
         broken: why the archive cannot be restored, which is known already; empty: it may be restorable.
+        limit_s: after which it is broken off.
     """
 
     operation_id: str
@@ -31,6 +32,7 @@ class NewRestoreTest:
     notes: tuple[str, ...] = ()
     recorded: RecordedApp | None = None
     broken: str = ""
+    limit_s: float = 0
 
 
 class RestoreTestStore(Protocol):
@@ -53,5 +55,5 @@ class RestoreTestStore(Protocol):
     async def list_candidates(self, policy_ids: Collection[int]) -> Sequence[Backup]:
         """List the completed backups of some policies, of apps that are there, newest first, with the time of their tests."""
 
-    async def find_unfinished(self, operation_ids: Collection[str]) -> Collection[str]:
-        """Return those of some operations that are not finished."""
+    async def find_limits(self, operation_ids: Collection[str]) -> Mapping[str, float]:
+        """Return the limits in seconds of those of some operations that are not finished; 0 where none was recorded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Protocol
 
 from services.backups.domain.restore_tests import RestoreTestOptions, parse_hours
@@ -16,6 +17,7 @@ class RestoreTestSettings(Patch):
     bridge: str | None = None
     storage: str | None = None
     hours: str | None = None
+    minutes: int | None = None
 
     def replace_in(self, options: RestoreTestOptions) -> RestoreTestOptions:
         """Return the options of the environment with these in their place."""
@@ -24,6 +26,7 @@ class RestoreTestSettings(Patch):
             bridge=options.bridge if self.bridge is None else self.bridge,
             storage=options.storage if self.storage is None else self.storage,
             hours=options.hours if self.hours is None else parse_hours(self.hours),
+            limit=options.limit if self.minutes is None else timedelta(minutes=self.minutes),
         )
 
 

@@ -99,11 +99,12 @@ class SqlRestoreTestStore:
             lambda connection: [backup_of_row(row) for row in connection.execute(query)]
         )
 
-    async def find_unfinished(self, operation_ids: Collection[str]) -> set[str]:
-        """See `RestoreTestStore.find_unfinished`."""
+    async def find_limits(self, operation_ids: Collection[str]) -> dict[str, float]:
+        """See `RestoreTestStore.find_limits`."""
         where = (operations.c.id.in_(operation_ids), operations.c.finished_at.is_(None))
-        query = sa.select(operations.c.id).where(*where)
-        return await self._db.read(lambda connection: set(connection.execute(query).scalars()))
+        query = sa.select(operations.c.id, operations.c.state).where(*where)
+        rows = await self._db.read(lambda connection: connection.execute(query).all())
+        return {row.id: float(row.state.get("limit_s") or 0) for row in rows}
 
     def _render_operation(self, backup: Backup, new: NewRestoreTest) -> NewOperation:
         state = dump_state(
@@ -121,6 +122,7 @@ class SqlRestoreTestStore:
                 left_out=backup.left_out,
                 broken=new.broken,
                 began_at=self._clock().timestamp(),
+                limit_s=new.limit_s,
             )
         )
         node = f"{backup.host_id}/{new.node}"

@@ -23,7 +23,9 @@ class SqlBackupSettingsStore:
         row = await self._db.read(lambda connection: connection.execute(query).one_or_none())
         if row is None:
             return RestoreTestSettings()
-        return RestoreTestSettings(bridge=row.bridge, storage=row.storage, hours=row.hours)
+        return RestoreTestSettings(
+            bridge=row.bridge, storage=row.storage, hours=row.hours, minutes=row.minutes
+        )
 
     async def update_settings(self, changes: RestoreTestSettings) -> None:
         """See `BackupSettingsStore.update_settings`."""

@@ -113,6 +113,7 @@ restore_test_settings = sa.Table(
     sa.Column("bridge", sa.String(15)),
     sa.Column("storage", sa.String(100)),
     sa.Column("hours", sa.String(20)),
+    sa.Column("minutes", sa.Integer),
 )
 policy_runs = sa.Table(
     "policy_runs",

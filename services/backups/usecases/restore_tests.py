@@ -87,12 +87,14 @@ async def remove_stale_tests(dependencies: BackupDependencies) -> int:
     """
     reserved = await dependencies.containers.list_restore_tests()
     operations = {one.owner: one.owner.removeprefix(TEST_PREFIX) for one in reserved}
-    unfinished = await dependencies.tests.find_unfinished(list(operations.values())) if reserved else set()
-    limit = dependencies.test_options.limit + _GRACE
+    limits = await dependencies.tests.find_limits(list(operations.values())) if reserved else {}
+    default = (await get_backup_settings(dependencies)).limit if reserved else timedelta()
     count = 0
     for one in reserved:
         # A worker is at it, or another one will take it up within seconds.
-        if operations[one.owner] in unfinished and one.age_s < limit.total_seconds():
+        operation_id = operations[one.owner]
+        limit = timedelta(seconds=limits.get(operation_id, 0)) or default
+        if operation_id in limits and one.age_s < (limit + _GRACE).total_seconds():
             continue
         try:
             await remove_test_container(dependencies.containers, Ref(one.host_id, one.vmid), owner=one.owner)

@@ -56,7 +56,11 @@ async def begin_test(
         bridge=options.bridge,
     )
     new = NewRestoreTest(
-        operation_id=operation_id or uuid.uuid4().hex, requested_by=requested_by, node=node, recorded=recorded
+        operation_id=operation_id or uuid.uuid4().hex,
+        requested_by=requested_by,
+        node=node,
+        recorded=recorded,
+        limit_s=options.limit.total_seconds(),
     )
     try:
         plan = await dependencies.containers.plan_restore_test(order)

@@ -251,7 +251,7 @@ def _fail(state: TestBackupState, failure: Failure) -> tuple[BackupChange, ...]:
 def build_workflow(
     containers: Containers, *, limit: timedelta = LIMIT, pace: RestoreTestPace | None = None
 ) -> Workflow[TestBackupState]:
-    """Build the workflow that tests a backup; after `limit` it is broken off and undone."""
+    """Build the workflow that tests a backup; after its own limit, or `limit`, it is broken off and undone."""
     steps = TestBackup(containers, pace or RestoreTestPace())
     return Workflow(
         KIND,
@@ -270,4 +270,5 @@ def build_workflow(
         _end,
         _fail,
         timeout_s=limit.total_seconds(),
+        timeout_of=lambda state: state.limit_s,
     )

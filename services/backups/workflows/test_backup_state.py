@@ -31,6 +31,7 @@ class TestBackupState:
         left_out: volumes that are not in the archive.
         broken: why the archive cannot be restored, known before; empty: it may be restorable.
         began_at: epoch seconds.
+        limit_s: after which the test is broken off; 0 in operations that an earlier release recorded.
         log: lines of the test.
         failed_step, reason: the step at which the backup failed the test, and why; empty: it did not.
         is_done: every check was made.
@@ -50,6 +51,7 @@ class TestBackupState:
     left_out: Sequence[str] = ()
     broken: str = ""
     began_at: float = 0.0
+    limit_s: float = 0.0
     log: Sequence[str] = ()
     failed_step: str = ""
     reason: str = ""

@@ -65,12 +65,18 @@ class LeasedOperation:
     @property
     def is_overdue(self) -> bool:
         """Whether the operation's time is up."""
-        return now() - self.operation.started_at > timedelta(seconds=self.workflow.timeout_s)
+        return now() - self.operation.started_at > self.limit
+
+    @property
+    def limit(self) -> timedelta:
+        """Time after the first step, after which the operation fails: its own, or that of its workflow."""
+        own = self.workflow.timeout_of(self.state) if self.workflow.timeout_of else 0.0
+        return timedelta(seconds=own or self.workflow.timeout_s)
 
     def describe_overdue(self, step: Step[Any], waiting_for: str) -> str:
         """Return the error of an operation whose time is up."""
         why = f"; it waited for: {waiting_for}" if waiting_for else ""
-        return f"{step.description}: it took longer than {self.workflow.timeout_s / 3600:.1f} hours{why}"
+        return f"{step.description}: it took longer than {self.limit.total_seconds() / 3600:.1f} hours{why}"
 
     async def keep_while(self, work: Awaitable[Any], *, step: Step[Any] | None) -> Any:
         """Return the result of `work` and renew the lease meanwhile. Without a step only a lost lease stops it.

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 MAX_ATTEMPTS = 3  # of a step whose failure may pass: about 10 s with the delays between them
-_WAIT_S = (
-    2.0  # the least delay before an error that passes by itself is tried again: a claim and a check cost 5 ms
-)
+_WAIT_S = 2.0  # the least delay before a transient error is tried again: a claim and a check cost 5 ms
 S = TypeVar("S", bound="DataclassInstance")  # the frozen state of a workflow
 S_contra = TypeVar("S_contra", bound="DataclassInstance", contravariant=True)
 Change = Any  # what the service's store can apply
@@ -129,8 +127,8 @@ class Workflow(Generic[S]):
         state_type: frozen dataclass of values that JSON can hold, or that have `from_json` and `to_json`.
         on_succeeded: changes to commit with the success.
         on_failed: changes to commit with the failure or cancellation, after undoing.
-        timeout_s: seconds after its first step began, after which it fails and is undone; a step that is not cancellable
-            is not interrupted, but waits no longer.
+        timeout_s, timeout_of: seconds after the first step began, after which an operation fails and is undone; a step
+            that is not cancellable only waits no longer. `timeout_of` is of one state, 0 where `timeout_s` counts.
         on_waiting: called whenever a step has to wait, to report it to others.
     """
 
@@ -140,6 +138,7 @@ class Workflow(Generic[S]):
     on_succeeded: Callable[[S], Sequence[Change]]
     on_failed: Callable[[S, Failure], Sequence[Change]]
     timeout_s: float = 24 * 3600.0
+    timeout_of: Callable[[S], float] | None = None
     on_waiting: OnWaiting[S] | None = None
 
     def choose_steps(self, state: S, *, recorded: Collection[str] = ()) -> tuple[Step[S], ...]:

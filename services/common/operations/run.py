@@ -226,7 +226,7 @@ class OperationRun:
         )
 
     def _has_waited_long(self) -> bool:
-        longest = timedelta(seconds=self._leased.workflow.timeout_s) + _UNDO_WAIT
+        longest = self._leased.limit + _UNDO_WAIT
         return now() - self._leased.operation.started_at > longest
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+import sqlalchemy as sa
 from proximity.backups.v1 import backups_service_pb2 as pb
 from proximity.backups.v1 import policy_pb2
 
 from services.backups.domain.errors import BackupSettingInvalidError
+from services.backups.store.tables import operations
+from services.backups.workflows import test_backup
+from services.common.operations.lease import LeasedOperation
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import ADMIN, Platform, call_of
 
 
-async def change(platform: Platform, **fields: str) -> policy_pb2.BackupSettings:
+async def change(platform: Platform, **fields: Any) -> policy_pb2.BackupSettings:
     request = policy_pb2.UpdateBackupSettingsRequest(**fields)
     return await platform.api.update_backup_settings(request, call_of(ADMIN))
 
@@ -48,3 +56,20 @@ async def test_what_no_node_has_is_refused(platform: Platform, field: str, value
         ) else await change(platform, **{field: value})
     assert [one.field for one in refused.value.violations] == [field]
     assert (await change(platform)).restore_test_hours == "00:00-06:00", "nothing was stored"
+
+
+async def test_a_test_ends_after_the_minutes_that_were_set_when_it_began(platform: Platform) -> None:
+    assert (await change(platform)).restore_test_minutes == 50
+    assert (await change(platform, restore_test_minutes=120)).restore_test_minutes == 120
+    backup_id = await platform.make_completed()
+    await platform.api.test_backup(pb.TestBackupRequest(app_id=APP.app_id, backup_id=backup_id), call_of())
+    await change(platform, restore_test_minutes=5)
+    query = sa.select(operations).where(operations.c.kind == test_backup.KIND)
+    row = await platform.db.read(lambda connection: connection.execute(query).one())
+    assert await platform.dependencies.tests.find_limits([row.id, "unknown"]) == {row.id: 7200}
+    workflow = test_backup.build_workflow(platform.containers)
+    operation: Any = SimpleNamespace(cancel_requested=False)
+    for state, limit in ((row.state, 120), ({**row.state, "limit_s": 0}, 50)):  # 0: of an earlier release
+        loaded = workflow.load_state(state)
+        leased = LeasedOperation(None, workflow, operation=operation, steps=(), state=loaded)  # type: ignore[arg-type]
+        assert leased.limit == timedelta(minutes=limit)

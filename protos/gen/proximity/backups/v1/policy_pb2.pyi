@@ -774,7 +774,7 @@ class BackupSettings(_message.Message):
     restore_test_hours: _builtins.str
     """Span of the day, in the time zone of each policy, in which policies have backups tested and archives checked."""
     restore_test_minutes: _builtins.int
-    """Minutes after which a test is broken off: RESTORE_TEST_MINUTES of the environment."""
+    """Minutes after which a test is broken off, which leaves the backup untested."""
     def __init__(
         self,
         *,
@@ -798,6 +798,7 @@ class UpdateBackupSettingsRequest(_message.Message):
     RESTORE_TEST_BRIDGE_FIELD_NUMBER: _builtins.int
     RESTORE_TEST_STORAGE_FIELD_NUMBER: _builtins.int
     RESTORE_TEST_HOURS_FIELD_NUMBER: _builtins.int
+    RESTORE_TEST_MINUTES_FIELD_NUMBER: _builtins.int
     restore_test_bridge: _builtins.str
     """At least one node must have it, without ports and gateway. Empty: test containers have no network.
     null is refused.
@@ -806,27 +807,34 @@ class UpdateBackupSettingsRequest(_message.Message):
     """At least one node must have it for containers. Empty: the one with most free space. null is refused."""
     restore_test_hours: _builtins.str
     """As 22:00-06:00; equal times: the whole day. null is refused."""
+    restore_test_minutes: _builtins.int
+    """For tests that begin from now on. null is refused."""
     def __init__(
         self,
         *,
         restore_test_bridge: _builtins.str | None = ...,
         restore_test_storage: _builtins.str | None = ...,
         restore_test_hours: _builtins.str | None = ...,
+        restore_test_minutes: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_restore_test_bridge", b"_restore_test_bridge", "_restore_test_hours", b"_restore_test_hours", "_restore_test_storage", b"_restore_test_storage", "restore_test_bridge", b"restore_test_bridge", "restore_test_hours", b"restore_test_hours", "restore_test_storage", b"restore_test_storage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_restore_test_bridge", b"_restore_test_bridge", "_restore_test_hours", b"_restore_test_hours", "_restore_test_minutes", b"_restore_test_minutes", "_restore_test_storage", b"_restore_test_storage", "restore_test_bridge", b"restore_test_bridge", "restore_test_hours", b"restore_test_hours", "restore_test_minutes", b"restore_test_minutes", "restore_test_storage", b"restore_test_storage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_restore_test_bridge", b"_restore_test_bridge", "_restore_test_hours", b"_restore_test_hours", "_restore_test_storage", b"_restore_test_storage", "restore_test_bridge", b"restore_test_bridge", "restore_test_hours", b"restore_test_hours", "restore_test_storage", b"restore_test_storage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_restore_test_bridge", b"_restore_test_bridge", "_restore_test_hours", b"_restore_test_hours", "_restore_test_minutes", b"_restore_test_minutes", "_restore_test_storage", b"_restore_test_storage", "restore_test_bridge", b"restore_test_bridge", "restore_test_hours", b"restore_test_hours", "restore_test_minutes", b"restore_test_minutes", "restore_test_storage", b"restore_test_storage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__restore_test_bridge: _TypeAlias = _typing.Literal["restore_test_bridge"]  # noqa: Y015
     _WhichOneofArgType__restore_test_bridge: _TypeAlias = _typing.Literal["_restore_test_bridge", b"_restore_test_bridge"]  # noqa: Y015
     _WhichOneofReturnType__restore_test_hours: _TypeAlias = _typing.Literal["restore_test_hours"]  # noqa: Y015
     _WhichOneofArgType__restore_test_hours: _TypeAlias = _typing.Literal["_restore_test_hours", b"_restore_test_hours"]  # noqa: Y015
+    _WhichOneofReturnType__restore_test_minutes: _TypeAlias = _typing.Literal["restore_test_minutes"]  # noqa: Y015
+    _WhichOneofArgType__restore_test_minutes: _TypeAlias = _typing.Literal["_restore_test_minutes", b"_restore_test_minutes"]  # noqa: Y015
     _WhichOneofReturnType__restore_test_storage: _TypeAlias = _typing.Literal["restore_test_storage"]  # noqa: Y015
     _WhichOneofArgType__restore_test_storage: _TypeAlias = _typing.Literal["_restore_test_storage", b"_restore_test_storage"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__restore_test_bridge) -> _WhichOneofReturnType__restore_test_bridge | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__restore_test_hours) -> _WhichOneofReturnType__restore_test_hours | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__restore_test_minutes) -> _WhichOneofReturnType__restore_test_minutes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__restore_test_storage) -> _WhichOneofReturnType__restore_test_storage | None: ...
 
