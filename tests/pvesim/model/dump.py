@@ -14,6 +14,7 @@ from tests.pvesim.model.archives import (
     parse_retention,
 )
 from tests.pvesim.model.cluster import Cluster
+from tests.pvesim.model.cluster_state import missing_config
 from tests.pvesim.model.configs import list_disks
 from tests.pvesim.model.entities import Container, Storage, Task, Volume
 from tests.pvesim.model.errors import ApiError, TaskFailedError
@@ -110,15 +111,29 @@ def _dump_one(cluster: Cluster, task: Task, job: Job, *, storage: Storage, vmid:
         if job.remove and rules:
             _prune(cluster, task, job, rules, vmid)
     finally:
-        container.config.pop("lock", None)
-        cluster.mark(container)
-        if was_running and not container.running and vmid in cluster.containers:
-            task.log("INFO: restarting vm")
-            bring_up(cluster, container)
+        _clean_up(cluster, task, container=container, was_stopped=was_running and not container.running)
     task.log(
         f"INFO: Finished Backup of VM {vmid} ({time.strftime('%H:%M:%S', time.gmtime(cluster.now() - started))})",
         f"INFO: Backup finished at {render_stamp(cluster)}",
     )
+
+
+def _clean_up(cluster: Cluster, task: Task, *, container: Container, was_stopped: bool) -> None:
+    """Take the lock off and start what was stopped; where the container is gone, each only warns (VZDump.pm).
+
+    Its archive is complete all the same: it is read from mounts of its own, and the configuration in it is older.
+    """
+    if cluster.containers.get(container.vmid) is container:
+        container.config.pop("lock", None)
+        cluster.mark(container)
+        if was_stopped:
+            task.log("INFO: restarting vm")
+            bring_up(cluster, container)
+        return
+    warning = missing_config(container.node, container.vmid)
+    task.log(warning, warning)  # unlock_vm and cleanup
+    if was_stopped:
+        task.log("INFO: restarting vm", warning)
 
 
 def _check_limit(cluster: Cluster, job: Job, rules: dict[str, int], vmid: int) -> None:
