@@ -33,7 +33,7 @@ _BROKEN, _TAKEN, _STOPPED, _HUNG = "CREATION_BROKEN", "VMID_TAKEN", "CONTAINER_S
 # Reasons of Proxmox that say something about the node and nothing about the archive.
 _OF_NODE = re.compile(
     r"no space left|not enough (free )?space|storage '[^']*' (is not online|does not exist)|cannot allocate memory|"
-    r"permission check failed|input/output error|quota exceeded|interrupted by signal|received interrupt",
+    r"permission check failed|input/output error|quota exceeded|interrupted by signal|received interrupt|got signal \d",
     re.IGNORECASE,
 )
 _Run = Callable[[TestBackupState, Context], Awaitable[TestBackupState]]

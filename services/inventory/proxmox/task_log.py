@@ -16,9 +16,13 @@ _MOST_ERRORS = 3  # lines: the last ones name the cause, and a message must fit 
 # What programs print on lines of their own; the ERROR line after them names only an exit code.
 _CAUSE = re.compile(
     r"no space left on device|disk quota exceeded|read-only file system|input/output error|permission denied"
-    r"|stale file handle|cannot allocate memory|out of memory|file too large",
+    r"|stale file handle|cannot allocate memory|out of memory|file too large"
+    # An archive that is truncated or damaged: tar, zstd, gzip, lzop.
+    r"|unexpected eof|unexpected end of file|premature end|checksum|crc error|data corruption|corrupt input",
     re.IGNORECASE,
 )
+# A pipe of vzdump or a restore is 600 characters of options, which no reader of a status needs.
+_COMMAND = re.compile(r"command '(.{60}).*' failed(?=: )", re.DOTALL)
 _FAILED_GROWTH = re.compile(r"^Failed to update the container's filesystem: *(.*)")
 
 
@@ -79,12 +83,28 @@ def explain_failure(lines: Sequence[str], exit_status: str) -> str:
     """
     errors = [match.group(1).strip() for line in lines if (match := _ERROR.match(line))]
     errors = [one for one in dict.fromkeys(errors) if one and one not in exit_status][-_MOST_ERRORS:]
-    causes = [line.strip() for line in lines if _CAUSE.search(line) and not _ERROR.match(line)]
-    if causes and not any(_CAUSE.search(one) for one in (*errors, exit_status)):
-        errors.insert(0, causes[-1].removeprefix("INFO: "))
+    if not any(_CAUSE.search(one) for one in (*errors, exit_status)) and (cause := _find_cause(lines)):
+        errors.insert(0, cause)
+    errors, exit_status = [_shorten(one) for one in errors], _shorten(exit_status)
     if not errors:
         return exit_status
     return "; ".join(errors) if exit_status in errors[-1] else f"{'; '.join(errors)} ({exit_status})"
+
+
+def _find_cause(lines: Sequence[str]) -> str:
+    """Return the last line that names a cause before the last error; empty where there is none."""
+    ends = [
+        position for position, line in enumerate(lines) if _ERROR.match(line) and "job errors" not in line
+    ]
+    # What follows the error, such as the log that could not be copied either, is its consequence.
+    before = lines[: ends[-1]] if ends else lines
+    causes = [line.strip() for line in before if _CAUSE.search(line) and not _ERROR.match(line)]
+    return causes[-1].removeprefix("INFO: ") if causes else ""
+
+
+def _shorten(text: str) -> str:
+    """Cut the command line in Proxmox's message of one that failed to its beginning."""
+    return _COMMAND.sub(r"command '\1…' failed", text)
 
 
 def find_failed_growth(lines: Sequence[str]) -> str:

@@ -14,6 +14,11 @@ from services.inventory.proxmox.task_log import (
 START = "INFO: starting new backup job: vzdump 201 --remove 0 --node pve --notes-template {} --mode snapshot --storage local"
 ARCHIVE = "INFO: creating vzdump archive '/var/lib/vz/dump/vzdump-lxc-201-2026_11_30-06_31_46.tar.zst'"
 MARK = "proximity-backup: 123"
+# As a real server prints it.
+PIPE = (
+    "set -o pipefail && lxc-usernsexec -m u:0:100000:65536 -m g:0:100000:65536 -- tar cpf - --totals --sparse "
+    "'--exclude=./tmp/?*' '--exclude=./var/tmp/?*' ./ | zstd '--threads=1' >/srv/small/dump/x.tar.dat"
+)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +73,32 @@ def test_a_job_without_a_storage_or_with_an_odd_command_has_no_volume_id() -> No
             "job errors",
             ("zstd: error 70 : Write error : cannot write block : No space left on device; "
             "Backup of VM 9 failed - command 'tar' failed: exit code 2 (job errors)"),
+        ),
+        (
+            [
+                "INFO: creating vzdump archive '/srv/small/dump/x.tar.zst'",
+                "INFO: zstd: error 70 : Write error : cannot write block : No space left on device ",
+                f"ERROR: Backup of VM 9 failed - command '{PIPE}' failed: exit code 70",
+                "INFO: Failed at 2026-11-30 21:06:46",
+                "cp: error writing '/srv/small/dump/x.log': No space left on device",
+                "INFO: Backup job finished with errors",
+                "TASK ERROR: job errors",
+            ],
+            "job errors",
+            ("zstd: error 70 : Write error : cannot write block : No space left on device; Backup of VM 9 failed - "
+            "command 'set -o pipefail && lxc-usernsexec -m u:0:100000:65536 -m g:0…' failed: exit code 70 (job errors)"),
+        ),
+        (
+            [
+                "extracting archive '/var/lib/vz/dump/x.tar.zst'",
+                "/*stdin*\\ : Read error (39) : premature end ",
+                "tar: Unexpected EOF in archive",
+                "tar: Error is not recoverable: exiting now",
+                f"TASK ERROR: unable to restore CT 9 - command '{PIPE}' failed: exit code 2",
+            ],
+            f"unable to restore CT 9 - command '{PIPE}' failed: exit code 2",
+            ("tar: Unexpected EOF in archive (unable to restore CT 9 - command "
+            "'set -o pipefail && lxc-usernsexec -m u:0:100000:65536 -m g:0…' failed: exit code 2)"),
         ),
         ([f"ERROR: {number}" for number in range(9)], "job errors", "6; 7; 8 (job errors)"),
         (["ERROR: same", "ERROR: same"], "job errors", "same (job errors)"),
