@@ -12,6 +12,7 @@
     prey       operations in the middle of which something strikes
     timeline   when each backup was made, tested and removed, and by whom
     counts     what came up of policies, so that a storm without them is visible as such
+    overtime   how a storm goes on gently until all of that came up
     evidence   reads the databases, Proxmox and the API after the storm
     checks     pure functions from evidence to violations
     storm      one run from its start to its verdict

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 import requests
 
 from services.common.db.database import Database, create_engine
-from tests.chaos.choices import LOCKS, Blow
+from tests.chaos.choices import AWAY_S, LOCKS, Blow
+from tests.chaos.evidence import read_backups
 from tests.chaos.platform import Platform
 from tests.chaos.prey import Prey
 from tests.chaos.topology import NODES, UNTOUCHED, VAULT
@@ -46,6 +48,7 @@ class Storm:
         self._away: set[str] = set()  # links in an outage, which no shorter blow ends
         self._outages = 0
         self._silences: set[asyncio.Task[None]] = set()
+        self._ambushes: Counter[tuple[str, str]] = Counter()  # that have struck nothing yet
         # One thread for all: `Database.close` waits for it, so that a query of a cancelled task leaves no connection open.
         self._db = Database(create_engine(platform.database_url, service="backups", pool_size=1), threads=1)
         self._prey = Prey(self._db)
@@ -57,10 +60,35 @@ class Storm:
             await asyncio.sleep(max(0.0, began + blow.at - time.monotonic()))
             self._strike(blow)
 
-    async def linger(self, seconds: float) -> None:
-        """Strike nothing more but what lies in ambush, for some seconds."""
-        await self._end_faults()
-        await asyncio.sleep(seconds)
+    async def end_faults(self, _: Blow | None = None) -> None:
+        """End the faults of Proxmox, those too that wait for a request."""
+        for task in self._silences:  # they would demand theirs again
+            task.cancel()
+        self._silences.clear()
+        await self._tell("DELETE", "/faults")
+        for node in NODES:
+            await self._tell("PATCH", f"/nodes/{node}", {"online": True})
+
+    async def verify(self, _: Blow | None = None) -> None:
+        """Have the Proxmox Backup Server verify every archive that it has."""
+        with contextlib.suppress(requests.RequestException):
+            state = await asyncio.to_thread(self._platform.ask_simulator, "GET", "/state")
+            for volume in state["volumes"]:
+                if volume["volid"].startswith(f"{VAULT}:") and not volume.get("verification"):
+                    await self._tell("PATCH", "/volumes", {"volid": volume["volid"], "verification": "ok"})
+
+    def add_ambush(self, kind: str, target: str) -> None:
+        """Lie in ambush for an operation of the kind `target`, unless a blow of this kind does already."""
+        if not self._ambushes[kind, target]:
+            self._strike(Blow(0.0, kind, target, AWAY_S))
+
+    async def read_backups(self) -> dict[str, Any]:
+        """See `evidence.read_backups`.
+
+        Raises:
+            DatabaseUnavailableError, sqlalchemy.exc.SQLAlchemyError: the database does not answer.
+        """
+        return await self._db.read(read_backups)
 
     async def calm(self) -> None:
         """End every blow that lasts, and take back what stays by itself."""
@@ -71,7 +99,7 @@ class Storm:
             link.heal()
             await link.start()
         await self._platform.wait_until_healthy()
-        await self._end_faults()
+        await self.end_faults()
         await self._tell("PATCH", "/cluster", {"attach_seconds": _ATTACH_S})
         for vmid, lock in (await self._read_locks()).items():
             if lock in LOCKS:
@@ -101,7 +129,7 @@ class Storm:
                     self._silences.add(task)
 
     def _choose_lasting(self, kind: str) -> Callable[[Blow], Coroutine[Any, Any, None]]:
-        return {
+        lasting: dict[str, Callable[[Blow], Coroutine[Any, Any, None]]] = {
             "outage": self._go_away,
             "lock": self._lock,
             "deaf": self._deafen,
@@ -111,11 +139,12 @@ class Storm:
             "offline": self._take_down,
             "fault": self._add_fault,
             "silence": self._silence,
-            "verify": self._verify,
-            "lull": self._end_faults,
+            "verify": self.verify,
+            "lull": self.end_faults,
             "ambush_kill": self._ambush,
             "ambush_outage": self._ambush,
-        }[kind]
+        }
+        return lasting[kind]
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -179,13 +208,11 @@ class Storm:
 
     async def _ambush(self, blow: Blow) -> None:
         """Wait for an operation of a kind that a worker carries out, and kill that or take Proxmox away."""
-        while True:
-            is_possible = blow.kind == "ambush_kill" or not self._away
-            found = await self._prey.find(blow.target, blow.kind) if is_possible else None
-            if found is not None:
-                break
-            await asyncio.sleep(_AMBUSH_S)
-        operation, pid = found
+        self._ambushes[blow.kind, blow.target] += 1
+        try:
+            operation, pid = await self._wait_for_prey(blow)
+        finally:
+            self._ambushes[blow.kind, blow.target] -= 1
         if blow.kind == "ambush_outage":
             self.deaths.append(("outage", operation))
             await self._go_away(replace(blow, target="refused"))
@@ -195,24 +222,16 @@ class Storm:
                 os.kill(pid, signal.SIGKILL)
                 self.deaths.append(("kill", operation))
 
+    async def _wait_for_prey(self, blow: Blow) -> tuple[str, int]:
+        while True:
+            is_possible = blow.kind == "ambush_kill" or not self._away
+            found = await self._prey.find(blow.target, blow.kind) if is_possible else None
+            if found is not None:
+                return found
+            await asyncio.sleep(_AMBUSH_S)
+
     async def _add_fault(self, blow: Blow) -> None:
         await self._tell("POST", "/faults", [dict(blow.rule)])
-
-    async def _end_faults(self, _: Blow | None = None) -> None:
-        for task in self._silences:  # they would demand theirs again
-            task.cancel()
-        self._silences.clear()
-        await self._tell("DELETE", "/faults")
-        for node in NODES:
-            await self._tell("PATCH", f"/nodes/{node}", {"online": True})
-
-    async def _verify(self, _: Blow) -> None:
-        """Have the Proxmox Backup Server verify every archive that it has."""
-        with contextlib.suppress(requests.RequestException):
-            state = await asyncio.to_thread(self._platform.ask_simulator, "GET", "/state")
-            for volume in state["volumes"]:
-                if volume["volid"].startswith(f"{VAULT}:") and not volume.get("verification"):
-                    await self._tell("PATCH", "/volumes", {"volid": volume["volid"], "verification": "ok"})
 
     async def _deafen(self, blow: Blow) -> None:
         """Take SSH away, so that commands go through consoles, and let those lose what is typed first."""

@@ -80,9 +80,13 @@ _AMBUSHES = (
     *(("ambush_outage", "test_backup"),) * 2,
 )
 ACTING = 0.75  # of a storm; then users rest, and policies back up what they left while blows still fall
-_AWAY_S = 8.0  # longer than a lease, shorter than what the other users need to go on
+AWAY_S = 8.0  # longer than a lease, shorter than what the other users need to go on
 _VERIFY_S = 20.0  # between two verifications of the Proxmox Backup Server
 _PAUSE_S = (0.2, 1.2)
+# After the storm: few changes, so that the nodes have room for backups of policies, and no deletions.
+_GENTLE: Mapping[str, int] = {"deploy": 2, "start": 3, "back_up": 1, "watch": 3, "terminal": 5, "look": 2}
+_GENTLE_PAUSE_S = (1.5, 4.0)
+_FIRST_GENTLE = 5000  # numbers make keys and hostnames: these are beyond all of the storm
 _CALM_S = (1.0, 5.0)
 
 
@@ -145,18 +149,36 @@ def choose_way(seed: int) -> str:
 def choose_actions(seed: int, *, user: int, count: int) -> list[Choice]:
     """What a user does, in order; only the first user is an administrator, who alone may adopt and has policies."""
     rng = random.Random(f"{seed} user {user}")
-    weights = [0 if name in _ADMINISTRATORS and user else weight for name, weight in ACTIONS.items()]
+    weights = {name: 0 if name in _ADMINISTRATORS and user else weight for name, weight in ACTIONS.items()}
+    return _choose_actions(rng, weights, user=user, numbers=range(count), pause_s=_PAUSE_S)
+
+
+def choose_gentle_actions(seed: int, *, user: int, count: int) -> list[Choice]:
+    """What a user does after the storm, in order: nothing that ends what policies are about."""
+    rng = random.Random(f"{seed} overtime of user {user}")
+    numbers = range(_FIRST_GENTLE, _FIRST_GENTLE + count)
+    return _choose_actions(rng, _GENTLE, user=user, numbers=numbers, pause_s=_GENTLE_PAUSE_S)
+
+
+def _choose_actions(
+    rng: random.Random,
+    weights: Mapping[str, int],
+    *,
+    user: int,
+    numbers: range,
+    pause_s: tuple[float, float],
+) -> list[Choice]:
     return [
         Choice(
             number=number,
             user=user,
-            pause=rng.uniform(*_PAUSE_S),
-            action=rng.choices(list(ACTIONS), weights)[0],
+            pause=rng.uniform(*pause_s),
+            action=rng.choices(list(weights), list(weights.values()))[0],
             pick=rng.random(),
             value=rng.randrange(1 << 16),
             resend=rng.random() < 0.6,
         )
-        for number in range(count)
+        for number in numbers
     ]
 
 
@@ -206,7 +228,7 @@ def choose_trials(
         trials.append(Blow(number * period + ACTING * min(period, seconds), "lull", "proxmox"))
         for kind, target in _AMBUSHES:
             at = number * period + rng.uniform(0.0, 0.7) * min(period, seconds)
-            trials.append(Blow(at, kind, target, _AWAY_S))
+            trials.append(Blow(at, kind, target, AWAY_S))
     trials += [Blow(_VERIFY_S * number, "verify", "proxmox") for number in range(1, int(seconds / _VERIFY_S))]
     return sorted(trials, key=lambda one: one.at)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from tests.chaos.checks.policies import list_waits
+from tests.chaos.choices import COPIES
 from tests.chaos.evidence import Evidence
 from tests.chaos.timeline import NEVER, list_made
 
@@ -19,6 +20,7 @@ class StormCounts:
     """Numbers of backups, restore tests, deaths, streams and terminals.
 
     Attributes:
+        accepted: requests to change something.
         looks: complete ones at due runs.
         runs: begun by a slot; `copies` on a second storage.
         made: runs and copies that gave a backup.
@@ -32,6 +34,7 @@ class StormCounts:
         streams: that gave an event; `terminals` that answered what was typed.
     """
 
+    accepted: int
     looks: int
     runs: int
     copies: int
@@ -68,6 +71,7 @@ def count_encounters(evidence: Evidence) -> StormCounts:
     struck = {kind: {one for what, one in evidence.deaths if what == kind} for kind in ("kill", "outage")}
     of_tests = {str(one["id"]) for one in tests}
     return StormCounts(
+        accepted=sum(one.is_accepted and one.method != "GET" for one in evidence.history),
         looks=len(evidence.looks),
         runs=sum(not one.origin.is_copy for one in scheduled if one.origin),
         copies=sum(one.origin.is_copy for one in scheduled if one.origin),
@@ -92,22 +96,43 @@ def count_encounters(evidence: Evidence) -> StormCounts:
     )
 
 
+def count_silent_copies(evidence: Evidence, silence_s: float) -> int:
+    """Count the copies that printed nothing for so long, and succeeded."""
+    return sum(
+        task["type"] in COPIES
+        and task["exitstatus"] == "OK"
+        and task["endtime"] - task["starttime"] >= int(silence_s)
+        for task in evidence.tasks
+        if task.get("endtime") is not None
+    )
+
+
+# How many of each at least, and what to say of fewer.
 _WANTED = {
-    "runs": "no run of a policy came up",
-    "copies": "no backup on a second storage came up",
-    "pruned": "no removal by retention came up",
-    "passed": "no restore test passed",
-    "verified": "no verified backup came up",
-    "died_in_pruning": "no worker died in a removal by retention",
-    "died_in_tests": "no worker died in a restore test",
-    "lost_in_tests": "Proxmox went away in no restore test",
-    "streams": "no event stream came up",
-    "terminals": "no terminal came up",
+    "accepted": (11, "hardly any change was accepted"),
+    "runs": (1, "no run of a policy came up"),
+    "copies": (1, "no backup on a second storage came up"),
+    "pruned": (1, "no removal by retention came up"),
+    "passed": (1, "no restore test passed"),
+    "verified": (1, "no verified backup came up"),
+    "died_in_pruning": (1, "no worker died in a removal by retention"),
+    "died_in_tests": (1, "no worker died in a restore test"),
+    "lost_in_tests": (1, "Proxmox went away in no restore test"),
+    "streams": (1, "no event stream came up"),
+    "terminals": (1, "no terminal came up"),
 }
 
 
-def list_missing(counts: StormCounts) -> Iterator[str]:
-    """Say what a whole storm has to meet and did not."""
-    for name, sentence in _WANTED.items():
-        if not getattr(counts, name):
-            yield f"{sentence}: this storm proves nothing about it"
+def find_missing(counts: StormCounts, *, is_whole: bool) -> list[str]:
+    """Find the numbers of what a storm has to meet and did not yet; a short one has to meet changes alone."""
+    return [
+        name
+        for name, (least, _) in _WANTED.items()
+        if getattr(counts, name) < least and (is_whole or name == "accepted")
+    ]
+
+
+def list_missing(counts: StormCounts, *, is_whole: bool) -> Iterator[str]:
+    """Say what a storm has to meet and did not."""
+    for name in find_missing(counts, is_whole=is_whole):
+        yield f"{_WANTED[name][1]}: this storm proves nothing about it"

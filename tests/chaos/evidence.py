@@ -122,6 +122,14 @@ def read_databases(url: str) -> dict[str, Any]:
     return found
 
 
+def read_backups(connection: sa.Connection) -> dict[str, Any]:
+    """Read what of backups tells how often something came up, as fields of `Evidence`."""
+    tables = _TABLES["backups"]
+    return {
+        name: _read_rows(connection, tables[name]) for name in ("backups", "backup_operations", "policies")
+    }
+
+
 def _read_rows(connection: sa.Connection, table: sa.Table) -> list[Row]:
     columns = [table.c[name] for name in _APP_COLUMNS] if table is apps_tables.apps else [table]
     return [dict(row) for row in connection.execute(sa.select(*columns)).mappings()]

@@ -22,7 +22,6 @@ from tests.chaos.checks.audit import check_audit
 from tests.chaos.checks.events import check_events
 from tests.chaos.choices import (
     ACTING,
-    COPIES,
     OUTAGE_S,
     SILENCE_S,
     Blow,
@@ -31,18 +30,18 @@ from tests.chaos.choices import (
     choose_trials,
     choose_way,
 )
-from tests.chaos.counts import WHOLE_S, StormCounts, count_encounters, list_missing
+from tests.chaos.counts import WHOLE_S, StormCounts, count_encounters, count_silent_copies, list_missing
 from tests.chaos.evidence import Evidence, is_settled, read_databases
 from tests.chaos.history import History
 from tests.chaos.looks import read_looks
+from tests.chaos.overtime import Overtime
 from tests.chaos.platform import PASSWORD, Platform, PlatformError
 from tests.chaos.policies import add_policies, end_policies
 from tests.chaos.topology import NODES, list_foreign_archives
 from tests.chaos.users import User
 
 USERS = 5
-_LINGER_S = 50.0  # two runs of policies, and the removals and restore tests after them
-_OWNERS = 3  # of them who have policies
+_OWNERS = 2  # of them whose apps have policies: few, so that each app has several runs
 SETTLE_S = 420.0  # besides what the last copy still says nothing
 _MOST_ACTIONS = 5000
 _LOOK_S = 1.0
@@ -125,9 +124,13 @@ async def _play(platform: Platform, seed: int, *, lengths: Lengths, report: Call
     try:
         before = await _prepare(platform, users)
         await _rage(storm, users, blows, seed=seed, seconds=lengths.storm_s)
-        if lengths.storm_s >= WHOLE_S:
-            await storm.linger(_LINGER_S)
-        report(f"seed {seed}: {len(history.exchanges)} requests and {len(blows)} blows; it calms down")
+        is_whole = lengths.storm_s >= WHOLE_S
+        overtime = Overtime(storm=storm, users=users, history=history, is_whole=is_whole)
+        overtime_s = await overtime.run(seed)
+        report(
+            f"seed {seed}: {len(history.exchanges)} requests and {len(blows)} blows; it calms down "
+            f"after {overtime_s:.0f} s of overtime"
+        )
         calmed = time.monotonic()
         await storm.calm()
         await end_policies(users[0])
@@ -143,7 +146,7 @@ async def _play(platform: Platform, seed: int, *, lengths: Lengths, report: Call
         for user in users:
             await user.close()
         history.close()
-    silent = _count_silent_copies(evidence, lengths.silence_s)
+    silent = count_silent_copies(evidence, lengths.silence_s)
     return _judge(
         platform,
         evidence,
@@ -256,11 +259,11 @@ def _judge(
         f"{one['kind']} {one['status']}" for one in (*evidence.operations, *evidence.backup_operations)
     )
     counts = count_encounters(evidence)
-    missing = list_missing(counts) if storm_s >= WHOLE_S else ()
+    missing = list_missing(counts, is_whole=storm_s >= WHOLE_S)
     return Verdict(
         violations=(*check_all(evidence), *missing),
         exchanges=len(evidence.history),
-        accepted=sum(one.is_accepted and one.method != "GET" for one in evidence.history),
+        accepted=counts.accepted,
         operations=dict(sorted(operations.items())),
         failures=_list_failures(evidence),
         blows=blows,
@@ -275,16 +278,6 @@ def _list_failures(evidence: Evidence) -> tuple[str, ...]:
     own = {one["id"]: one for one in (*evidence.operations, *evidence.backup_operations)}
     return tuple(
         sorted({f"{one['kind']}: {one['error']}" for one in own.values() if one["status"] == "failed"})
-    )
-
-
-def _count_silent_copies(evidence: Evidence, silence_s: float) -> int:
-    return sum(
-        task["type"] in COPIES
-        and task["exitstatus"] == "OK"
-        and task["endtime"] - task["starttime"] >= int(silence_s)
-        for task in evidence.tasks
-        if task.get("endtime") is not None
     )
 
 

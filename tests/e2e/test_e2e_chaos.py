@@ -20,5 +20,6 @@ def test_everything_holds_after_a_storm(tmp_path: Path, database: str) -> None:
     storm = run_storm(SEED, lengths=LENGTHS, state=tmp_path / "storm", report=said.append, database=database)
     verdict = asyncio.run(storm)
     assert verdict.violations == (), "\n".join((*said, *verdict.violations))
+    # However slow the machine is: the storm goes on until so much was accepted, and the seed decides on the blows.
     assert verdict.accepted > 10
     assert verdict.blows > 5

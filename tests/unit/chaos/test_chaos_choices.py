@@ -10,6 +10,7 @@ from tests.chaos.choices import (
     LOCKS,
     choose_actions,
     choose_blows,
+    choose_gentle_actions,
     choose_trials,
     choose_way,
 )
@@ -43,6 +44,13 @@ def test_every_action_is_taken_and_only_the_administrator_adopts_and_has_policie
         "adopt",
         "reschedule",
     }
+
+
+def test_actions_after_the_storm_end_nothing_and_have_keys_of_their_own() -> None:
+    stormy, gentle = choose_actions(7, user=1, count=5000), choose_gentle_actions(7, user=1, count=1000)
+    assert {one.action for one in gentle} == {"deploy", "start", "back_up", "watch", "terminal", "look"}
+    assert not {one.key for one in stormy} & {one.key for one in gentle}
+    assert gentle == choose_gentle_actions(7, user=1, count=1000)
 
 
 def test_every_kind_of_blow_strikes_every_target_in_time() -> None:

@@ -186,7 +186,9 @@ def test_looks_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_a_storm_without_policies_streams_and_terminals_is_visible_as_such() -> None:
-    assert len(list(list_missing(count_encounters(make_world_of_a_person())))) == 10
+    nothing = count_encounters(make_world_of_a_person())
+    assert len(list(list_missing(nothing, is_whole=True))) == 11
+    assert len(list(list_missing(nothing, is_whole=False))) == 1
     world = make_scheduled(make_test(2, seconds=150), make_test(3, seconds=190), make_removal(2, seconds=220))
     deaths = (("kill", "d2"), ("kill", "t2"), ("outage", "t3"), ("kill", BACKUP_ID))
     stayed = (
@@ -195,11 +197,13 @@ def test_a_storm_without_policies_streams_and_terminals_is_visible_as_such() -> 
         make_exchange("terminal", method="GET", status=200),
         make_exchange("terminal", method="GET", status=409),
     )
-    counts = count_encounters(dataclasses.replace(world, deaths=deaths, history=(*world.history, *stayed)))
+    changed = [make_exchange("start") for _ in range(11)]
+    history = (*world.history, *stayed, *changed)
+    counts = count_encounters(dataclasses.replace(world, deaths=deaths, history=history))
     assert (counts.runs, counts.made, counts.pruned, counts.tests, counts.passed) == (2, 2, 1, 2, 2)
     assert (counts.died_in_pruning, counts.died_in_tests, counts.lost_in_tests) == (1, 1, 1)
     assert (counts.streams, counts.terminals) == (1, 1)
-    assert [sentence.partition(":")[0] for sentence in list_missing(counts)] == [
+    assert [sentence.partition(":")[0] for sentence in list_missing(counts, is_whole=True)] == [
         "no backup on a second storage came up",
         "no verified backup came up",
     ]
