@@ -48,6 +48,13 @@ class _Session:
     socket: ConsoleSocket | None = None
     closing: asyncio.TimerHandle | None = None
 
+    def detach(self) -> ConsoleSocket | None:
+        """Forget the attachment and its timer, and return it to be closed."""
+        if self.closing is not None:
+            self.closing.cancel()
+        socket, self.socket, self.closing = self.socket, None, None
+        return socket
+
 
 class Consoles:
     """The consoles of all containers; an attachment stays open for a while after a command.
@@ -164,9 +171,7 @@ class Consoles:
 
     async def _attach(self, session: _Session, client: ProxmoxApi, *, node: str, vmid: int) -> ConsoleSocket:
         """The attachment that is there when its shell answers, else a new one."""
-        if session.closing is not None:
-            session.closing.cancel()
-        if session.socket is not None:
+        if session.socket is not None:  # which closes in time also when the caller goes away now
             try:
                 await wake_shell(session.socket, vmid, patience_s=_LINE_S)
             except DomainError:
@@ -174,6 +179,7 @@ class Consoles:
             else:
                 return session.socket
         session.socket = await open_console(client, node, vmid=vmid)
+        self._keep(session)
         try:
             await wake_shell(session.socket, vmid, patience_s=_WAKE_S)
         except BaseException:
@@ -182,19 +188,20 @@ class Consoles:
         return session.socket
 
     def _keep(self, session: _Session) -> None:
+        if session.closing is not None:
+            session.closing.cancel()
         session.closing = asyncio.get_running_loop().call_later(_IDLE_S, self._expire, session)
 
     def _expire(self, session: _Session) -> None:
-        if not session.lock.locked():
-            ending = asyncio.get_running_loop().create_task(self._drop(session))
+        if session.lock.locked():
+            self._keep(session)  # the command may end without closing it, when its caller goes away early
+        elif (socket := session.detach()) is not None:
+            ending = asyncio.get_running_loop().create_task(socket.close())
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
     async def _drop(self, session: _Session) -> None:
-        if session.closing is not None:
-            session.closing.cancel()
-        socket, session.socket, session.closing = session.socket, None, None
-        if socket is not None:
+        if (socket := session.detach()) is not None:
             await socket.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import AsyncExitStack
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
@@ -100,27 +101,32 @@ async def open_console(client: ProxmoxApi, node: str, *, vmid: int) -> ConsoleSo
     ticket: dict[str, Any] = await client.post(f"{path}/termproxy")
     query = f"port={ticket['port']}&vncticket={quote(str(ticket['ticket']), safe='')}"
     url = client.access.base_url.replace("https://", "wss://") + f"{path}/vncwebsocket?{query}"
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            socket = await _Connect(
-                url,
-                ssl=make_context(client.access),
-                additional_headers=await client.get_headers(),
-                subprotocols=["binary"],  # type: ignore[list-item]  # a NewType of str
-                compression=None,
-                ping_interval=None,  # the frames have a ping of their own
-                proxy=None,
-                max_size=_MAX_MESSAGE,
-            )
-            console = ConsoleSocket(socket, place)
-            await socket.send(f"{ticket['user']}:{ticket['ticket']}\n".encode())
-            greeting = await console.read(patience_s=CONNECT_TIMEOUT_S)
-    except (WebSocketException, OSError, TimeoutError) as error:
-        why = str(error) or "timed out"
-        raise HostUnreachableError(f"the console of {place} does not open: {why}", retry_after=2) from error
-    if not greeting.startswith(b"OK"):
-        await console.close()
-        raise HostUnreachableError(f"the console of {place} refuses its own ticket", retry_after=2)
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                socket = await _Connect(
+                    url,
+                    ssl=make_context(client.access),
+                    additional_headers=await client.get_headers(),
+                    subprotocols=["binary"],  # type: ignore[list-item]  # a NewType of str
+                    compression=None,
+                    ping_interval=None,  # the frames have a ping of their own
+                    proxy=None,
+                    max_size=_MAX_MESSAGE,
+                )
+                console = ConsoleSocket(socket, place)
+                # Also when the caller goes away now: Proxmox's process for it lasts as long as the connection.
+                stack.push_async_callback(console.close)
+                await socket.send(f"{ticket['user']}:{ticket['ticket']}\n".encode())
+                greeting = await console.read(patience_s=CONNECT_TIMEOUT_S)
+        except (WebSocketException, OSError, TimeoutError) as error:
+            why = str(error) or "timed out"
+            raise HostUnreachableError(
+                f"the console of {place} does not open: {why}", retry_after=2
+            ) from error
+        if not greeting.startswith(b"OK"):
+            raise HostUnreachableError(f"the console of {place} refuses its own ticket", retry_after=2)
+        stack.pop_all()
     return console
 
 

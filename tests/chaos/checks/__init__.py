@@ -10,6 +10,7 @@ audit         every accepted write has exactly one audit entry
 events        every event has had its effect
 waits         no operation fails for what passes by itself
 policies      policies remove their own backups alone, and never the last good one
+tasks         nothing is under way at Proxmox any more
 destroyed     no container or archive is destroyed but by an operation that may
 """
 
@@ -25,6 +26,7 @@ from tests.chaos.checks.operations import check_operations
 from tests.chaos.checks.policies import check_policies
 from tests.chaos.checks.reservations import check_reservations
 from tests.chaos.checks.strangers import check_strangers
+from tests.chaos.checks.tasks import check_tasks
 from tests.chaos.checks.waits import check_waits
 from tests.chaos.evidence import Evidence
 
@@ -45,5 +47,6 @@ def check_all(evidence: Evidence) -> list[str]:
         check_waits,
         check_destroyed,
         check_policies,
+        check_tasks,
     )
     return [violation for check in checks for violation in check(evidence)]

@@ -23,6 +23,7 @@ from tests.contract.inventory.conftest import OWNER, Inventory, new_call
 from tests.unit.pvesim.sim import Running
 
 ALPINE = "alpine-3"
+LIMIT_S = 60.0
 
 
 @pytest.fixture
@@ -181,3 +182,35 @@ async def test_a_console_that_asks_for_a_login_says_what_to_do(inventory: Invent
     await inventory.start(ref)
     with pytest.raises(ExecUnavailableError, match="--cmode shell"):
         await inventory.run(ref, "true")
+
+
+async def test_an_attachment_is_closed_in_time_when_its_next_command_is_abandoned(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consoles, "_IDLE_S", 3.0)
+    owner = "console-left"
+    ref = await inventory.create(owner)
+    await inventory.start(ref, owner)
+    assert await inventory.run(ref, "echo", "1", owner=owner) == ("1\n", 0)
+    waking = asyncio.Event()
+
+    async def wake_never(*_: Any, **__: Any) -> None:
+        waking.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(consoles, "wake_shell", wake_never)
+    abandoned = asyncio.create_task(inventory.run(ref, "echo", "2", owner=owner))
+    async with asyncio.timeout(LIMIT_S):
+        await waking.wait()
+        abandoned.cancel()
+        await asyncio.gather(abandoned, return_exceptions=True)
+        while count_attachments(inventory.sim, ref.vmid):  # noqa: ASYNC110 - another process decides when
+            await asyncio.sleep(0.1)
+
+
+def count_attachments(sim: Running, vmid: int) -> int:
+    """Count the processes of Proxmox that serve an open console of a container."""
+    tasks = sim.client.control("GET", "/state")["tasks"]
+    mine = [one for one in tasks if (one["type"], one["id"]) == ("vncproxy", str(vmid))]
+    assert mine
+    return sum(one["endtime"] is None for one in mine)
