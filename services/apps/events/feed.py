@@ -8,6 +8,7 @@ database.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -89,12 +90,11 @@ class Listener(Generic[T]):
 
     async def wait(self, timeout: float) -> bool:
         """Wait until there is something; False after `timeout` seconds without."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._filled.wait()
-        except TimeoutError:
-            return False
-        return True
+        # Something may have come after the timeout and before this task ran again: a keep-alive would name an id behind it.
+        return self._filled.is_set()
 
 
 class Feed:
