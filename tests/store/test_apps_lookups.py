@@ -20,6 +20,7 @@ from services.apps.usecases.apps import list_app_logs, list_apps
 from services.apps.usecases.catalog_updates import CatalogUpdates
 from services.apps.usecases.container_metrics import ContainerMetrics
 from services.common.db.database import Database
+from services.common.db.queries import Query
 from services.common.identity.keys import Sealer
 from tests.bench.seeding import Seeder, app_id_of, insert_rows
 from tests.fakes.catalog import FakeCatalog
@@ -139,6 +140,22 @@ async def test_a_line_of_the_log_is_shown_by_the_next_answer(
     assert [line.message for line in warnings.logs] == ["line 0"]
     with pytest.raises(AppNotFoundError):
         await list_lines(renderer, app_id, owner_filter=8, level="")
+
+
+async def test_a_common_first_page_is_planned_once(
+    store: SqlAppStore,
+    db: Database,  # noqa: F811 - a fixture
+) -> None:
+    """PostgreSQL plans a statement five times before it may use one plan for all values."""
+    for wanted in (AppFilter(), AppFilter(owner_id=7)):
+        stamps, total = await store.list_stamps(wanted, page=1, per_page=21)
+        for _ in range(7):
+            assert await store.list_stamps(wanted, page=1, per_page=20) == (stamps[:20], total)
+    if db.is_sqlite:
+        return
+    plans = sa.select(sa.column("generic_plans", sa.Integer)).select_from(sa.table("pg_prepared_statements"))
+    rows = await db.fetch(Query(plans.where(sa.column("statement").like(sa.literal("%LIMIT 20")))), {})
+    assert [row[0] > 0 for row in rows] == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from services.apps.domain.stamps import AppStamp, ListedStamp, LogStamp
 from services.apps.store.tables import app_events, apps, operation_tables
 from services.apps.store.totals import Totals
 from services.common.db.database import Database
-from services.common.db.queries import Query, parse_time
+from services.common.db.queries import COMMON_PAGE_SIZES, Query, parse_time
 
 _DEEP = 200  # rows to skip from which a page is first chosen in the index alone
 _GRAM, _LONG_GRAM = 3, 6  # characters: what `list_grams` of the migrations cuts texts into
@@ -58,7 +58,13 @@ class AppLookups:
         offset = (page - 1) * per_page
         params = list_params(wanted)
         # With a cached total, the query leaves out the count, which costs more than the page.
-        query = _page_query(frozenset(params), is_counted=total is None, is_deep=offset >= _DEEP)
+        is_common = page == 1 and per_page in COMMON_PAGE_SIZES and params.keys() <= {"owner"}
+        query = _page_query(
+            frozenset(params),
+            is_counted=total is None,
+            is_deep=offset >= _DEEP,
+            size=per_page if is_common else None,
+        )
         rows = await self._db.fetch(query, {**params, "limit": per_page, "offset": offset})
         if total is None:
             total = rows[0][_LISTED] if rows else await self._count(params) if page > 1 else 0
@@ -189,7 +195,11 @@ def _count_query(names: frozenset[str]) -> Query:
 
 
 @cache
-def _page_query(names: frozenset[str], *, is_counted: bool, is_deep: bool) -> Query:
+def _page_query(names: frozenset[str], *, is_counted: bool, is_deep: bool, size: int | None = None) -> Query:
+    """Return the query of a page; of the first one where it has a size.
+
+    A size is for filters alone of which every value has the same plan, as it is planned once (`COMMON_PAGE_SIZES`).
+    """
     order = (apps.c.created_at.desc(), apps.c.id.desc())
     # What is searched is read whole anyway, so it is counted on the way instead of beforehand.
     once = "search" in names
@@ -198,6 +208,8 @@ def _page_query(names: frozenset[str], *, is_counted: bool, is_deep: bool) -> Qu
     query = sa.select(*listed, *([total] if is_counted else []))
     if once or not is_deep:
         page = query.where(*list_conditions(names)).order_by(*order)
+        if size is not None:
+            return Query(page.limit(sa.literal_column(str(size), sa.Integer)))
         return Query(page.limit(_param("limit")).offset(_param("offset")))
     # What is skipped is skipped in the index alone; the rows are read for the page.
     ids = sa.select(apps.c.id).where(*list_conditions(names)).order_by(*order)

@@ -29,7 +29,7 @@ from services.backups.store.rows import (
 )
 from services.backups.store.tables import backups, tables
 from services.common.db.database import Database, UtcDateTime
-from services.common.db.queries import Query, comes_after
+from services.common.db.queries import COMMON_PAGE_SIZES, Query, comes_after
 from services.common.operations.model import Operation
 from services.common.operations.queries import OperationLookups
 
@@ -87,7 +87,10 @@ class BackupReads:
         params: dict[str, Any] = {"app": app_id, "offset": offset, "limit": limit}
         params |= {} if owner_id is None else {"owner": owner_id}
         params |= {"after": after} if after else {}
-        rows = await self._db.fetch(_page_query(owner_id is not None, has_after=bool(after)), params)
+        is_common = offset == 0 and not after and limit in COMMON_PAGE_SIZES
+        size = limit if is_common else None
+        query = _page_query(owner_id is not None, has_after=bool(after), size=size)
+        rows = await self._db.fetch(query, params)
         return (rows[0][0] if rows else 0), [tuple(row) for row in rows]
 
     async def get_backup(self, key: BackupKey) -> Backup:
@@ -237,11 +240,14 @@ def _stats_query(is_owned: bool) -> Query:
 
 
 @cache
-def _page_query(is_owned: bool, *, has_after: bool = False) -> Query:
+def _page_query(is_owned: bool, *, has_after: bool = False, size: int | None = None) -> Query:
+    """Return the query of a page; of the first one where it has a size."""
     where = _where_app(is_owned)
     total = sa.select(sa.func.count()).select_from(backups).where(*where).scalar_subquery()
     columns = (backups.c.id, backups.c.updated_at, backups.c.status, backups.c.progress)
     query = sa.select(total, *columns).where(*where).order_by(backups.c.id.desc())
     if has_after:
         query = query.where(comes_after([(backups.c.id, True, sa.bindparam("after", type_=sa.Integer))]))
+    if size is not None:
+        return Query(query.limit(sa.literal_column(str(size), sa.Integer)))
     return Query(query.limit(sa.bindparam("limit")).offset(sa.bindparam("offset")))

@@ -27,6 +27,11 @@ from services.common.db.transactions import DatabaseUnavailableError, find_fault
 ATTEMPTS = 6  # of a query on connections that break, with 1.2 s of delays: longer outages are the caller's
 _BATCH = 4  # queries of SQLite that one turn of its thread takes together
 
+# Entries of pages that are often requested: the default, and those of the console. PostgreSQL plans a statement whose
+# limit is a parameter each time, since it cannot know how few rows are wanted; that takes as long as a first page itself.
+# So first pages of these sizes have their limit in the text. Other sizes would be a prepared statement each.
+COMMON_PAGE_SIZES = frozenset({20, 50, 100})
+
 
 class Query:
     """A SELECT with named parameters (`sa.bindparam`), each a text or a number."""
