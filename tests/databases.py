@@ -7,7 +7,8 @@ import functools
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, MutableMapping
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import psycopg
 import sqlalchemy as sa
 
 from services.common.db import database
+from services.common.db.database import Database, create_engine
 from services.common.db.migrations import upgrade
 
 
@@ -83,6 +85,19 @@ def make_database(server: str, *, template: str = "template1") -> str:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     url = sa.make_url(server.replace("postgresql://", "postgresql+psycopg://"))
     return url.set(database=name).render_as_string(hide_password=False)
+
+
+@asynccontextmanager
+async def open_empty(folder: Path, metadata: sa.MetaData, *, server: str = "") -> AsyncIterator[Database]:
+    """Open a database with nothing but these tables: on a PostgreSQL server, or as a SQLite file in a folder."""
+    if server:
+        engine = sa.create_engine(make_database(server))
+    else:
+        engine = create_engine(f"sqlite:///{folder}/p.sqlite3", service="test")
+    opened = Database(engine)
+    await opened.write(metadata.create_all)
+    yield opened
+    await opened.close()
 
 
 @functools.cache

@@ -22,7 +22,7 @@ from proximity.catalog.v1 import item_pb2
 from services.backups.store.tables import outbox as backups_outbox
 from services.clients.apps.errors import AppBusyError
 from services.common.core.errors import DuplicateError, UnavailableError
-from services.common.db.database import Database, create_engine
+from services.common.db.database import Database
 from services.common.db.transactions import UnchangedError
 from services.common.identity.keys import Sealer, make_service_keys, read_service_keys
 from services.common.identity.tokens import Caller, Revocations, TokenVerifier, User
@@ -34,7 +34,7 @@ from services.common.rpc.interceptors.audit import OutboxAudit
 from services.common.rpc.interceptors.authorization import Guard
 from services.common.rpc.server import add_service, create_server
 from services.common.rpc.server_context import ServerContext
-from tests.databases import make_database
+from tests.databases import open_empty
 from tests.store.backups_db import db
 from tests.unit.backups.platform import build_platform, call_of
 
@@ -125,14 +125,9 @@ async def list_reports(db: Database, outbox: sa.Table) -> list[events_pb2.AuditR
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        engine = create_engine(f"sqlite:///{tmp_path}/p.sqlite3", service="catalog")
-    else:
-        engine = sa.create_engine(make_database(request.getfixturevalue("server")))
-    database = Database(engine)
-    await database.write(METADATA.create_all)
-    yield database
-    await database.close()
+    server = request.getfixturevalue("server") if request.param == "postgresql" else ""
+    async with open_empty(tmp_path, METADATA, server=server) as database:
+        yield database
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from services.common.core.clock import now
-from services.common.db.database import Database, create_engine
+from services.common.db.database import Database
 from services.common.messaging import outbox as outbox_module
 from services.common.messaging.bus import Bus, Message
 from services.common.messaging.outbox import Relay, add_messages, define_tables
-from tests.databases import make_database
+from tests.databases import open_empty
 
 METADATA = sa.MetaData()
 OUTBOX, INBOX = define_tables(METADATA)
@@ -24,14 +24,9 @@ OUTBOX, INBOX = define_tables(METADATA)
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        engine = create_engine(f"sqlite:///{tmp_path}/p.sqlite3", service="test")
-    else:
-        engine = sa.create_engine(make_database(request.getfixturevalue("server")))
-    database = Database(engine)
-    await database.write(METADATA.create_all)
-    yield database
-    await database.close()
+    server = request.getfixturevalue("server") if request.param == "postgresql" else ""
+    async with open_empty(tmp_path, METADATA, server=server) as database:
+        yield database
 
 
 class SlowBus:

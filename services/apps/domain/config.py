@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,20 @@ _PATTERNS = {
 }
 _CHOICES = {"runtime": ("compose", "oci", "auto"), "network": ("dhcp", "static")}
 KEYS = (*_NUMBERS, *_TEXTS, *_CHOICES)
-_PARSERS = {key: int if key in _NUMBERS else str for key in KEYS}
+_PARSERS: Mapping[str, Callable[[Any], object]] = {key: int if key in _NUMBERS else str for key in KEYS}
+
+
+def split_record(
+    record: Mapping[str, Any],
+    parsers: Mapping[str, Callable[[Any], object]],
+    *,
+    is_set: Callable[[Any], bool],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split a stored record into what this release knows and is set, parsed, and what a later one has stored."""
+    known = {
+        name: parsers[name](value) for name, value in record.items() if name in parsers and is_set(value)
+    }
+    return known, {name: value for name, value in record.items() if name not in parsers}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +85,7 @@ class AppConfig:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> AppConfig:
         """Parse settings as they are stored, which were valid when they were given."""
-        known: dict[str, Any] = {}
-        unknown = {}
-        for name, value in record.items():
-            parse = _PARSERS.get(name)
-            if parse is None:
-                unknown[name] = value
-            elif value is not None:
-                known[name] = parse(value)
+        known, unknown = split_record(record, _PARSERS, is_set=lambda value: value is not None)
         return cls(**known, unknown=unknown)
 
     def to_json(self) -> dict[str, Any]:

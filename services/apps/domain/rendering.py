@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.apps.domain.config import split_record
 from services.clients.catalog.values import ItemCredentials, ItemProbe
 
 
@@ -48,14 +49,7 @@ class AppRendering:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> AppRendering:
         """Parse the record of an app; what it lacks is empty."""
-        known: dict[str, Any] = {}
-        unknown = {}
-        for name, value in record.items():
-            parse = _PARSERS.get(name)
-            if parse is None:
-                unknown[name] = value
-            elif value:
-                known[name] = parse(value)
+        known, unknown = split_record(record, _PARSERS, is_set=bool)
         return cls(**known, unknown=unknown)
 
     def to_json(self) -> dict[str, Any]:

@@ -83,8 +83,7 @@ def check_testable(backup: Backup) -> None:
     """
     if backup.restore_test.is_running:
         raise BackupInUseError(f"backup {backup.id} is being tested")
-    if backup.status is not BackupStatus.RESTORING:  # several may read an archive at once
-        check_restorable(backup)
+    _check_readable(backup)
 
 
 def check_verifiable(backup: Backup) -> None:
@@ -97,6 +96,10 @@ def check_verifiable(backup: Backup) -> None:
     """
     if backup.archive_check.is_running:
         raise BackupInUseError(f"the archive of backup {backup.id} is being checked")
+    _check_readable(backup)
+
+
+def _check_readable(backup: Backup) -> None:
     if backup.status is not BackupStatus.RESTORING:  # several may read an archive at once
         check_restorable(backup)
 

@@ -12,7 +12,7 @@ from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.preconditions import check_verifiable
 from services.backups.store.announcements import announce_changes
-from services.backups.store.changes import operation_queue
+from services.backups.store.changes import do_nothing, operation_queue
 from services.backups.store.rows import backup_of_row, find_operation, read_backup, render_check
 from services.backups.store.tables import backups, tables
 from services.backups.workflows import check_backup
@@ -23,10 +23,6 @@ from services.common.operations.model import NewOperation, Workflow, dump_state
 from services.common.operations.tables import add_operation
 
 
-def _do_nothing() -> None:
-    """For stores whose messages another process publishes."""
-
-
 class SqlArchiveCheckStore:
     """Checks of archives in SQLite or PostgreSQL; implements `ArchiveCheckStore`."""
 
@@ -35,7 +31,7 @@ class SqlArchiveCheckStore:
         db: Database,
         workflows: Mapping[str, Workflow[Any]],
         *,
-        on_message: Callable[[], None] = _do_nothing,
+        on_message: Callable[[], None] = do_nothing,
         clock: Clock = now,
     ) -> None:
         self._db = db

@@ -52,6 +52,10 @@ RESTORE_TEST_FAILED = "events.backups.v1.restore_test_failed"
 APP_RESTORED = "events.backups.v1.app_restored"
 
 
+def do_nothing() -> None:
+    """`on_message` of stores whose messages another process publishes."""
+
+
 def apply_change(connection: sa.Connection, change: Change) -> None:
     """Write one change of a workflow, with its event, in the checkpoint's transaction."""
     current = now()

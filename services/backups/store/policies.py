@@ -28,6 +28,7 @@ from services.backups.domain.policies import (
 from services.backups.domain.policy_limits import PolicyLimitChanges, PolicyLimits
 from services.backups.domain.retention import Retention
 from services.backups.domain.schedules import list_zones
+from services.backups.store.changes import do_nothing
 from services.backups.store.policy_runs import SqlPolicyRuns
 from services.backups.store.tables import policies, policy_limits, policy_runs
 from services.common.core.clock import Clock, now
@@ -42,15 +43,11 @@ _LIMITS = 1  # id of the only row of `policy_limits`
 _NAME = 60  # characters
 
 
-def _do_nothing() -> None:
-    """For stores whose messages another process publishes."""
-
-
 class SqlPolicyStore(SqlPolicyRuns):
     """Policies in SQLite or PostgreSQL; implements `PolicyStore`."""
 
     def __init__(
-        self, db: Database, *, on_message: Callable[[], None] = _do_nothing, clock: Clock = now
+        self, db: Database, *, on_message: Callable[[], None] = do_nothing, clock: Clock = now
     ) -> None:
         self._db = db
         self._on_message = on_message

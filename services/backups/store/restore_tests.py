@@ -14,7 +14,7 @@ from services.backups.domain.preconditions import check_testable
 from services.backups.domain.restore_test_store import NewRestoreTest
 from services.backups.domain.restore_tests import MAX_LINE, RestoreTest, RestoreTestStatus
 from services.backups.store.announcements import announce_changes
-from services.backups.store.changes import operation_queue
+from services.backups.store.changes import do_nothing, operation_queue
 from services.backups.store.rows import backup_of_row, find_operation, read_backup, render_test
 from services.backups.store.tables import backups, operations, tables
 from services.backups.workflows import test_backup
@@ -25,10 +25,6 @@ from services.common.operations.model import NewOperation, Workflow, dump_state
 from services.common.operations.tables import add_operation
 
 
-def _do_nothing() -> None:
-    """For stores whose messages another process publishes."""
-
-
 class SqlRestoreTestStore:
     """Restore tests in SQLite or PostgreSQL; implements `RestoreTestStore`."""
 
@@ -37,7 +33,7 @@ class SqlRestoreTestStore:
         db: Database,
         workflows: Mapping[str, Workflow[Any]],
         *,
-        on_message: Callable[[], None] = _do_nothing,
+        on_message: Callable[[], None] = do_nothing,
         clock: Clock = now,
     ) -> None:
         self._db = db

@@ -18,7 +18,7 @@ from services.backups.domain.preconditions import (
     refuse_busy,
 )
 from services.backups.store.announcements import announce_changes
-from services.backups.store.changes import operation_queue
+from services.backups.store.changes import do_nothing, operation_queue
 from services.backups.store.departures import BackupDepartures
 from services.backups.store.rows import (
     backup_of_row,
@@ -56,10 +56,6 @@ class _Request:
     storage: str = ""
 
 
-def _do_nothing() -> None:
-    """For stores whose messages another process publishes."""
-
-
 class SqlBackupStore(BackupDepartures):
     """Backups in SQLite or PostgreSQL; implements `BackupStore`.
 
@@ -74,7 +70,7 @@ class SqlBackupStore(BackupDepartures):
         db: Database,
         workflows: Mapping[str, Workflow[Any]],
         *,
-        on_message: Callable[[], None] = _do_nothing,
+        on_message: Callable[[], None] = do_nothing,
         clock: Clock = now,
     ) -> None:
         super().__init__(db, on_message, clock=clock)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from proximity.inventory.v1 import restore_test_pb2 as pb
 
+from services.clients.inventory.restore_tests import Contents
 from services.inventory.domain.containers import ContainerRef
-from services.inventory.domain.contents import FoundContents
 from services.inventory.domain.restore_tests import ReservedId, RestoreTestPlace
 
 
@@ -38,7 +38,7 @@ def render_tests(tests: Sequence[ReservedId]) -> pb.ListRestoreTestsResponse:
     )
 
 
-def render_contents(contents: FoundContents) -> pb.Contents:
+def render_contents(contents: Contents) -> pb.Contents:
     """Render what is in a container."""
     return pb.Contents(
         has_docker=contents.has_docker,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from services.clients.inventory.restore_tests import Contents, DockerContainer
 
 # One process for all of it: each costs half a second on a real node. The mount points are its arguments.
 LIST_CONTENTS = """
@@ -28,35 +28,7 @@ echo end
 _END = "end"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FoundDockerContainer:
-    """A container of Docker; `image` as the definition names it."""
-
-    name: str
-    image: str
-    image_id: str
-    state: str
-    exit_code: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundContents:
-    """FoundContents of a running container.
-
-    Attributes:
-        docker_answers: whether Docker's daemon does.
-        images: ids.
-        folders: number of entries by name of a Docker volume or path of a mount point.
-    """
-
-    has_docker: bool = False
-    docker_answers: bool = False
-    containers: tuple[FoundDockerContainer, ...] = ()
-    images: tuple[str, ...] = ()
-    folders: tuple[tuple[str, int], ...] = ()
-
-
-def parse_contents(text: str) -> FoundContents | None:
+def parse_contents(text: str) -> Contents | None:
     """Parse the output of `LIST_CONTENTS`; None when it did not come to its end."""
     lines = [line.strip() for line in text.splitlines()]
     if _END not in lines:
@@ -71,7 +43,7 @@ def parse_contents(text: str) -> FoundContents | None:
             images.append(rest)
         elif kind == "folder" and parts[0].isdigit():
             folders.append((rest.partition(" ")[2], int(parts[0])))
-    return FoundContents(
+    return Contents(
         has_docker="docker up" in lines or "docker down" in lines,
         docker_answers="docker up" in lines,
         containers=tuple(sorted(containers, key=lambda one: one.name)),
@@ -80,9 +52,9 @@ def parse_contents(text: str) -> FoundContents | None:
     )
 
 
-def _build_container(parts: list[str]) -> FoundDockerContainer:
+def _build_container(parts: list[str]) -> DockerContainer:
     state, exit_code, image_id, image, name = parts[0], parts[1], parts[2], parts[3], parts[4]
-    return FoundDockerContainer(
+    return DockerContainer(
         name=name.removeprefix("/"),
         image=image,
         image_id=image_id,

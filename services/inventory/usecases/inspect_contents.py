@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from services.clients.inventory.restore_tests import Contents
 from services.inventory.domain.containers import ContainerRef
-from services.inventory.domain.contents import LIST_CONTENTS, FoundContents, parse_contents
+from services.inventory.domain.contents import LIST_CONTENTS, parse_contents
 from services.inventory.domain.disks import parse_disks
 from services.inventory.domain.errors import ExecHungError
 from services.inventory.domain.interfaces import ContainerAccess
@@ -15,7 +16,7 @@ _TIMEOUT_S = 45.0  # below the 60 s that callers wait; Docker takes a second for
 
 async def inspect_contents(
     containers: ContainerLookup, access: ContainerAccess, *, ref: ContainerRef, owner: str
-) -> FoundContents:
+) -> Contents:
     """Return Docker's containers, images and volumes in a running container of `owner`, and its mount points.
 
     Raises:

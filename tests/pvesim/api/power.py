@@ -64,26 +64,24 @@ def _take_down_work(cluster: Cluster, task: Task, node: str, vmid: int) -> Work:
     take_down(cluster, cluster.find_in_task(node, vmid))
 
 
-@route("POST", f"{STATUS}/stop")
-def stop(call: Call) -> str:
+def _end(call: Call, kind: str) -> str:
     cluster, node, vmid = call.cluster, call.node, call.vmid
     if need_running(call).ha_seconds is not None:
         return request_state(cluster, cluster.containers[vmid], kind="hastop", user=call.user)
     return cluster.start_task(
-        node=node, kind="vzstop", label=str(vmid), user=call.user,
+        node=node, kind=kind, label=str(vmid), user=call.user,
         work=lambda task: _take_down_work(cluster, task, node, vmid),
     )  # fmt: skip
+
+
+@route("POST", f"{STATUS}/stop")
+def stop(call: Call) -> str:
+    return _end(call, "vzstop")
 
 
 @route("POST", f"{STATUS}/shutdown")
 def shutdown(call: Call) -> str:
-    cluster, node, vmid = call.cluster, call.node, call.vmid
-    if need_running(call).ha_seconds is not None:
-        return request_state(cluster, cluster.containers[vmid], kind="hastop", user=call.user)
-    return cluster.start_task(
-        node=node, kind="vzshutdown", label=str(vmid), user=call.user,
-        work=lambda task: _take_down_work(cluster, task, node, vmid),
-    )  # fmt: skip
+    return _end(call, "vzshutdown")
 
 
 @route("POST", f"{STATUS}/reboot")

@@ -5,25 +5,15 @@ from __future__ import annotations
 import pytest
 
 from services.inventory.domain.containers import ContainerRef
-from services.inventory.usecases.backup_container import backup_container
 from tests.fakes.inventory import InstantInventory
+from tests.unit.inventory.backed_up import back_up_container
 
 
-async def back_up(inventory: InstantInventory, ref: ContainerRef, *, number: int, **options: bool) -> str:
-    task = await backup_container(
-        inventory.lookup,
-        ref,
-        owner="shop",
-        mode="snapshot",
-        compression="zstd",
-        storage="",
-        notes="",
-        protected=options.get("protected", False),
-        backup_id=str(number),
-    )
-    ended = await inventory.finish(task)
-    assert ended.succeeded, ended.reason
-    return ended.result.partition(":")[0]
+async def back_up(
+    inventory: InstantInventory, ref: ContainerRef, *, number: int, protected: bool = False
+) -> str:
+    archive = await back_up_container(inventory, ref, storage="", protected=protected, backup_id=str(number))
+    return archive.partition(":")[0]
 
 
 @pytest.mark.parametrize("of_node", [False, True])

@@ -11,30 +11,14 @@ import pytest
 
 from services.inventory.domain.access import CommandOutput
 from services.inventory.domain.archive_checks import ArchiveState, ArchiveVerdict, judge, render_check
-from services.inventory.domain.containers import ContainerRef
 from services.inventory.domain.errors import ArchiveNotFoundError, NodeCheckingError
-from services.inventory.usecases.backup_container import backup_container
 from services.inventory.usecases.check_archive import check_archive, repeat_until_done
 from tests.fakes.inventory import InstantInventory
 from tests.pvesim.guest.node_archives import build_file
 from tests.pvesim.model.entities import Storage, Volume
+from tests.unit.inventory.backed_up import back_up_container
 
 LIMIT_S = 600
-
-
-async def back_up(inventory: InstantInventory, ref: ContainerRef, *, storage: str = "backup") -> str:
-    task = await backup_container(
-        inventory.lookup,
-        ref,
-        owner="shop",
-        mode="snapshot",
-        compression="zstd",
-        storage=storage,
-        notes="",
-        protected=False,
-        backup_id="b-1",
-    )
-    return (await inventory.finish(task)).result
 
 
 async def check(inventory: InstantInventory, archive: str) -> ArchiveVerdict:
@@ -45,7 +29,7 @@ async def check(inventory: InstantInventory, archive: str) -> ArchiveVerdict:
 
 
 async def test_an_archive_is_read_with_a_lock_a_limit_and_low_priority(inventory: InstantInventory) -> None:
-    archive = await back_up(inventory, await inventory.create())
+    archive = await back_up_container(inventory, await inventory.create())
     verdict = await check(inventory, archive)
     assert verdict.state is ArchiveState.INTACT
     (named, read) = [command for _, command in inventory.parts.access.on_nodes]
@@ -56,14 +40,14 @@ async def test_an_archive_is_read_with_a_lock_a_limit_and_low_priority(inventory
 
 
 async def test_one_archive_is_read_on_a_node_at_a_time(inventory: InstantInventory) -> None:
-    archive = await back_up(inventory, await inventory.create())
+    archive = await back_up_container(inventory, await inventory.create())
     inventory.parts.access.of_nodes["flock"] = CommandOutput("", 75)
     with pytest.raises(NodeCheckingError, match="reads another archive"):
         await check(inventory, archive)
 
 
 async def test_what_cannot_be_checked_says_why(inventory: InstantInventory) -> None:
-    archive = await back_up(inventory, await inventory.create())
+    archive = await back_up_container(inventory, await inventory.create())
     inventory.parts.access.of_nodes["pvesm"] = CommandOutput("storage 'backup' does not exist\n", 255)
     verdict = await check(inventory, archive)
     assert (verdict.state, verdict.reason) == (
@@ -76,7 +60,7 @@ async def test_what_cannot_be_checked_says_why(inventory: InstantInventory) -> N
 
 async def test_a_backup_server_verifies_its_own_archives(inventory: InstantInventory) -> None:
     inventory.proxmox.cluster.storages["pbs"] = Storage("pbs", "pbs", ["backup"], shared=True)
-    archive = await back_up(inventory, await inventory.create(), storage="pbs")
+    archive = await back_up_container(inventory, await inventory.create(), storage="pbs")
     verdict = await check(inventory, archive)
     assert verdict.state is ArchiveState.NOT_CHECKED
     assert "Proxmox Backup Server" in verdict.reason

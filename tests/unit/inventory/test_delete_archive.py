@@ -13,7 +13,7 @@ from tests.unit.inventory.backed_up import back_up
 
 async def test_one_archive_is_deleted_once_and_the_others_stay(inventory: InstantInventory) -> None:
     _, first = await back_up(inventory)
-    _, second = await back_up(inventory, "blog", "8")
+    _, second = await back_up(inventory, "blog", backup_id="8")
     fleet, host_id = inventory.parts.fleet, inventory.host.id
     task = await delete_archive(fleet, host_id, volume_id=first)
     assert (await inventory.finish(task)).succeeded

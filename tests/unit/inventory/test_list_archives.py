@@ -12,7 +12,7 @@ from tests.unit.inventory.backed_up import back_up
 
 async def test_archives_are_listed_by_container_and_storage(inventory: InstantInventory) -> None:
     shop, first = await back_up(inventory)
-    _, second = await back_up(inventory, "blog", "8")
+    _, second = await back_up(inventory, "blog", backup_id="8")
     fleet, host_id = inventory.parts.fleet, inventory.host.id
     found, complete = await list_archives(fleet, host_id)
     assert ({one.volume_id for one in found}, complete) == ({first, second}, True)

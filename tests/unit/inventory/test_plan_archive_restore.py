@@ -11,11 +11,11 @@ from services.inventory.domain.container_spec import RestoredNetwork
 from services.inventory.domain.containers import ContainerRef
 from services.inventory.domain.errors import ArchiveUnsuitableError
 from services.inventory.domain.restore_plans import ArchiveSource, PlanRequest, RestorePlan
-from services.inventory.usecases.backup_container import backup_container
 from services.inventory.usecases.placement import reserve_vmid
 from services.inventory.usecases.plan_restore import plan_archive_restore
 from services.inventory.usecases.restore_container import restore_container
 from tests.fakes.inventory import InstantInventory
+from tests.unit.inventory.backed_up import back_up_container
 
 
 async def back_up(
@@ -23,18 +23,7 @@ async def back_up(
 ) -> tuple[ContainerRef, str]:
     ref = await inventory.create("shop")
     inventory.config(ref).update(config)
-    task = await backup_container(
-        inventory.lookup,
-        ref,
-        owner="shop",
-        mode="snapshot",
-        compression="zstd",
-        storage=storage,
-        notes="",
-        protected=False,
-        backup_id="7",
-    )
-    return ref, (await inventory.finish(task)).result
+    return ref, await back_up_container(inventory, ref, storage=storage)
 
 
 async def plan(

@@ -14,7 +14,6 @@ from services.inventory.domain.entities import Host
 from services.inventory.domain.errors import HostNotFoundError, HostUnreachableError
 from services.inventory.domain.restore_plans import ArchiveSource, PlanRequest, RestorePlan
 from services.inventory.domain.storage_places import find_place
-from services.inventory.usecases.backup_container import backup_container
 from services.inventory.usecases.placement import reserve_vmid
 from services.inventory.usecases.plan_restore import plan_restore
 from services.inventory.usecases.restore_container import restore_container
@@ -22,6 +21,7 @@ from tests.fakes.inventory import InstantInventory, SilentHosts
 from tests.pvesim.instant import InstantProxmox
 from tests.pvesim.model.entities import Storage
 from tests.pvesim.model.shared import SharedFolder
+from tests.unit.inventory.backed_up import back_up_container
 
 NAS = {"server": "10.0.0.5", "export": "/backups"}
 PBS = {"server": "pbs.example", "datastore": "store", "namespace": "site"}
@@ -42,18 +42,9 @@ class TwoHosts:
     volume_id: str = ""
 
     async def back_up(self, storage: str, *, backup_id: str = "b-1") -> None:
-        task = await backup_container(
-            self.inventory.lookup,
-            self.ref,
-            owner="shop",
-            mode="snapshot",
-            compression="zstd",
-            storage=storage,
-            notes="",
-            protected=False,
-            backup_id=backup_id,
+        self.volume_id = await back_up_container(
+            self.inventory, self.ref, storage=storage, backup_id=backup_id
         )
-        self.volume_id = (await self.inventory.finish(task)).result
 
     async def plan(self, *, host: Host | None = None, backup_id: str = "b-1", **options: Any) -> RestorePlan:
         parts = self.inventory.parts
