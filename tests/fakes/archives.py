@@ -149,6 +149,8 @@ class FakeArchives(FakeTasks):
             return dataclasses.replace(
                 place, obstacles=(f"{place.host_name} has no storage with the archive",)
             )
+        if order.archive not in self.archives and order.foreign:
+            raise NotFoundError(f"{place.host_name} has no archive {order.archive}")
         if order.archive not in self.archives:
             return dataclasses.replace(
                 place, obstacles=(f"{place.host_name} has no archive {order.archive}",)

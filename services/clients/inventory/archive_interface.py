@@ -60,7 +60,7 @@ class Archives(Protocol):
         """Choose the node of a new container made of an archive, and say what stands in the way and what is in it.
 
         Raises:
-            NotFoundError: there is no such host.
+            NotFoundError: there is no such host, or no such foreign archive.
             PreconditionError: it is switched off.
         """
 

@@ -11,6 +11,7 @@ from services.common.core.errors import DomainError
 from services.inventory.domain.archive_plans import ArchiveSummary, check_portable, list_unrestored
 from services.inventory.domain.disks import parse_configuration, parse_description, read_disk_gb
 from services.inventory.domain.errors import (
+    ArchiveNotFoundError,
     ArchiveUnreadableError,
     ArchiveUnsuitableError,
     HostInactiveError,
@@ -47,6 +48,7 @@ async def plan_restore(
     Everything that stands in the way is an obstacle of the plan.
 
     Raises:
+        ArchiveNotFoundError: the host has no such foreign archive, which the caller names itself.
         HostNotFoundError: there is no such host.
         HostInactiveError: it is switched off.
         HostUnreachableError: it does not answer.
@@ -67,6 +69,8 @@ async def plan_restore(
         try:
             check_name(request.source.volume_id)
             found = await find_archives_of(client, request.source, read_definitions=read_definitions)
+            if not found.archives and request.is_foreign:
+                raise ArchiveNotFoundError(found.problem)
             if not found.archives:
                 return replace(plan, obstacles=(found.problem,))
             archive = found.archives[0]

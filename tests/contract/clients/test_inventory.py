@@ -207,8 +207,10 @@ async def test_an_archive_is_restored_beside(backend: Backend) -> None:
     )
     assert archived.size > 0
     missing = dataclasses.replace(order, archive=volume_id.replace(f"-{ref.vmid}-", "-999-"))
+    with pytest.raises(NotFoundError):
+        await containers.plan_restore(missing)
     with pytest.raises(RestoreTargetUnfitError):
-        (await containers.plan_restore(missing)).check()
+        (await containers.plan_restore(dataclasses.replace(missing, foreign=False))).check()
     copy = Ref(ref.host_id, await containers.reserve_vmid(ref.host_id, COPY), "pve1")
     task = await containers.restore_container(
         copy,

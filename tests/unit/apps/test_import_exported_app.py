@@ -16,8 +16,7 @@ from services.apps.domain.errors import (
     QuotaExceededError,
 )
 from services.clients.auth.values import Quota
-from services.clients.inventory.restore_plans import RestoreTargetUnfitError
-from services.common.core.errors import InvalidError, UnavailableError
+from services.common.core.errors import InvalidError, NotFoundError, UnavailableError
 from tests.fakes.app_upgrades import read_definition
 from tests.fakes.apps_service import Service, call
 from tests.fakes.exported_apps import (
@@ -178,7 +177,7 @@ async def test_the_archive_of_another_app_and_a_part_of_one_are_refused(service:
     )
     with pytest.raises(ArchiveMismatchError, match="copy it again"):
         await import_app(service, document, **fields, archive=name_archive(document))
-    with pytest.raises(RestoreTargetUnfitError, match="has no archive"):
+    with pytest.raises(NotFoundError, match="has no archive"):
         await import_app(
             service, document, **fields, archive={"host_id": 1, "volume_id": "local:backup/vzdump-lxc-1-x"}
         )

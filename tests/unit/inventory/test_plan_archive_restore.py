@@ -9,7 +9,7 @@ import pytest
 
 from services.inventory.domain.container_spec import RestoredNetwork
 from services.inventory.domain.containers import ContainerRef
-from services.inventory.domain.errors import ArchiveUnsuitableError
+from services.inventory.domain.errors import ArchiveNotFoundError, ArchiveUnsuitableError
 from services.inventory.domain.restore_plans import ArchiveSource, PlanRequest, RestorePlan
 from services.inventory.usecases.placement import reserve_vmid
 from services.inventory.usecases.plan_restore import plan_archive_restore
@@ -56,7 +56,7 @@ async def test_what_is_no_archive_of_a_container_is_refused(inventory: InstantIn
         await plan(inventory, "backup:backup/vzdump-qemu-100-2026_01_31-12_00_00.vma.zst")
     with pytest.raises(ArchiveUnsuitableError, match="original name"):
         await plan(inventory, "backup:backup/shop.tar.zst")
-    with pytest.raises(ArchiveUnsuitableError, match="has no archive"):
+    with pytest.raises(ArchiveNotFoundError, match="has no archive"):
         await plan(inventory, "backup:backup/vzdump-lxc-100-2026_01_31-12_00_00.tar.zst")
 
 

@@ -53,7 +53,7 @@ class PlanRestoreRequest(_message.Message):
     """Storage wanted for the root disk; empty: that of the archive, or the one with most free space."""
     foreign: _builtins.bool
     """The archive may be of another platform: its container gets a network and limits of its own, so that those of the
-    archive are not compared with the node, and options of the former node are refused.
+    archive are not compared with the node, and options of the former node are refused. NOT_FOUND where it is missing.
     """
     required_storage: _builtins.str
     """Storage that the root disk must be on; empty: as `storage` says."""
