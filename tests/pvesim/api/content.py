@@ -189,6 +189,11 @@ PRUNE = "/nodes/{node}/storage/{storage}/prunebackups"
 def _mark(call: Call) -> list[tuple[Volume, str]]:
     storage = need_storage(call)
     rules = parse_retention(str(call.get("prune-backups", storage.prune)))
+    if rules.get("keep-all") and sum(map(bool, rules.values())) > 1:
+        text = "invalid format - keep-all cannot be set together with other options.\n"
+        raise bad_params({"prune-backups": text})
+    if not rules:
+        raise refuse(f"no prune-backups options configured for storage '{storage.name}'")
     groups: dict[int, list[Volume]] = defaultdict(list)
     for one in list_backups(call.cluster, storage.name, call.node, call.get("vmid")):
         groups[one.vmid or 0].append(one)

@@ -79,6 +79,7 @@ class Scene:
         prepare = {
             "auth-and-errors": self._prepare_web,
             "param-verification": self._prepare_web,
+            "retention": self._prepare_web,
             "lifecycle": self._prepare_lifecycle,
             "backup-restore-clone-snapshot": self._prepare_backups,
             "locks-tasks-misc": self._prepare_locks,
