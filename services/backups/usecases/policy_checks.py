@@ -36,17 +36,16 @@ async def check_apps_and_storages(
     scope = settings.scope
     everything = await dependencies.apps.list_app_holds()
     known = {app.app_id for app in everything if owner_id in (None, app.owner_id)}
-    # An app that was deleted while the policy existed is no fault of the request.
-    former = (
-        set() if policy is None else {*policy.settings.scope.app_ids, *policy.settings.scope.excluded_app_ids}
-    )
+    # An app that was deleted, or a user who was removed, while the policy existed is no fault of the request.
+    before = PolicyScope() if policy is None else policy.settings.scope
+    former = {*before.app_ids, *before.excluded_app_ids}
     for field in ("app_ids", "excluded_app_ids"):
         unknown = [app_id for app_id in getattr(scope, field) if app_id not in known | former]
         if unknown:
             raise refuse_policy(field, f"there is no app {unknown[0]!r}; take it off the list")
     # A user who was removed would leave a policy that silently backs nothing up.
     for user_id in scope.owner_ids:
-        if not await has_user(dependencies.users, user_id):
+        if user_id not in before.owner_ids and not await has_user(dependencies.users, user_id):
             raise refuse_policy("owner_ids", f"there is no user {user_id}; take it off the list")
     since = policy.new_apps_since if policy else None
     covered = [app for app in everything if app.app_id in known and scope.selects(app, new_since=since)]
@@ -56,17 +55,19 @@ async def check_apps_and_storages(
 async def list_storage_warnings(
     dependencies: BackupDependencies, settings: PolicySettings, *, apps: Sequence[AppHold]
 ) -> list[str]:
-    """Describe storages on which Proxmox may refuse a backup of the policy, of the hosts that answer."""
+    """Describe storages on which Proxmox may refuse a backup of the policy, and hosts that do not tell theirs."""
     storages: dict[int, Sequence[BackupStorage]] = {}
+    silent: list[str] = []
     for host_id in _list_hosts(apps):
         try:
             storages[host_id] = await dependencies.containers.list_backup_storages(host_id)
-        except DomainError:
-            continue  # a preview says what is known
+        except DomainError as error:
+            silent.append(f"the storages of Proxmox host {host_id} are not known now: {error.message}")
     names = {name for name in (settings.order.storage, settings.second_storage) if name}
-    return list_retention_warnings(
+    limits = list_retention_warnings(
         storages, most_kept=settings.most_kept, names=names if settings.order.storage else ()
     )
+    return [*silent, *limits]
 
 
 async def _check_storages(

@@ -108,3 +108,10 @@ async def test_users_see_their_own_policies_alone(platform: Platform) -> None:
     request = policy_pb2.PreviewBackupPolicyRequest(policy_id=policy.id)
     with pytest.raises(PolicyNotFoundError):
         await platform.api.preview_backup_policy(request, call_of())
+
+
+async def test_a_host_that_does_not_answer_is_named(platform: Platform) -> None:
+    policy = await platform.add_policy()
+    platform.containers.broken["list_backup_storages"] = 1
+    [warning] = (await preview(platform, policy.id)).warnings
+    assert warning.startswith("the storages of Proxmox host 1 are not known now: ")
