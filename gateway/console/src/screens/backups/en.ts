@@ -70,6 +70,7 @@ export const words = {
   paused: "Paused",
   disabled: "Disabled",
   nextRuns: "Next runs",
+  noRuns: "None: it is disabled or paused.",
   appsOf: (apps: string): string => `Applies to ${apps}`,
   keepsNow: (stay: number, go: number): string => (stay + go === 0 ? "has none of its backups yet" : `${String(stay)} of its backups stay, ${String(go)} are removed`),
   overdue: "Overdue since",

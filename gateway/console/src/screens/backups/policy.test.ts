@@ -10,13 +10,16 @@ const stored: Schemas["BackupPolicy"] = {
 const name = (id: string | number): string => `<${String(id)}>`;
 
 test("what is stored comes back whole", () => {
-  const { id: _, app_ids: __, new_apps: ___, created_at: ____, updated_at: _____, ...rest } = stored;
+  const { id: _, app_ids: __, created_at: ____, updated_at: _____, ...rest } = stored;
   expect(makeRequest(makeForm(stored))).toEqual(rest);
+  const toNew = { ...stored, applies_to: "apps", app_ids: ["a"], owner_ids: [], new_apps: true };
+  expect(makeRequest(makeForm(toNew))).toMatchObject({ app_ids: ["a"], new_apps: true, excluded_app_ids: ["b"] });
+  expect(makeRequest(makeForm({ ...stored, new_apps: true }))).toMatchObject({ owner_ids: [3], new_apps: true });
 });
 
 test("the server judges what is no number, and gets no selection that is not shown", () => {
-  const form = { ...makeForm(stored), applies_to: "apps", app_ids: ["a"], new_apps: true, jitter: "soon", window: "" };
-  expect(makeRequest(form)).toMatchObject({ app_ids: ["a"], new_apps: true, jitter_minutes: "soon", window_minutes: "" });
+  const form = { ...makeForm(stored), applies_to: "apps", app_ids: ["a"], jitter: "soon", window: "" };
+  expect(makeRequest(form)).toMatchObject({ app_ids: ["a"], new_apps: false, jitter_minutes: "soon", window_minutes: "" });
   expect(makeRequest(form)).not.toHaveProperty("owner_ids");
   expect(makeRequest(form)).not.toHaveProperty("excluded_app_ids");
 });
@@ -27,8 +30,9 @@ test.each([
   [{ applies_to: "all", excluded_app_ids: [], owner_id: 3 }, "All apps of mine"],
   [{ applies_to: "all", excluded_app_ids: [], owner_id: 4 }, "All apps of <4>"],
   [{ applies_to: "apps", app_ids: ["a", "b", "c", "d", "e"] }, "<a>, <b>, <c> and 2 more"],
-  [{ applies_to: "apps", app_ids: ["a"], new_apps: true }, "<a> and every new app"],
-  [{ applies_to: "apps", new_apps: true }, "Every new app"],
+  [{ new_apps: true }, "All apps of <3> and every new app, except <b>"],
+  [{ applies_to: "apps", app_ids: ["a"], new_apps: true }, "<a> and every new app, except <b>"],
+  [{ applies_to: "apps", new_apps: true, excluded_app_ids: [] }, "Every new app"],
   [{ applies_to: "apps" }, "No app"],
 ])("%o applies to %s", (more, text) => expect(describeApps({ ...stored, ...more }, name, name, 3)).toBe(text));
 

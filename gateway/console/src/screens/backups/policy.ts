@@ -59,8 +59,10 @@ export function makeRequest(form: PolicyForm): Schemas["CreateBackupPolicyReques
     jitter_minutes: readNumber(form.jitter),
     ...keeps,
     applies_to: form.applies_to as "all",
-    ...(chooses ? { app_ids: form.app_ids, new_apps: form.new_apps } : { excluded_app_ids: form.excluded }),
+    ...(chooses ? { app_ids: form.app_ids } : {}),
     ...(form.applies_to === "owners" ? { owner_ids: form.owner_ids } : {}),
+    ...(form.applies_to !== "all" ? { new_apps: form.new_apps } : {}),
+    ...(chooses && !form.new_apps ? {} : { excluded_app_ids: form.excluded }),
     storage: form.storage || null,
     second_storage: form.second || null,
     backup_type: form.way as "snapshot",
@@ -82,10 +84,9 @@ export function describeApps(policy: Policy, nameOf: (id: string) => string, nam
     const { owner_id } = policy;
     return (owner_id === undefined ? words.toAll : owner_id === me ? words.toAllMine : words.appsOfUsers(nameUser(owner_id))) + except;
   }
-  if (policy.applies_to === "owners") return words.appsOfUsers(listNames(policy.owner_ids.map(nameUser))) + except;
-  const names = listNames(policy.app_ids.map(nameOf));
-  if (!policy.new_apps) return names || words.noApp;
-  return names ? words.andNew(names) : words.onlyNew;
+  const names = policy.applies_to === "owners" ? words.appsOfUsers(listNames(policy.owner_ids.map(nameUser))) : listNames(policy.app_ids.map(nameOf));
+  if (!policy.new_apps) return policy.applies_to === "owners" ? names + except : names || words.noApp;
+  return (names ? words.andNew(names) : words.onlyNew) + except;
 }
 
 export function describeKeep(policy: Policy): string {
