@@ -70,7 +70,9 @@ def _check_looks(evidence: Evidence) -> Iterator[str]:
     lost: set[tuple[int, str, float]] = set()
     for look in evidence.looks:
         for one, slot in look.list_due():
-            if one.slot < slot and not one.waiting and not _is_leaving(evidence, one.app, look):
+            if one.slot >= slot or one.waiting or _is_leaving(evidence, one.app, look):
+                continue
+            if not _is_overtaken(evidence.looks, look, slot=slot):
                 missing.add((one.policy, one.app, slot))
         for one in look.standings:
             if one.slot and find_slot_operation(one.policy, one.app, one.slot) not in operations:
@@ -79,6 +81,11 @@ def _check_looks(evidence: Evidence) -> Iterator[str]:
         yield f"policy {policy} was due for {app} at {slot:.0f}, and was neither begun nor says what it waits for"
     for policy, app, slot in sorted(lost):
         yield f"policy {policy} says that it began the backup of {app} at {slot:.0f}, and there is none"
+
+
+def _is_overtaken(looks: Sequence[Look], look: Look, *, slot: float) -> bool:
+    """Whether a look of before the slot was not over: it takes back what the run before waited for, until the next look."""
+    return any(other.began < slot and other.ended > look.began for other in looks)
 
 
 def _is_leaving(evidence: Evidence, app: str, look: Look) -> bool:

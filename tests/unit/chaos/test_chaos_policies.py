@@ -150,6 +150,14 @@ def test_a_run_that_is_due_begins_or_says_what_it_waits_for(seen: Look, is_missi
     assert list(check_policies(world)) == ([expected] if is_missing else [])
 
 
+def test_a_look_beside_one_of_before_the_slot_need_not_say_what_a_run_waits_for() -> None:
+    slow = Look(179.0, 180.9, 180.9, ())
+    world = make_scheduled()
+    assert list(check_policies(dataclasses.replace(world, looks=(slow, look())))) == []
+    over = dataclasses.replace(slow, ended=180.4)
+    assert len(list(check_policies(dataclasses.replace(world, looks=(over, look()))))) == 1
+
+
 def test_a_run_of_an_app_that_is_deleted_need_not_begin() -> None:
     world = dataclasses.replace(make_scheduled(), looks=(look(),))
     deletion = make_exchange("delete", method="DELETE", sent=100.0)
