@@ -97,9 +97,9 @@ def test_a_shell_follows_the_size_and_passes_its_status_on(terminal: Terminal, a
         shell.type(b"stty size\r")
         shell.find(b"20 90\r\n")
         shell.resize(111, 44)
-        time.sleep(0.5)  # the signal and the message come before what is typed next
-        shell.type(b"stty size\r")
-        shell.find(b"44 111\r\n")
+        # The signal and its message may come later than what is typed next.
+        shell.type(b"until [ \"$(stty size)\" = '44 111' ]; do sleep 0.1; done; echo re''sized\r")
+        shell.find(b"resized\r\n")
         shell.type(b"exit 5\r")
         assert shell.end() == 5
         assert termios.tcgetattr(shell.file) == shell.before  # the terminal is as it was
@@ -110,9 +110,8 @@ def test_interrupts_go_to_the_container_and_an_escape_cuts_the_connection(
 ) -> None:
     with run(terminal, "shell", app_id) as shell:
         shell.find(b"# ")
-        shell.type(b"sleep 600\r")
-        shell.find(b"sleep 600\r\n")
-        time.sleep(0.5)
+        shell.type(b"echo be''gun; sleep 600\r")
+        shell.find(b"begun\r\n")
         shell.type(b"\x03")
         shell.find(b"^C")
         shell.find(b"# ")

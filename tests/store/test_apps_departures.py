@@ -97,7 +97,7 @@ async def test_the_event_of_auth_hands_the_apps_over(
         assert await bus.wait_connected(timeout=20)
         gone = events_pb2.UserDeactivated(user_id=2, username="bob", deleted=True, apps_to=1)
         await bus.publish(Message(USER_DEACTIVATED, gone.SerializeToString(), "m1"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await platform.store.get_app(app.id)).owner_id != 1:  # noqa: ASYNC110 - NATS decides when
                 await asyncio.sleep(0.02)
     finally:

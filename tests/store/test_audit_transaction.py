@@ -230,7 +230,7 @@ async def test_an_entry_waits_for_a_database_that_does_not_take_it(
     assert await code_of(stack.api.ReloadCatalog(Empty(), metadata=BEARER)) == "UNAVAILABLE"
     assert await stack.list_entries() == []
     running = asyncio.create_task(stack.audit.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await stack.list_entries():  # noqa: ASYNC110 - the retries decide when
             await asyncio.sleep(0.01)
     running.cancel()

@@ -101,7 +101,7 @@ def build(settings: CatalogSettings) -> CatalogParts:
 
 
 async def wait_until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - another process decides when
             await asyncio.sleep(0.02)
 

@@ -165,9 +165,8 @@ async def test_an_interrupt_ends_what_runs_and_the_shell_goes_on(inventory: Inve
     ref = await start(inventory, owner)
     async with attach(inventory, ref, owner) as screen:
         await screen.find(b"# ")
-        screen.type(b"sleep 600\r")
-        await screen.find(b"sleep 600\r\n")
-        await asyncio.sleep(0.3)
+        screen.type(b"echo be''gun; sleep 600\r")
+        await screen.find(b"begun\r\n")
         screen.type(b"\x03")
         await screen.find(b"^C")
         screen.type(b"echo sti''ll here\r")

@@ -15,6 +15,8 @@ from tests.contract.inventory.archives import (
 )
 from tests.contract.inventory.conftest import Inventory, new_call
 
+LIMIT_S = 60.0
+
 
 async def test_a_strangers_run_is_neither_followed_nor_taken_for_ours(inventory: Inventory) -> None:
     ref = await inventory.create("mine")
@@ -22,11 +24,13 @@ async def test_a_strangers_run_is_neither_followed_nor_taken_for_ours(inventory:
     inventory.sim.client.control("POST", "/faults", [hold])
     client = await inventory.fleet.get_client(ref.host_id)
     theirs = await client.post(f"/nodes/{ref.node}/vzdump", vmid=ref.vmid, storage="backup", remove=0)
-    try:
-        ours = await inventory.containers.backup_container(make_backup(ref, "mine"), new_call())
-    except ContainerLockedError:  # their run has locked the container already
-        await asyncio.sleep(2)
-        ours = await inventory.containers.backup_container(make_backup(ref, "mine"), new_call())
+    async with asyncio.timeout(LIMIT_S):
+        while True:
+            try:
+                ours = await inventory.containers.backup_container(make_backup(ref, "mine"), new_call())
+                break
+            except ContainerLockedError:  # by their run, until that has ended
+                await asyncio.sleep(0.1)
     assert ours.upid
     assert ours.upid != theirs
     again = await inventory.containers.backup_container(make_backup(ref, "mine"), new_call())

@@ -62,11 +62,12 @@ async def test_a_creation_that_nobody_followed_to_its_failure_is_repeated_as_unm
         container=ref, owner="late", hostname="late", memory_mb=64, cores=1, disk_gb=1, template=task.result,
         oci=True,
     )  # fmt: skip
-    for _ in range(100):
-        with contextlib.suppress(ContainerCreatingError):
-            if not (await inventory.containers.create_container(wanted, new_call())).upid:
-                break
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(ContainerCreatingError):
+                if not (await inventory.containers.create_container(wanted, new_call())).upid:
+                    break
+            await asyncio.sleep(0.02)
     assert inventory.sim.call("GET", f"/nodes/pve1/lxc/{vmid}/config").data["ostype"] == "unmanaged"
 
 

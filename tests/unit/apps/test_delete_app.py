@@ -47,7 +47,7 @@ async def test_a_deletion_that_began_waits_for_proxmox(platform: Platform) -> No
     assert deletion is not None
     assert (deletion.status, "destroy" in deletion.waiting_for) == ("waiting", True)
     at_once = operation_tables.operations.update().values(not_before=now())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await platform.store.find_unfinished(app.id) is not None:
             await platform.database.write(lambda connection: connection.execute(at_once))
             await platform.run()

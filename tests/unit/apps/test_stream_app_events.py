@@ -14,7 +14,7 @@ from tests.fakes.removed_apps import delete, deploy_running
 
 async def read_until_removed(service: Service, app_id: str, *, last_event_id: str = "") -> list[pb.AppEvent]:
     request, found = pb.StreamAppEventsRequest(app_id=app_id, last_event_id=last_event_id), []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for event in service.api.stream_app_events(request, call()):
             found.append(event)
             if len(found) == 1:

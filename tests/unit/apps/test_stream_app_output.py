@@ -32,7 +32,7 @@ async def stream(
     async with contextlib.aclosing(
         cast("AsyncGenerator[pb.OutputEvent]", service.api.stream_app_output(request, call()))
     ) as events:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             yield events
 
 

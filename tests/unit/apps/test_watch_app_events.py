@@ -26,7 +26,7 @@ async def test_events_tell_the_log_and_end_with_the_removal(service: Service) ->
                 told.set()
 
     task = asyncio.create_task(watch())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await told.wait()
         await service.api.delete_app(pb.DeleteAppRequest(app_id=app.id), call())
         await service.platform.run()

@@ -85,7 +85,7 @@ async def test_what_other_services_report_is_chained_once(state: Path, nats: str
             await bus.publish(new_message(AUDIT_RECORDED, record))
         root = await client.register("root")
         request = pb.ListAuditEntriesRequest(action="apps.DeployApp")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (await client.public.ListAuditEntries(request, metadata=bearer(root.access))).total:  # noqa: ASYNC110 - NATS decides when
                 await asyncio.sleep(0.02)
         await client.auth.stores.audit.verify()

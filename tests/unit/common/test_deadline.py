@@ -68,8 +68,11 @@ async def test_an_endless_stream_ends_with_its_server_but_not_while_an_item_is_w
 
 
 async def test_an_endless_stream_that_waits_for_an_item_ends_with_its_server() -> None:
+    waiting = asyncio.Event()
+
     async def wait() -> AsyncIterator[int]:
         yield 0
+        waiting.set()
         await asyncio.Event().wait()
 
     async def read() -> None:
@@ -77,7 +80,7 @@ async def test_an_endless_stream_that_waits_for_an_item_ends_with_its_server() -
             pass
 
     reading = asyncio.create_task(read())
-    await asyncio.sleep(0.02)
+    await waiting.wait()
     end_listening()
     with pytest.raises(ServerEndingError):
         await reading

@@ -62,7 +62,7 @@ async def test_an_idle_stream_ends_when_its_credentials_are_revoked(
     await anext(answers)
     world.revocations.revoke("user.7", time.time())
     with pytest.raises(CredentialsInvalidError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await anext(answers)
     assert not world.shell.is_open
 
@@ -76,7 +76,7 @@ async def test_nothing_typed_after_a_revocation_arrives(world: DuplexWorld) -> N
     world.revocations.revoke("user.7", time.time())
     queue.put_nowait(pb.TerminalInput(data=b"rm -rf /"))
     with pytest.raises(CredentialsInvalidError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await anext(answers)
     assert world.shell.typed == [b"ls"]
     await asyncio.sleep(0)
@@ -97,7 +97,7 @@ async def test_a_stream_goes_on_with_a_newer_token_that_the_handler_does_not_see
         world.revocations.revoke("jti.prx_newer", time.time())
         queue.put_nowait(pb.TerminalInput(data=b"rm"))
         with pytest.raises(CredentialsInvalidError):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await anext(answers)
     assert world.shell.typed == [b"ls", b"pwd"]
 
@@ -114,7 +114,7 @@ async def test_a_token_of_others_or_with_fewer_rights_ends_the_stream(
     await anext(answers)
     queue.put_nowait(pb.TerminalInput(token=token, data=b"ls"))
     with pytest.raises(refusal):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await anext(answers)
     assert world.shell.typed == []
 
@@ -125,7 +125,7 @@ async def test_every_message_is_checked_by_the_rules(world: DuplexWorld) -> None
     await anext(answers)
     queue.put_nowait(pb.TerminalInput(data=b"x" * 65_537))
     with pytest.raises(InvalidError, match="65536"):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await anext(answers)
     assert world.shell.typed == []
     with pytest.raises(InvalidError, match="control character"):

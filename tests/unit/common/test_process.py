@@ -51,7 +51,7 @@ async def test_a_server_forgets_old_answers_and_messages(tmp_path: Path) -> None
         return list(connection.execute(answers).scalars()), list(connection.execute(messages).scalars())
 
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await runtime.db.read(list_left) != (["new"], ["new"]):  # noqa: ASYNC110 - the server decides when
                 await asyncio.sleep(0.02)
     finally:

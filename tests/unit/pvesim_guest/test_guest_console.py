@@ -23,7 +23,7 @@ class Screen:
     async def wait_for(self, text: bytes) -> bytes:
         """Wait until the text was shown; returns what came before it and takes both away."""
         seen = 0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (at := self.shown.find(text, max(0, seen - len(text)))) < 0:
                 seen = len(self.shown)
                 self._more.clear()
