@@ -27,6 +27,7 @@ from services.clients.catalog.values import ItemCredentials, ItemProbe
 from services.clients.inventory.restore_plans import ArchivedContainer
 from services.common.core.errors import invalid_field
 from services.common.identity.tokens import User
+from services.common.rpc.interceptors.validation import check_message
 from services.common.rpc.responses.rendered import render_time
 
 
@@ -171,6 +172,7 @@ def _choose_name(request: pb.ImportExportedAppRequest, app: ExportedApp) -> str:
 
 def _parse_place(request: pb.ImportExportedAppRequest, document: ExportedDocument) -> ArchivePlace:
     place = request.archive
+    check_message(place, prefix="archive.")
     if request.HasField("host_id") and request.host_id != place.host_id:
         raise invalid_field(
             "host_id", f"{request.host_id} is another host than that of the archive, {place.host_id}"

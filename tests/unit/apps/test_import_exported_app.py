@@ -287,3 +287,24 @@ async def test_a_host_that_is_silent_is_said(service: Service) -> None:
     service.platform.containers.broken["plan_restore"] = 9
     with pytest.raises(UnavailableError, match="plan_restore"):
         await import_app(service, document, passphrase=PASSPHRASE, archive=name_archive(document))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        ({"host_id": 0}, "archive.host_id: is required"),
+        (
+            {"volume_id": "local:backup/vzdump-lxc-9000\n"},
+            "archive.volume_id: must not contain the control character",
+        ),
+        ({"storage": "s" * 101, "volume_id": ""}, "archive.storage: .*100"),
+    ],
+)
+async def test_the_place_of_an_archive_is_checked_as_every_field_is(
+    service: Service, wrong: dict[str, Any], fault: str
+) -> None:
+    _, document = await export_with_data(service)
+    with pytest.raises(InvalidError, match=fault):
+        await import_app(
+            service, document, passphrase=PASSPHRASE, archive={**name_archive(document), **wrong}
+        )
