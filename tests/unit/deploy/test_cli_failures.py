@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import grpc
 import pytest
 from google.protobuf import any_pb2
@@ -24,7 +26,7 @@ class Refusal(grpc.RpcError, grpc.Call):
     def details(self) -> str:
         return str(self._status.message)
 
-    def trailing_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+    def trailing_metadata(self) -> Any:
         return (("grpc-status-details-bin", self._status.SerializeToString()),)
 
 
