@@ -46,6 +46,7 @@ class FakeArchives(FakeTasks):
         unarchived: volumes that archives lack.
         is_fragile: whether a restore that fails leaves no container.
         complete: whether hosts and storages answer.
+        silent_storages: those that do not.
         archive_size: bytes of the archives that are made.
         storages: by host.
         running_backups: vzdumps that others began.
@@ -72,6 +73,7 @@ class FakeArchives(FakeTasks):
         self.unarchived: list[ContainerVolume] = []
         self.is_fragile = False
         self.complete = True
+        self.silent_storages: set[str] = set()
         self.archive_size = 3 << 20
         self.storages: dict[int, list[BackupStorage]] = {
             1: [BackupStorage(name=name, node="pve1", total=1e12, used=1e9) for name in ("local", "nas")],
@@ -201,11 +203,15 @@ class FakeArchives(FakeTasks):
         root = ContainerVolume("rootfs", "rootfs (/, 8 GB on local)")
         return VolumeComparison(overwritten=(root,), destroyed=tuple(destroyed))
 
-    async def list_archives(self, ref: Ref) -> ArchiveListing:
+    async def list_archives(self, ref: Ref, *, storage: str = "") -> ArchiveListing:
         listings = [one.listing for one in self.archives.values() if one.listing is not None]
-        return ArchiveListing(
-            tuple(one for one in listings if not ref.vmid or f"-{ref.vmid}-" in one.volume_id), self.complete
+        found = (
+            one
+            for one in listings
+            if (not ref.vmid or f"-{ref.vmid}-" in one.volume_id) and storage in {"", one.storage}
         )
+        silent = self.silent_storages & {storage} if storage else self.silent_storages
+        return ArchiveListing(tuple(found), self.complete and not silent)
 
     async def list_backup_storages(self, host_id: int) -> Sequence[BackupStorage]:
         self.call("list_backup_storages")

@@ -22,6 +22,8 @@ class CreateBackupState:
         expected_s: how long the app's last backup took; 0 when there is none.
         was_running: whether the container ran before; None until it was read.
         left_stopped: after a failure, a container that was stopped for its archive cannot start again.
+        has_lost_request: a request for the archive had no answer, so that a task of ours may run that is not known.
+        is_refused: the archive was refused at every request, so that none of ours exists.
         unanswered: why the app does not answer after it was stopped for its archive; empty: it does.
     """
 
@@ -48,6 +50,8 @@ class CreateBackupState:
     # None and not False before it was read: in mode stop the container may be stopped by vzdump.
     was_running: bool | None = None
     left_stopped: bool = False
+    has_lost_request: bool = False
+    is_refused: bool = False
     unanswered: str = ""
 
     @property

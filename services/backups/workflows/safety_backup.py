@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from services.backups.domain.changes import AddBackup, NoteLeftOut, RecordApp
@@ -58,7 +58,7 @@ class InnerContext(Context):
                 self.state = replace(self.state, safety_recorded=change.app)
             elif isinstance(change, NoteLeftOut):
                 self.state = replace(self.state, safety_left_out=change.volumes)
-        self.state = replace(self.state, safety_dump=dump_state(state))
+        self.state = replace(self.state, safety_dump=_dump(state))
         await self._outer.save(self.state)
 
     async def note_upid(self, upid: str) -> None:
@@ -134,7 +134,7 @@ async def make_safety_backup(
             f"the backup before the restore could not be made: {error.message}. The app is as it was; make room on the "
             "storage, or restore without it by safety_backup: false"
         ) from error
-    state = replace(inner_ctx.state, safety_dump=dump_state(inner), safety_done=True)
+    state = replace(inner_ctx.state, safety_dump=_dump(inner), safety_done=True)
     return StepResult(state, (_render_backup(state, inner),))
 
 
@@ -185,6 +185,12 @@ def _build_state(state: RestoreBackupState) -> CreateBackupState:
         vmid=state.vmid,
         node=state.node,
     )
+
+
+def _dump(state: CreateBackupState) -> dict[str, Any]:
+    """Return a state as JSON values, without those a worker of the former release may not know: they have their defaults."""
+    defaults = {field.name: field.default for field in fields(state)}
+    return {name: value for name, value in dump_state(state).items() if value != defaults[name]}
 
 
 def _describe(state: RestoreBackupState) -> str:

@@ -77,8 +77,8 @@ class Archives(Protocol):
     async def compare_volumes(self, ref: Ref, *, owner: str, archive: str) -> VolumeComparison:
         """Compare the volumes of a container with those of an archive; raises as `list_unarchived_volumes`."""
 
-    async def list_archives(self, ref: Ref) -> ArchiveListing:
-        """List the archives of a container, or with the vmid 0 those of all containers of the host."""
+    async def list_archives(self, ref: Ref, *, storage: str = "") -> ArchiveListing:
+        """List the archives of a container, or with the vmid 0 those of all containers of the host, on one storage or all."""
 
     async def list_backup_storages(self, host_id: int) -> Sequence[BackupStorage]:
         """List the storages of a host by node, with those that do not take backups.

@@ -134,9 +134,9 @@ class GrpcArchives:
             destroyed=tuple(ContainerVolume(one.key, one.description) for one in listed.volumes),
         )
 
-    async def list_archives(self, ref: Ref) -> ArchiveListing:
+    async def list_archives(self, ref: Ref, *, storage: str = "") -> ArchiveListing:
         """See `Archives.list_archives`."""
-        request = pb.ListArchivesRequest(host_id=ref.host_id, vmid=ref.vmid)
+        request = pb.ListArchivesRequest(host_id=ref.host_id, vmid=ref.vmid, storage=storage)
         return parse_archives(await self._call("ListArchives", request))
 
     async def list_backup_storages(self, host_id: int) -> list[BackupStorage]:

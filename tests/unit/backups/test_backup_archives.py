@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.domain.errors import BackupNotCompletedError, BackupNotFoundError
 from services.backups.store import operation_queue
 from services.backups.store.changes import BACKUP_FAILED
 from services.clients.inventory.archive_values import Archive, ArchiveListing
-from tests.unit.backups.platform import REF, Platform
+from services.common.core.errors import InvalidError
+from tests.fakes.apps import APP
+from tests.unit.backups.platform import REF, Platform, call_of
 
 THEIRS = Archive("local:backup/vzdump-lxc-9001-theirs.tar.zst", "local", "theirs", 5, "nightly")
 
@@ -104,6 +107,40 @@ async def test_a_failed_archive_fails_the_backup_and_releases_the_app(platform: 
     await platform.run_all()
     with pytest.raises(BackupNotFoundError):
         await platform.get(backup_id)
+
+
+@pytest.mark.parametrize("storage", ["nas", ""])
+async def test_a_refused_archive_fails_the_backup_while_a_storage_is_away(
+    platform: Platform, storage: str
+) -> None:
+    platform.containers.silent_storages = {"nas"}
+
+    async def refuse(*_: object, **__: object) -> object:
+        raise InvalidError("node pve1 has no storage 'nas' for backup")
+
+    platform.containers.backup_container = refuse  # type: ignore[assignment,method-assign]
+    request = pb.CreateBackupRequest(app_id=APP.app_id, storage=storage)
+    backup_id = (await platform.api.create_backup(request, call_of())).id
+    await platform.run_all()
+    assert (await platform.get(backup_id)).status == "failed"
+
+
+async def test_a_failed_archive_waits_for_no_storage_but_its_own(platform: Platform) -> None:
+    platform.containers.failing.add("vzdump")
+    platform.containers.silent_storages = {"tape"}
+    backup_id = await platform.make_completed()
+    assert (await platform.get(backup_id)).status == "failed"
+
+
+async def test_a_failed_archive_waits_for_its_storage(platform: Platform) -> None:
+    platform.containers.failing.add("vzdump")
+    platform.containers.silent_storages = {"local", "nas"}
+    backup_id = await platform.make_completed()
+    assert (await platform.get(backup_id)).status == "creating"
+    platform.containers.silent_storages = set()
+    await platform.make_due()
+    await platform.run_all()
+    assert (await platform.get(backup_id)).status == "failed"
 
 
 @pytest.mark.parametrize("lost", ["vzdump", "task"])

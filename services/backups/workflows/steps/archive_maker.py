@@ -30,7 +30,7 @@ from services.clients.inventory.values import TaskKind, TaskProgress
 from services.common.core.clock import now
 from services.common.core.errors import DomainError, TransientError
 from services.common.core.log import get_logger
-from services.common.operations.model import Context, WaitError
+from services.common.operations.model import Context, WaitError, may_pass
 
 log = get_logger()
 
@@ -83,9 +83,17 @@ class ArchiveMaker(ABC):
         return replace(state, volume_id=made or state.volume_id)
 
     async def _begin_dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
-        task = await self.containers.backup_container(state.ref, owner=state.app_id, new=state.new_archive)
+        try:
+            task = await self.containers.backup_container(
+                state.ref, owner=state.app_id, new=state.new_archive
+            )
+        except DomainError as error:
+            lost = state.has_lost_request or may_pass(error)
+            await ctx.save(replace(state, has_lost_request=lost, is_refused=not lost))
+            raise
         state = replace(
             state,
+            is_refused=False,
             node=task.node or state.node,
             upid=task.upid,
             volume_id=task.result,
@@ -178,5 +186,17 @@ class ArchiveMaker(ABC):
         listing = await self.containers.list_archives(state.ref)
         marked = [one.volume_id for one in listing.archives if one.has_backup_id(state.mark)]
         await delete_archives(self.containers, state.host_id, volume_ids={*state.volume_ids, *marked})
-        if not listing.complete:
+        if not listing.complete and await self._may_be_hidden(state):
             raise WaitError("every storage that could have the archive", delay=_STORAGE_S)
+
+    async def _may_be_hidden(self, state: CreateBackupState) -> bool:
+        """Whether a storage that does not answer may have an archive of this backup.
+
+        One that is away for good, and has nothing to do with it, must not leave a failed backup unfinished.
+        """
+        if state.is_refused:
+            return False
+        storages = {volume_id.partition(":")[0] for volume_id in state.volume_ids} or {state.storage}
+        if len(storages) > 1 or "" in storages:
+            return True
+        return not (await self.containers.list_archives(state.ref, storage=storages.pop())).complete
