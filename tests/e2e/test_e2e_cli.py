@@ -56,7 +56,9 @@ def test_an_app_lives_its_life_on_the_command_line(terminal: Terminal) -> None:
     assert complete(f"restore {app['id']} ", terminal.environment) == [str(backup["id"])]
     assert "ADMINER_DESIGN" in complete(f"set {app['id']} --unset ", terminal.environment)
     assert "running again" in terminal.run("restore", app["id"], str(backup["id"]), "--yes").stdout
-    assert "is stopped" in terminal.run("stop", app["id"]).stdout
+    stopped = terminal.run("stop", app["id"])
+    assert "is stopped" in stopped.stdout
+    assert "deploying" not in stopped.stderr, "steps of earlier operations"
     with subprocess.Popen(
         [sys.executable, "-m", "proximity_cli", "logs", app["id"], "--follow"],
         env=terminal.environment,

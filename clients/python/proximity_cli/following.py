@@ -119,7 +119,8 @@ def wait_for_app(platform: Platform, app_id: str, title: str) -> str:
 
 def _follow_to_rest(platform: Platform, app_id: str, title: str) -> str:
     with show_progress(title) as show:
-        for event in follow_events(platform, app_id, after="0"):
+        # From now: the stream begins with the status as it is, and what went before is of other operations.
+        for event in follow_events(platform, app_id):
             if event.HasField("removed"):
                 return "removed"
             if event.HasField("status"):
