@@ -44,7 +44,10 @@ def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, action="append", help="a seed; may be given more than once")
     parser.add_argument("--count", type=int, default=3, help="how many random seeds, when none is given")
     parser.add_argument(
-        "--seconds", type=float, default=180.0, help="how long each lasts; users act in three quarters"
+        "--seconds",
+        type=float,
+        default=180.0,
+        help="how long each lasts, without overtime; users act in three quarters",
     )
     parser.add_argument(
         "--outage-seconds", type=float, default=OUTAGE_S, help="how long an outage of Proxmox lasts"
