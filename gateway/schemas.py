@@ -9,8 +9,9 @@ from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from proximity.common.v1 import rules_pb2
 
+from gateway.combinations import apply_message_rules
 from gateway.comments import collect_comments
-from gateway.patterns import LINE, LINES, choose_pattern
+from gateway.patterns import LINES, MONOTONOUS, choose_key_pattern, choose_pattern
 from gateway.surface import Surface
 
 Schema = dict[str, Any]
@@ -44,6 +45,16 @@ WELL_KNOWN: dict[str, Schema] = {
         "type": "object",
         "required": ["@type"],
         "properties": {"@type": {"type": "string"}},
+    },
+}
+STREAMED_EVENT: Schema = {
+    "type": "object",
+    "description": "An event with its data, as its stream carries it.",
+    "required": ["data"],
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
     },
 }
 
@@ -94,9 +105,11 @@ class Schemas:
             json.dumps(schema): schema for schema in kinds.values()
         }  # two events may have the same data
         key = name.rpartition(".")[2]
+        # OpenAPI 3.1 leaves open whether the schema of a stream is that of an event or of its data; readers differ.
+        self.components["StreamedEvent"] = STREAMED_EVENT
         self.components[key] = {
             "description": f"The data of one event: of {names}. An event `failed` is the last of its stream.",
-            "anyOf": list(distinct.values()),
+            "anyOf": [*distinct.values(), {"$ref": "#/components/schemas/StreamedEvent"}],
         }
         return {"$ref": f"#/components/schemas/{key}"}
 
@@ -126,7 +139,11 @@ class Schemas:
     def _render_object(
         self, message: Descriptor, *, is_request: bool, without: tuple[str, ...] = ()
     ) -> Schema:
-        fields = [field for field in message.fields if field.name not in without]
+        fields = [
+            field
+            for field in message.fields
+            if field.name not in without and not (is_request and get_rules(field).undocumented)
+        ]
         schema: Schema = {"type": "object"}
         if comment := self.comments.get(message.full_name):
             schema["description"] = comment
@@ -138,6 +155,7 @@ class Schemas:
             schema["required"] = required
         if is_request:
             schema["additionalProperties"] = False
+            apply_message_rules(schema, message)
         return schema
 
     def _render_property(self, field: FieldDescriptor, *, is_request: bool) -> Schema:
@@ -163,6 +181,8 @@ class Schemas:
                 "type": "string",
                 "pattern": choose_pattern(rules, is_needed=True),
             }
+            if is_request:
+                schema["propertyNames"] = {"pattern": choose_key_pattern(rules)}
         if is_request:
             _apply_rules(schema, rules)
         elif rules.values:
@@ -182,7 +202,7 @@ class Schemas:
                 value["pattern"] = LINES
             if is_request and get_rules(field).null_entries:
                 value["type"] = [value["type"], "null"]
-            names = {"propertyNames": {"pattern": LINE}} if is_request else {}
+            names = {"propertyNames": {"pattern": choose_key_pattern(get_rules(field))}} if is_request else {}
             return {"type": "object", **names, "additionalProperties": value}
         single = self._render_single(field, is_request=is_request)
         return {"type": "array", "items": single} if field.is_repeated else single
@@ -270,5 +290,7 @@ def _apply_text_rules(schema: Schema, rules: rules_pb2.Rules) -> None:
         schema["enum"] = list(getattr(rules, "in"))
     else:
         schema["pattern"] = choose_pattern(rules, is_needed=least > 0)
+    if rules.format == "new_password":
+        schema["not"] = MONOTONOUS
     if rules.secret:
         schema["format"] = "password"

@@ -25,9 +25,8 @@ from services.apps.domain.rendering import AppRendering
 from services.apps.usecases.import_exported_app import Import
 from services.clients.catalog.values import ItemCredentials, ItemProbe
 from services.clients.inventory.restore_plans import ArchivedContainer
-from services.common.core.errors import invalid_field
+from services.common.core.errors import conflicting_field, invalid_field
 from services.common.identity.tokens import User
-from services.common.rpc.interceptors.validation import check_message
 from services.common.rpc.responses.rendered import render_time
 
 
@@ -172,24 +171,23 @@ def _choose_name(request: pb.ImportExportedAppRequest, app: ExportedApp) -> str:
 
 def _parse_place(request: pb.ImportExportedAppRequest, document: ExportedDocument) -> ArchivePlace:
     place = request.archive
-    check_message(place, prefix="archive.")
     if request.HasField("host_id") and request.host_id != place.host_id:
-        raise invalid_field(
+        raise conflicting_field(
             "host_id", f"{request.host_id} is another host than that of the archive, {place.host_id}"
         )
     if place.volume_id:
         storage = place.volume_id.partition(":")[0]
         if place.storage and place.storage != storage:
-            raise invalid_field(
+            raise conflicting_field(
                 "archive.storage", f"{place.storage!r} is not the storage of {place.volume_id}"
             )
         return ArchivePlace(place.host_id, place.volume_id)
     if not place.storage:
-        raise invalid_field(
+        raise conflicting_field(
             "archive", "names no archive: give its volume_id, or its storage where it has its original name"
         )
     if document.archive is None:
-        raise invalid_field(
+        raise conflicting_field(
             "archive.storage", "the document names no archive; give the volume_id of the one to restore"
         )
     return ArchivePlace(place.host_id, f"{place.storage}:backup/{document.archive.file_name}")

@@ -9,7 +9,6 @@ from services.common.core.errors import (
     DuplicateError,
     ExhaustedError,
     ForbiddenError,
-    InvalidError,
     NotFoundError,
     PreconditionError,
     UnavailableError,
@@ -75,15 +74,15 @@ class StepFailedError(DomainError):
     """A step of an operation failed in a way that trying again does not change."""
 
 
-class DocumentTooNewError(InvalidError):
+class DocumentTooNewError(PreconditionError):
     """A later release of the platform wrote the document."""
 
 
-class DocumentChangedError(InvalidError):
+class DocumentChangedError(PreconditionError):
     """The document was changed after it was exported."""
 
 
-class PassphraseWrongError(InvalidError):
+class PassphraseWrongError(ForbiddenError):
     """The passphrase is not that of the export."""
 
 

@@ -13,7 +13,14 @@ import yaml
 from services.apps.domain.config import AppConfig, parse_config
 from services.apps.domain.errors import DocumentTooNewError
 from services.apps.domain.rendering import AppRendering
-from services.common.core.errors import InvalidError, Violation, invalid_field
+from services.common.core.errors import (
+    InvalidError,
+    PreconditionError,
+    Violation,
+    conflicting_field,
+    invalid_field,
+)
+from services.common.core.text import find_control, is_blank
 
 FORMAT = "proximity-app"
 FORMAT_VERSION = 1  # raised when an earlier release would misread a document
@@ -132,6 +139,7 @@ def check_app(app: ExportedApp) -> None:
 
     Raises:
         InvalidError: naming the field.
+        PreconditionError: the definition is no Compose file.
     """
     texts = (
         ("catalog_id", app.catalog_id, _ID, "must be the id of a catalog item"),
@@ -140,7 +148,7 @@ def check_app(app: ExportedApp) -> None:
     for name, value, pattern, demand in texts:
         if not pattern.fullmatch(value):
             raise _refuse(f"app.{name}", f"{value[:80]!r} {demand}")
-    if not 0 < len(app.name) <= 100 or not app.name.isprintable():
+    if not 0 < len(app.name) <= 100 or find_control(app.name) or is_blank(app.name):
         raise _refuse("app.name", "must have 1 to 100 printable characters")
     if app.runtime not in _RUNTIMES:
         raise _refuse("app.runtime", f"{app.runtime[:80]!r} is not one of {', '.join(_RUNTIMES)}")
@@ -159,12 +167,12 @@ def parse_resources(resources: Mapping[str, Any]) -> AppConfig:
     """Parse the settings of a document's app, which another release may limit otherwise; 0 or empty: not set.
 
     Raises:
-        InvalidError: one is out of range.
+        PreconditionError: one is out of range here.
     """
     try:
         return parse_config({name: value for name, value in resources.items() if value or name == "swap"})
     except InvalidError as error:
-        raise _refuse("app.resources", error.message.removeprefix("config.")) from error
+        raise _conflict("app.resources", error.message.removeprefix("config.")) from error
 
 
 def _check_compose(text: str) -> None:
@@ -174,11 +182,16 @@ def _check_compose(text: str) -> None:
         # `safe_load`: tags of the full loader make objects, and so run code of the document's author.
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise _refuse("app.definition.compose", "is no YAML") from error
+        raise _conflict("app.definition.compose", "is no YAML") from error
     services = document.get("services") if isinstance(document, dict) else None
     if not isinstance(services, dict) or not all(isinstance(one, dict) for one in services.values()):
-        raise _refuse("app.definition.compose", "is no Compose file: it has no services")
+        raise _conflict("app.definition.compose", "is no Compose file: it has no services")
 
 
 def _refuse(name: str, problem: str) -> InvalidError:
     return invalid_field(f"document.{name}", problem)
+
+
+def _conflict(name: str, problem: str) -> PreconditionError:
+    """Build the refusal of what no schema of a document can state."""
+    return conflicting_field(f"document.{name}", problem)

@@ -27,7 +27,7 @@ from services.apps.domain.output import (
 from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.values import Ref
-from services.common.core.errors import PreconditionError, UnavailableError, invalid_field
+from services.common.core.errors import PreconditionError, UnavailableError
 
 # The gateway waits 15 s for reads; a command in a container takes half a second on a real node.
 _READ_S = 12.0
@@ -89,10 +89,10 @@ async def stream_app_output(
 
     Raises:
         AppNotFoundError: the app is gone; as `get_app_output`, at the beginning.
-        InvalidError: `wanted.since` is no time.
     """
+    # A browser repeats the last id that it knows, also one of another stream.
     if wanted.since and not _NANOSECONDS.fullmatch(wanted.since):
-        raise invalid_field("last_event_id", f"{wanted.since!r} is no id of an event of this stream")
+        wanted = replace(wanted, since="")
     output = await get_app_output(apps, containers, app_id=app_id, owner_filter=owner_filter, wanted=wanted)
     progress, delay, sent_at = _Progress(wanted.since), _SOON_S, time.monotonic()
     while True:

@@ -9,6 +9,7 @@ from services.common.core.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    PreconditionError,
     UnauthenticatedError,
     Violation,
 )
@@ -54,7 +55,7 @@ class SessionMissingError(ForbiddenError):
     """The call needs a session; its credentials are an API token."""
 
 
-class LinkInvalidError(InvalidError):
+class LinkInvalidError(NotFoundError):
     """The one-time link is unknown, redeemed, replaced or expired; the message does not say which."""
 
     def __init__(self) -> None:
@@ -66,7 +67,7 @@ class InvalidRedemptionError(InvalidError):
     """The fields do not fit the one-time link; the violations say why."""
 
 
-class HeirInvalidError(InvalidError):
+class HeirInvalidError(PreconditionError):
     """The apps cannot be handed to that user."""
 
 
@@ -82,7 +83,7 @@ class AccountInactiveError(BusyError):
     """The account is deactivated."""
 
 
-class WrongPasswordError(InvalidError):
+class WrongPasswordError(ForbiddenError):
     """The old password is wrong."""
 
 
@@ -90,7 +91,7 @@ class InvalidProfileError(InvalidError):
     """Fields of the profile are refused; the violations say why."""
 
 
-class InvalidExpiryError(InvalidError):
+class InvalidExpiryError(PreconditionError):
     """The requested expiry of an API token is out of range."""
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from services.backups.domain.archive_checks import ArchiveCheck, ArchiveCheckStatus
 from services.backups.domain.entities import Backup, BackupStatus
+from services.backups.domain.errors import BackupInUseError
 from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.preconditions import check_verifiable
 from services.backups.store.announcements import announce_changes
@@ -70,7 +71,11 @@ class SqlArchiveCheckStore:
             operation_queue.wake(connection, operation_id)
             return read_backup(connection, key)
 
-        backup = await self._db.write(write)
+        try:
+            backup = await self._db.write(write)
+        # The index of unfinished operations: the outcome of a check is recorded before its operation ends.
+        except sa.exc.IntegrityError as error:
+            raise BackupInUseError(f"backup {key.backup_id} is being checked", retry_after=5) from error
         self._on_message()
         return backup
 

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.catalog.domain.entities import OWN_SOURCE
-from services.catalog.domain.errors import InvalidSourceError
+from services.catalog.domain.errors import InvalidSourceError, SourceRefusedError
 from services.catalog.domain.importers.formats.foreign_formats import find_foreign_location
 from services.common.core.errors import Violation
 
 # A part of item ids and of addresses of the API.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 # No plain http: what is fetched becomes code that runs.
-_LOCATION = re.compile(r"(/|https://|git\+https://)[^\s\x00-\x1f]{1,490}")
+_LOCATION = re.compile(r"(/|https://|git\+https://)[^\s\x00-\x1f]+")
 
 # No leading dash, which git would read as an option.
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
@@ -93,7 +93,8 @@ class NewSource:
     or `#:folder` may follow.
 
     Raises:
-        InvalidSourceError: the name, location or format cannot be.
+        InvalidSourceError: the name or location is malformed.
+        SourceRefusedError: the name is reserved, or nothing is read from such a location.
     """
 
     name: str
@@ -102,6 +103,7 @@ class NewSource:
     refresh_hours: int = DEFAULT_REFRESH_HOURS
 
     def __post_init__(self) -> None:
+        is_malformed = not _NAME.fullmatch(self.name) or not _LOCATION.fullmatch(self.location)
         violations = []
         if not _NAME.fullmatch(self.name) or self.name == OWN_SOURCE:
             violations.append(
@@ -117,9 +119,8 @@ class NewSource:
         if "@" in self.location.partition("://")[2].partition("/")[0]:
             violations.append(Violation("location", "must not carry a user name or password"))
         if violations:
-            raise InvalidSourceError(
-                f"{violations[0].field}: {violations[0].description}", violations=violations
-            )
+            refusal = InvalidSourceError if is_malformed else SourceRefusedError
+            raise refusal(f"{violations[0].field}: {violations[0].description}", violations=violations)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 _MOST_SHOWN = 80  # characters of a value in a refusal
 # C0, DEL and C1; line and paragraph separators; embeddings, overrides and isolates of the bidirectional algorithm.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_INVISIBLE_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # fillers, which Unicode counts as letters
+# White space, controls of format, and fillers, which Unicode counts as letters; `gateway.patterns` has the same.
+_BLANK = re.compile(
+    "[\\s\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
+    "\u2000-\u200f\u202a-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb]"
+)
 
-_INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Cn", "Co", "Mn", "Me"))
+
+# Pages show addresses within markup: quotes, angle brackets and what else no URI has unescaped (RFC 3986) are refused.
+_UNSAFE = r"\s\x00-\x1f\x7f\"'<>\\^`{}|"
+_EMAIL = re.compile(
+    r"[^@\s\x00-\x1f\x7f\"<>\\,;:()]+@[^@\s\x00-\x1f\x7f.\"'<>\\,;:()]+(\.[^@\s\x00-\x1f\x7f.\"'<>\\,;:()]+)+"
+)
+_URI = re.compile(rf"https?://[^/?#{_UNSAFE}]+[^{_UNSAFE}]*")
+
+_INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Mn", "Me"))
 
 
 def find_control(text: str) -> str:
@@ -29,10 +42,7 @@ def find_control_in_lines(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether nothing of a text can be seen; marks need a letter to be on."""
-    return all(
-        each.isspace() or each in _INVISIBLE_LETTERS or unicodedata.category(each) in _INVISIBLE_CATEGORIES
-        for each in text
-    )
+    return all(_BLANK.match(each) or unicodedata.category(each) in _INVISIBLE_CATEGORIES for each in text)
 
 
 def make_printable(text: str) -> str:
@@ -175,3 +185,28 @@ def mask_values(text: str, values: Iterable[str]) -> str:
         elif len(value) >= _SHORTEST:
             text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])", MASK, text)
     return text
+
+
+def is_valid_format(name: str, value: str) -> bool:
+    """Whether a text is what the format `name` demands: email, uri, ip or cidr."""
+    return FORMATS[name](value)
+
+
+def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:
+    def is_valid(value: str) -> bool:
+        try:
+            parse(value)
+        except ValueError:
+            return False
+        return True
+
+    return is_valid
+
+
+FORMATS: dict[str, Callable[[str], bool]] = {
+    "email": lambda value: _EMAIL.fullmatch(value) is not None,
+    "uri": lambda value: _URI.fullmatch(value) is not None,
+    # A scope (fe80::1%eth0) may be any text at all, and would get into options as it is.
+    "ip": lambda value: "%" not in value and _parses(ipaddress.ip_address)(value),
+    "cidr": lambda value: "/" in value and "%" not in value and _parses(ipaddress.ip_interface)(value),
+}

@@ -26,7 +26,10 @@ from services.inventory.domain.entities import (
     check_credentials,
     full_token_id,
 )
-from services.inventory.domain.errors import HostInUseError, HostNotFoundError
+from services.inventory.domain.errors import (
+    HostInUseError,
+    HostNotFoundError,
+)
 from services.inventory.domain.patches import HostChanges, check_destination
 from services.inventory.store.rows import (
     FACTS,
@@ -51,10 +54,9 @@ _HOST_COLUMNS = tuple(
 )
 _NODE_COLUMNS = (*nodes.c, hosts.c.name.label("host_name"))
 _HOST, _NODE = RowParser(_HOST_COLUMNS), RowParser(_NODE_COLUMNS)
-_BY_NAME = (sa.func.lower(hosts.c.name), hosts.c.name)  # whatever the case, as people read lists
-_HOSTS = Query(sa.select(*_HOST_COLUMNS).order_by(hosts.c.is_default.desc(), *_BY_NAME))
+_HOSTS = Query(sa.select(*_HOST_COLUMNS).order_by(hosts.c.is_default.desc(), hosts.c.name))
 _HOST_BY_ID = Query(sa.select(*_HOST_COLUMNS).where(hosts.c.id == sa.bindparam("id")))
-_every_node = sa.select(*_NODE_COLUMNS).join_from(nodes, hosts).order_by(*_BY_NAME, nodes.c.name)
+_every_node = sa.select(*_NODE_COLUMNS).join_from(nodes, hosts).order_by(hosts.c.name, nodes.c.name)
 _NODES = Query(_every_node)
 _NODES_OF_HOST = Query(_every_node.where(nodes.c.host_id == sa.bindparam("host")))
 HOST_DELETED = "events.inventory.v1.host_deleted"
@@ -158,12 +160,13 @@ class SqlHostStore:
                 check_credentials(plain.get("token_id", row.token_id), secrets)
                 self._write_secrets(connection, host_id, secrets=secrets)
                 plain["exec_mode"] = ""  # another way may lead in now
+            if any(plain.get(key, values[key]) != values[key] for key in ("host", "port")):
+                plain["last_seen"] = None  # nothing has answered there yet
             connection.execute(hosts.update().where(hosts.c.id == host_id).values(**plain, updated_at=moment))
             if changes.is_default:
                 make_default(connection, host_id, moment=moment)
             if {"host", "port"} & given.keys() and changes.fingerprint is None:
-                # A certificate that was pinned at the first connection is that of another address.
-                forget_pin(connection, host_id)
+                forget_pin(connection, host_id)  # of the first connection: that of another address
             if {"host", "ssh_port", "ssh_addresses"} & given.keys():
                 # Another server has other host keys: they are pinned anew.
                 connection.execute(ssh_keys.delete().where(ssh_keys.c.host_id == host_id))
@@ -193,7 +196,7 @@ class SqlHostStore:
                 connection.execute(table.delete().where(table.c.host_id == host_id))
             connection.execute(hosts.delete().where(hosts.c.id == host_id))
             if host.is_default:
-                heir = connection.execute(sa.select(hosts.c.id).order_by(*_BY_NAME).limit(1)).scalar()
+                heir = connection.execute(sa.select(hosts.c.id).order_by(hosts.c.name).limit(1)).scalar()
                 if heir is not None:
                     make_default(connection, heir, moment=self._clock())
             event = events_pb2.HostDeleted(host_id=host_id, name=host.name)
@@ -208,8 +211,7 @@ class SqlHostStore:
         """Write down that a host answered, its nodes, and how commands get into its containers."""
         moment = self._clock()
         values = {"status": "online", "version": version, "last_error": "", "last_seen": moment}
-        if exec_mode:
-            values["exec_mode"] = exec_mode
+        values |= {"exec_mode": exec_mode} if exec_mode else {}
 
         def write(connection: sa.Connection) -> None:
             connection.execute(note_state(host_id).values(**values))
@@ -239,7 +241,7 @@ class SqlHostStore:
     async def note_certificate(self, host_id: int, expires_at: datetime) -> None:
         """Write down when the first certificate of a host's nodes expires."""
         change = note_state(host_id).values(certificate_expires_at=expires_at)
-        await self._db.write(lambda connection: connection.execute(change), is_final=False)
+        await self._db.write(lambda one: one.execute(change), is_final=False)
 
     async def note_silence(self, host_id: int, error: str) -> None:
         """Write down that a host does not answer; its nodes are unknown from then on."""

@@ -28,6 +28,7 @@ from services.inventory.proxmox.nodes import (
 from services.inventory.proxmox.privileges import list_missing
 
 _TEST_TIMEOUT_S = 25.0  # the gateway waits 30 s
+_FIRST_ANSWER_S = 8.0  # clients give up after 10 s; a host in another place answers in 0.3 s
 _SYNC_TIMEOUT_S = 40.0  # of one host: four calls, each of which Proxmox itself gives up after 30 s
 
 
@@ -163,13 +164,25 @@ async def sync_host_nodes(
 
     Raises:
         HostNotFoundError: there is no such host.
-        DomainError: it does not answer or refuses.
+        HostNeverReachedError: it has not answered since it was registered.
+        HostUnreachableError: it does not answer any more.
+        DomainError: it refuses.
     """
-    return await sync_nodes(hosts, fleet, access=access, host=await hosts.get_host(host_id))
+    host = await hosts.get_host(host_id)
+    return await sync_nodes(hosts, fleet, access=access, host=host, first_answer_s=_FIRST_ANSWER_S)
 
 
-async def sync_nodes(hosts: HostStore, fleet: ProxmoxFleet, *, access: ContainerAccess, host: Host) -> int:
+async def sync_nodes(
+    hosts: HostStore,
+    fleet: ProxmoxFleet,
+    *,
+    access: ContainerAccess,
+    host: Host,
+    first_answer_s: float = _SYNC_TIMEOUT_S,
+) -> int:
     """Read the nodes of a host and how commands get into its containers, and record both.
+
+    `first_answer_s` is how long a host may be silent, in seconds; one that answers may be slower.
 
     Returns:
         The number of nodes.
@@ -178,8 +191,10 @@ async def sync_nodes(hosts: HostStore, fleet: ProxmoxFleet, *, access: Container
         DomainError: it does not answer or refuses, which is recorded too.
     """
     try:
-        async with isolate_host(host, timeout_s=_SYNC_TIMEOUT_S):
+        async with isolate_host(host, timeout_s=first_answer_s):
             client = await fleet.get_client_of(host)
+            await client.get("/version")
+        async with isolate_host(host, timeout_s=_SYNC_TIMEOUT_S):
             version, found = await read_nodes(client)
             client.use_endpoints(list_endpoints(found))
             route = await access.find_route(client)

@@ -17,6 +17,7 @@ from services.backups.domain.archive_checks import (
 from services.backups.domain.entities import Backup, BackupOrder, BackupStatus
 from services.backups.domain.errors import ArchiveGoneError, BackupInUseError, BackupNotFoundError
 from services.backups.domain.restore_tests import QuietHours, RestoreTestOptions
+from services.backups.store.tables import backups
 from services.backups.usecases.check_backup import start_due_checks
 from services.backups.usecases.scheduled_backups import start_due_backups
 from services.clients.inventory.archive_values import ArchiveCheckOutcome
@@ -42,6 +43,17 @@ async def test_the_outcome_of_a_check_is_on_the_backup(platform: Platform) -> No
     assert (found.status, found.node, found.message) == ("intact", "pve1", "")
     assert found.ended_at.ToDatetime() >= found.started_at.ToDatetime()
     assert platform.apps.locks == {}, "the app is not locked"
+
+
+async def test_a_check_whose_operation_has_not_ended_yet_is_not_begun_again(platform: Platform) -> None:
+    backup_id = await platform.make_completed()
+    await check(platform, backup_id)
+    # The worker records the outcome before it ends the operation.
+    await platform.db.write(
+        lambda one: one.execute(backups.update().values(archive_check={"status": "intact"}))
+    )
+    with pytest.raises(BackupInUseError, match="is being checked"):
+        await check(platform, backup_id)
 
 
 @pytest.mark.parametrize(("status", "reason"), [("broken", "Unexpected EOF"), ("not_checked", "no SSH")])

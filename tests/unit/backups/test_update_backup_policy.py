@@ -16,6 +16,7 @@ from services.backups.domain.errors import (
     RetentionInvalidError,
     ScheduleInvalidError,
 )
+from services.common.core.errors import NotFoundError
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import (
     ADMIN,
@@ -57,7 +58,7 @@ async def test_new_times_count_from_the_change_and_a_new_name_does_not(platform:
         ({"schedule": "0 0 3 * * *"}, ScheduleInvalidError),
         ({"time_zone": "+02:00"}, ScheduleInvalidError),
         ({"keep_daily": 0}, RetentionInvalidError),
-        ({"app_ids": ["none-00000000"]}, PolicyInvalidError),
+        ({"app_ids": ["none-00000000"]}, NotFoundError),
         ({"name": "weekly"}, PolicyNameTakenError),
     ],
 )

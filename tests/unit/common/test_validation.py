@@ -98,7 +98,7 @@ ODD_CHARACTERS = ["\n", "\r", "\t", "\x1b", "\x7f", "\x9b", "\u2028", "\u202e", 
         (auth.CreateApiTokenRequest(name="a{}b"), "name"),
         (auth.UpdateCurrentUserRequest(first_name="a{}b"), "first_name"),
         (backups.CreateBackupRequest(app_id="a-1", notes="a{}b"), "notes"),
-        (inventory.CreateHostRequest(name="a{}b", host="pve"), "name"),
+        (inventory.CreateHostRequest(name="a{}b", host="pve", password="secret"), "name"),
         (containers.CreateContainerRequest(owner="a-1", hostname="web", entrypoint="a{}b"), "entrypoint"),
     ],
     ids=lambda each: each if isinstance(each, str) else type(each).__name__,
@@ -120,7 +120,7 @@ def test_a_name_of_which_nothing_can_be_seen_is_refused(blank: str) -> None:
         apps.DeployAppRequest(catalog_id="whoami", hostname="web", name=blank),
         apps.UpdateAppRequest(app_id="a-1", name=blank),
         auth.CreateApiTokenRequest(name=blank),
-        inventory.CreateHostRequest(name=blank, host="pve"),
+        inventory.CreateHostRequest(name=blank, host="pve", password="secret"),
         inventory.UpdateHostRequest(name=blank),
     ):
         assert faults(request)["name"] == "must not be blank"
@@ -197,3 +197,29 @@ def test_a_choice_that_is_unknown_names_all_once_and_the_nearest(scope: str, sen
     with pytest.raises(InvalidError) as refusal:
         check_message(auth.CreateApiTokenRequest(name="x", scopes=[scope]))
     assert refusal.value.message == f"scopes[0]: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({}, "password"),
+        ({"token_id": "t"}, "password"),
+        ({"password": "p", "token_id": "t"}, "token_secret"),
+        ({"password": "p", "token_secret": "s"}, "token_id"),
+        ({"password": "p"}, None),
+        ({"token_id": "t", "token_secret": "s"}, None),
+    ],
+)
+def test_fields_that_need_each_other_are_refused_alone(given: dict[str, Any], field: str | None) -> None:
+    request = inventory.CreateHostRequest(name="pve", host="pve", **given)
+    if field is None:
+        check_message(request)
+    else:
+        assert field in faults(request)
+
+
+def test_a_place_for_a_new_app_needs_its_hostname() -> None:
+    request = backups.RestoreBackupRequest(app_id="a-1", backup_id=1, node="pve1", host_id=2)
+    assert set(faults(request)) == {"node", "host_id"}
+    request.new_hostname = "beside"
+    check_message(request)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable
 
 import pytest
+from proximity.common.v1 import rules_pb2
 
 from gateway.openapi import render_openapi
-from gateway.patterns import FORMATS, LINE, LINES, SECRET, SEGMENT
+from gateway.patterns import FORMATS, LINE, LINES, SECRET, SEGMENT, choose_pattern
 from gateway.surface import load_surface
+from services.auth.domain.passwords import find_faults
 from services.common.core.errors import InvalidError
-from services.common.core.text import find_control, find_control_in_lines
-from services.common.rpc.interceptors.validation import is_valid_format
+from services.common.core.text import find_control, find_control_in_lines, is_blank, is_valid_format
 from services.inventory.domain.entities import check_address
 from services.inventory.domain.ssh_addresses import split_ssh_address
 
@@ -28,6 +30,31 @@ def test_a_pattern_allows_exactly_the_characters_that_a_service_takes() -> None:
         assert bool(re.search(LINES, text)) == (find_control_in_lines(text) == ""), f"U+{ord(each):04X}"
         assert bool(re.search(SECRET, text)) == (each != "\x00")
         assert bool(re.search(SEGMENT, text)) == (find_control(text) == "" and each not in "/\\")
+
+
+def test_a_text_that_must_be_there_has_a_character_that_can_be_seen() -> None:
+    pattern = choose_pattern(rules_pb2.Rules(), is_needed=True)
+    # Marks without a letter are refused too; their two hundred ranges would be longer than the rest of the document.
+    for each in (one for one in CHARACTERS if unicodedata.category(one) not in ("Mn", "Me")):
+        expected = find_control(each) == "" and not is_blank(each)
+        assert bool(re.fullmatch(pattern, each)) == expected, f"U+{ord(each):04X}"
+
+
+@pytest.mark.parametrize(
+    ("password", "is_taken"),
+    [
+        ("correct-horse", True),
+        ("1234567a", True),
+        ("12345678", False),
+        ("short-1", False),
+        ("a-Long 7", True),
+    ],
+)
+def test_the_pattern_of_a_new_password_demands_its_length_and_a_character_that_is_no_digit(
+    password: str, is_taken: bool
+) -> None:
+    assert takes("new_password", password) == is_taken
+    assert is_taken == (not find_faults(password, "gwendolyn"))
 
 
 def takes(format_: str, text: str) -> bool:

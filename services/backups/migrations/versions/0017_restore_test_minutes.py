@@ -1,4 +1,4 @@
-"""Time that a restore test may take, as administrators set it."""
+"""How long a restore test may take, as administrators set it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ Rules are compiled once per message type. What cannot be read is the caller's fa
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +18,11 @@ from proximity.common.v1 import rules_pb2
 
 from services.common.core.errors import InvalidError, Violation, invalid_field
 from services.common.core.text import (
+    FORMATS,
     find_control,
     find_control_in_lines,
     is_blank,
+    is_valid_format,
     make_printable,
     refuse_choice,
     show_number,
@@ -30,13 +31,6 @@ from services.common.rpc.interceptors.json_requests import UnreadableJsonError
 from services.common.rpc.interceptors.json_values import CHECKS, find_fault
 
 Check = Callable[[Message, str, list[Violation]], None]
-
-# Pages show addresses within markup: quotes, angle brackets and what else no URI has unescaped (RFC 3986) are refused.
-_UNSAFE = r"\s\x00-\x1f\x7f\"'<>\\^`{}|"
-_EMAIL = re.compile(
-    r"[^@\s\x00-\x1f\x7f\"<>\\,;:()]+@[^@\s\x00-\x1f\x7f.\"'<>\\,;:()]+(\.[^@\s\x00-\x1f\x7f.\"'<>\\,;:()]+)+"
-)
-_URI = re.compile(rf"https?://[^/?#{_UNSAFE}]+[^{_UNSAFE}]*")
 
 
 def check_message(message: Message, *, prefix: str = "") -> None:
@@ -65,7 +59,28 @@ def _checks_of(descriptor: Descriptor) -> tuple[Check, ...]:
             checks.append(_compile(field, rules_pb2.Rules()))
         if field.message_type is not None and field.message_type.full_name in CHECKS:
             checks.append(_compile_well_known(field))
+    refused = descriptor.GetOptions().Extensions[rules_pb2.message_rules].refused
+    checks.extend(_compile_combination(rule) for rule in refused)
     return tuple(checks)
+
+
+def _compile_combination(rule: rules_pb2.Combination) -> Check:
+    given, missing, fault = tuple(rule.set), tuple(rule.unset), Violation(rule.field, rule.text)
+
+    def check(message: Message, prefix: str, violations: list[Violation]) -> None:
+        is_refused = all(_is_set(message, name) for name in given)
+        if is_refused and not any(_is_set(message, name) for name in missing):
+            violations.append(Violation(prefix + fault.field, fault.description))
+
+    return check
+
+
+def _is_set(message: Message, name: str) -> bool:
+    """Whether a field is present, and not empty if it is a text or a list."""
+    value = getattr(message, name)
+    if message.DESCRIPTOR.fields_by_name[name].has_presence:
+        return message.HasField(name) and value != ""
+    return bool(value)
 
 
 def _is_map(field: FieldDescriptor) -> bool:
@@ -182,7 +197,7 @@ def _value_checks(rules: rules_pb2.Rules, *, is_text: bool) -> list[Callable[[An
     if rules.pattern:
         pattern, words = re.compile(rules.pattern), rules.pattern_text
         checks.append(lambda value: "" if pattern.fullmatch(value) else f"{show(value)} {words}")
-    if rules.format in _FORMATS:
+    if rules.format in FORMATS:
         name = rules.format
         checks.append(
             lambda value: (
@@ -205,31 +220,6 @@ def _choose_text_check(rules: rules_pb2.Rules) -> Callable[[str], str]:
         return "must not be blank" if is_needed and value and is_blank(value) else ""
 
     return check
-
-
-def is_valid_format(name: str, value: str) -> bool:
-    """Whether a text is what the format `name` demands: email, uri, ip or cidr."""
-    return _FORMATS[name](value)
-
-
-def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:
-    def is_valid(value: str) -> bool:
-        try:
-            parse(value)
-        except ValueError:
-            return False
-        return True
-
-    return is_valid
-
-
-_FORMATS: dict[str, Callable[[str], bool]] = {
-    "email": lambda value: _EMAIL.fullmatch(value) is not None,
-    "uri": lambda value: _URI.fullmatch(value) is not None,
-    # A scope (fe80::1%eth0) may be any text at all, and would get into options as it is.
-    "ip": lambda value: "%" not in value and _parses(ipaddress.ip_address)(value),
-    "cidr": lambda value: "/" in value and "%" not in value and _parses(ipaddress.ip_interface)(value),
-}
 
 
 _LENGTH_DELIMITED = 2  # wire type of the protobuf encoding

@@ -77,7 +77,9 @@ class RegisterUserRequest(_message.Message):
     """Letters, digits and @.+-_ ; unique whatever the case, and unlike any other name in look-alike characters."""
     email: _builtins.str
     password: _builtins.str
-    """At least 8 characters, not common, not all digits, not like the username."""
+    """At least 8 characters, not common, not all digits, not like the username. Clients of the former system send it twice
+    instead, as password1 and password2.
+    """
     password1: _builtins.str
     """In place of password, for clients that send it twice."""
     password2: _builtins.str

@@ -113,7 +113,7 @@ class Rpc(_message.Message):
 
     @_builtins.property
     def errors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Other HTTP error statuses than 400, 401, 403, 404, 429, 500, 503 and 504 that it answers, for the documentation."""
+        """Other HTTP error statuses than 400, 401, 403, 404, 409, 429, 500, 503 and 504 that it answers, for the documentation."""
 
     @_builtins.property
     def media_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -15,10 +15,10 @@ import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -48,6 +48,8 @@ class Rules(_message.Message):
     PATTERN_TEXT_FIELD_NUMBER: _builtins.int
     PROPERTIES_FIELD_NUMBER: _builtins.int
     ENTRY_FORMAT_FIELD_NUMBER: _builtins.int
+    KEY_PATTERN_FIELD_NUMBER: _builtins.int
+    UNDOCUMENTED_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """The field must be present and, for strings, not empty; of a list, for the documentation alone."""
     min: _builtins.float
@@ -65,8 +67,8 @@ class Rules(_message.Message):
     secret: _builtins.bool
     """The value is a secret: it is never logged, shown or used as an example."""
     format: _builtins.str
-    """Format of a text: email, uri, ip, cidr; for the documentation also address, ssh_address and
-    source_location.
+    """Format of a text: email, uri, ip, cidr; for the documentation also address, ssh_address, source_location,
+    new_password, private_key and visible (some character can be seen).
     """
     example: _builtins.str
     """An example for the documentation, as JSON."""
@@ -88,6 +90,10 @@ class Rules(_message.Message):
     """Full name of the message whose fields a google.protobuf.Struct may have, for the documentation."""
     entry_format: _builtins.str
     """Format of the texts that are the values of a google.protobuf.Struct, for the documentation."""
+    key_pattern: _builtins.str
+    """What the names of entries of a map or google.protobuf.Struct match, for the documentation."""
+    undocumented: _builtins.bool
+    """For clients of the former system alone: accepted, and left out of the documentation."""
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The values of an answer's text that this release knows. A later release may add to them, so clients go on with an
@@ -116,10 +122,12 @@ class Rules(_message.Message):
         pattern_text: _builtins.str = ...,
         properties: _builtins.str = ...,
         entry_format: _builtins.str = ...,
+        key_pattern: _builtins.str = ...,
+        undocumented: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "entry_format", b"entry_format", "example", b"example", "format", b"format", "in", b"in", "items", b"items", "lines", b"lines", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "null_clears", b"null_clears", "null_entries", b"null_entries", "null_refused", b"null_refused", "pattern", b"pattern", "pattern_text", b"pattern_text", "properties", b"properties", "required", b"required", "secret", b"secret", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "entry_format", b"entry_format", "example", b"example", "format", b"format", "in", b"in", "items", b"items", "key_pattern", b"key_pattern", "lines", b"lines", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "null_clears", b"null_clears", "null_entries", b"null_entries", "null_refused", b"null_refused", "pattern", b"pattern", "pattern_text", b"pattern_text", "properties", b"properties", "required", b"required", "secret", b"secret", "undocumented", b"undocumented", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
     _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
@@ -144,6 +152,66 @@ class Rules(_message.Message):
 
 Global___Rules: _TypeAlias = Rules  # noqa: Y015
 
+@_typing.final
+class MessageRules(_message.Message):
+    """Rules of several fields of a message together. A field is set when it is present and, if it is a text or a list, not empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___Combination]:
+        """Combinations that are refused."""
+
+    def __init__(
+        self,
+        *,
+        refused: _abc.Iterable[Global___Combination] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageRules: _TypeAlias = MessageRules  # noqa: Y015
+
+@_typing.final
+class Combination(_message.Message):
+    """A request in which all of `set` and none of `unset` are set is refused."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SET_FIELD_NUMBER: _builtins.int
+    UNSET_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field at fault, and what is wrong with it."""
+    text: _builtins.str
+    @_builtins.property
+    def set(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def unset(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        set: _abc.Iterable[_builtins.str] | None = ...,
+        unset: _abc.Iterable[_builtins.str] | None = ...,
+        field: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "set", b"set", "text", b"text", "unset", b"unset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Combination: _TypeAlias = Combination  # noqa: Y015
+
+MESSAGE_RULES_FIELD_NUMBER: _builtins.int
 RULES_FIELD_NUMBER: _builtins.int
+message_rules: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, Global___MessageRules]
+"""What the fields of the message must satisfy together."""
 rules: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Rules]
 """What a value of the field must satisfy."""
