@@ -74,6 +74,7 @@ class FakeArchives(FakeTasks):
         self.is_fragile = False
         self.complete = True
         self.silent_storages: set[str] = set()
+        self.disabled_storages: set[str] = set()
         self.archive_size = 3 << 20
         self.storages: dict[int, list[BackupStorage]] = {
             1: [BackupStorage(name=name, node="pve1", total=1e12, used=1e9) for name in ("local", "nas")],
@@ -208,9 +209,13 @@ class FakeArchives(FakeTasks):
         found = (
             one
             for one in listings
-            if (not ref.vmid or f"-{ref.vmid}-" in one.volume_id) and storage in {"", one.storage}
+            if (not ref.vmid or f"-{ref.vmid}-" in one.volume_id)
+            and storage in {"", one.storage}
+            and one.storage not in self.disabled_storages
         )
-        silent = self.silent_storages & {storage} if storage else self.silent_storages
+        # A disabled storage is in no list, and shows only when it is asked by its name.
+        away = self.silent_storages | self.disabled_storages
+        silent = away & {storage} if storage else self.silent_storages
         return ArchiveListing(tuple(found), self.complete and not silent)
 
     async def list_backup_storages(self, host_id: int) -> Sequence[BackupStorage]:

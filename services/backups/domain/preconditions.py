@@ -166,6 +166,11 @@ def refuse_missing(backup: Backup) -> ArchiveGoneError:
     return ArchiveGoneError(f"backup {backup.id} cannot be restored: {describe_missing(backup.volume_id)}")
 
 
+def find_storage(volume_id: str) -> str:
+    """Return the storage that an archive's volume id begins with."""
+    return volume_id.partition(":")[0]
+
+
 def describe_missing(volume_id: str) -> str:
     """Explain why a backup without its archive cannot be restored."""
     return f"the archive {volume_id} is gone from its storage: Proxmox pruned it, or somebody deleted it"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.errors import ArchiveGoneError
 from services.backups.domain.interfaces import BackupKey
-from services.backups.domain.preconditions import check_restorable, describe_missing
+from services.backups.domain.preconditions import check_restorable, describe_missing, find_storage
 from services.backups.usecases.context import BackupDependencies
 from services.clients.inventory.values import Ref
 from services.common.core.errors import UnavailableError
@@ -74,7 +74,9 @@ async def find_exportable_backup(
 async def _look(dependencies: BackupDependencies, backup: Backup) -> tuple[Backup | None, bool]:
     """Return a backup with the facts of its archive as it is now, and whether every storage answered."""
     try:
-        listing = await dependencies.containers.list_archives(Ref(backup.host_id, backup.vmid))
+        listing = await dependencies.containers.list_archives(
+            Ref(backup.host_id, backup.vmid), storage=find_storage(backup.volume_id)
+        )
     except UnavailableError:
         return None, False
     for archive in listing.archives:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import groupby
 
 from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.interfaces import BackupStore
-from services.backups.domain.preconditions import describe_missing
+from services.backups.domain.preconditions import describe_missing, find_storage
 from services.clients.inventory.archive_interface import Archives
 from services.clients.inventory.archive_values import ArchiveListing
 from services.clients.inventory.values import Ref
@@ -48,10 +49,20 @@ async def _compare(store: BackupStore, archives: Archives, *, ref: Ref, backups:
     await _note_verifications(store, listing, backups=backups)
     if not listing.complete:
         return 0
-    gone = [one for one in backups if one.status is BackupStatus.COMPLETED and one.volume_id not in there]
+    unlisted = [one for one in backups if one.status is BackupStatus.COMPLETED and one.volume_id not in there]
+    gone = []
+    # A disabled storage is in no list, and proves nothing either: each storage is asked by its name.
+    for storage, several in groupby(sorted(unlisted, key=_find_place), key=_find_place):
+        again = await archives.list_archives(ref, storage=storage)
+        there = {archive.volume_id for archive in again.archives}
+        gone += [one for one in several if again.complete and one.volume_id not in there]
     for backup in gone:
         await store.note_presence([backup.id], present=False, error=describe_missing(backup.volume_id))
     return len(gone)
+
+
+def _find_place(backup: Backup) -> str:
+    return find_storage(backup.volume_id)
 
 
 async def _note_verifications(

@@ -9,6 +9,7 @@ from services.backups.domain.interfaces import BackupKey
 from services.backups.domain.preconditions import (
     check_on_host,
     check_restorable,
+    find_storage,
     refuse_busy,
     refuse_missing,
     refuse_removed,
@@ -145,7 +146,9 @@ async def _has_archive(dependencies: BackupDependencies, backup: Backup) -> bool
     if not backup.volume_id:
         return False
     try:
-        listing = await dependencies.containers.list_archives(Ref(backup.host_id, backup.vmid))
+        listing = await dependencies.containers.list_archives(
+            Ref(backup.host_id, backup.vmid), storage=find_storage(backup.volume_id)
+        )
     except UnavailableError:
         return None
     # A storage that is away is no obstacle of a preview: the restore itself waits for it.

@@ -12,6 +12,7 @@ from services.backups.domain.preconditions import (
     check_restorable,
     check_volumes,
     describe_missing,
+    find_storage,
     refuse_missing,
     refuse_removed,
 )
@@ -114,7 +115,9 @@ async def _check_proxmox(
 ) -> None:
     containers = dependencies.containers
     try:
-        listing = await containers.list_archives(Ref(backup.host_id, backup.vmid, app.node))
+        listing = await containers.list_archives(
+            Ref(backup.host_id, backup.vmid, app.node), storage=find_storage(backup.volume_id)
+        )
         # While a storage is silent, an archive on it is not missing.
         if listing.complete and all(one.volume_id != backup.volume_id for one in listing.archives):
             reason = describe_missing(backup.volume_id)

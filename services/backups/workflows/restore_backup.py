@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from services.backups.domain.changes import BackupChange, EndRestore, LoseArchive
 from services.backups.domain.errors import RestoreFailedError
-from services.backups.domain.preconditions import check_volumes, describe_missing
+from services.backups.domain.preconditions import check_volumes, describe_missing, find_storage
 from services.backups.workflows.restore_backup_state import SAFETY_STEP, RestoreBackupState, list_steps
 from services.backups.workflows.safety_backup import make_safety_backup, undo_safety_backup
 from services.backups.workflows.steps.app_lock import await_answer, find_reported, release_app, report_step
@@ -138,7 +138,7 @@ class RestoreBackup:
         """Refuse to overwrite a container with an archive that is gone, or whose storage does not answer."""
         if f"-{state.vmid}-" not in state.archive:
             return  # of another container: it is not among this one's
-        listing = await self.containers.list_archives(state.ref)
+        listing = await self.containers.list_archives(state.ref, storage=find_storage(state.archive))
         if any(one.volume_id == state.archive for one in listing.archives):
             return
         if not listing.complete:

@@ -78,7 +78,10 @@ class Archives(Protocol):
         """Compare the volumes of a container with those of an archive; raises as `list_unarchived_volumes`."""
 
     async def list_archives(self, ref: Ref, *, storage: str = "") -> ArchiveListing:
-        """List the archives of a container, or with the vmid 0 those of all containers of the host, on one storage or all."""
+        """List the archives of a container, or with the vmid 0 those of all containers of the host.
+
+        With `storage`, those on it alone: complete where it answers, and not while it is disabled.
+        """
 
     async def list_backup_storages(self, host_id: int) -> Sequence[BackupStorage]:
         """List the storages of a host by node, with those that do not take backups.

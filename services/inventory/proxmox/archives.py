@@ -17,6 +17,7 @@ from services.inventory.domain.errors import (
     ProxmoxRefusedError,
 )
 from services.inventory.domain.proxmox_api import ProxmoxApi
+from services.inventory.proxmox.storages import list_definitions
 from services.inventory.proxmox.task_log import BackupJob
 
 # A file of vzdump, or a snapshot on a Proxmox Backup Server: pbs:backup/ct/105/2026-01-31T12:00:00Z.
@@ -129,6 +130,9 @@ async def _list_places(client: ProxmoxApi, storage: str, *, node: str) -> tuple[
             continue
         key = one["storage"] if int(one.get("shared") or 0) else f"{one['storage']} {one['node']}"
         places.setdefault(key, (str(one["storage"]), str(one["node"])))
+    # /cluster/resources leaves disabled storages out, whose archives are there again once they are enabled.
+    if complete and storage and all(one["storage"] != storage for one in resources):
+        complete = storage not in await list_definitions(client)
     return list(places.values()), complete
 
 

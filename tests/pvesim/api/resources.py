@@ -65,7 +65,9 @@ def _list_storages(call: Call) -> list[dict[str, Any]]:
         for node in call.cluster.nodes.values()
         if node.joined
         for storage in call.cluster.storages.values()
-        if (not storage.nodes or node.name in storage.nodes) and may_see(call, storage.name)
+        if storage.enabled
+        and (not storage.nodes or node.name in storage.nodes)
+        and may_see(call, storage.name)
     ]
 
 
@@ -78,7 +80,7 @@ def _render_storage(call: Call, storage: Storage, node: Node) -> dict[str, Any]:
         "plugintype": storage.type,
         "content": ",".join(storage.content),
         "shared": int(storage.shared),
-        "status": "available" if node.online and storage.enabled else "unknown",
+        "status": "available" if node.online else "unknown",
     }
     if node.online:
         entry.update(disk=count_used(call.cluster, storage, node.name), maxdisk=storage.total)

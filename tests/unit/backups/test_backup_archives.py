@@ -72,7 +72,7 @@ async def test_an_archive_that_no_storage_lists_is_a_failure_and_is_not_made_aga
     backup_id = await platform.create()
     listed = platform.containers.list_archives
 
-    async def list_nothing(place: object) -> object:
+    async def list_nothing(place: object, *, storage: str = "") -> object:
         return ArchiveListing((), (await listed(place)).complete)  # type: ignore[arg-type]
 
     platform.containers.list_archives = list_nothing  # type: ignore[assignment,method-assign]

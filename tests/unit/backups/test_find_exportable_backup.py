@@ -50,7 +50,7 @@ async def test_while_a_host_is_silent_no_archive_is_missing(
     platform.containers.complete = False
     assert ((await find(platform)).backup.id, (await find(platform)).backup.seen) == (made, False)
 
-    async def refuse(_: object) -> None:
+    async def refuse(_: object, *, storage: str = "") -> None:
         raise UnavailableError("pve does not answer")
 
     monkeypatch.setattr(platform.containers, "list_archives", refuse)

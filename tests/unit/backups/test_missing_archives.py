@@ -39,6 +39,16 @@ async def test_an_archive_that_proxmox_pruned_is_noticed_and_one_that_comes_back
     assert (await platform.get(backup_id)).status == "completed"
 
 
+async def test_a_disabled_storage_is_no_proof_that_its_archives_are_gone(platform: Platform) -> None:
+    backup_id, other_id = await platform.make_completed(), await platform.make_completed()
+    archives = platform.containers.archives
+    before = archives[next(iter(archives))].listing
+    assert before is not None
+    platform.containers.disabled_storages.add(before.volume_id.partition(":")[0])
+    assert await note_missing_archives(platform.store, platform.containers) == 0
+    assert {(await platform.get(one)).status for one in (backup_id, other_id)} == {"completed"}
+
+
 async def test_what_a_backup_server_says_of_archives_is_shown(platform: Platform) -> None:
     backup_id, other_id = await platform.make_completed(), await platform.make_completed()
     archives = platform.containers.archives

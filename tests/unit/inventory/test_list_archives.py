@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.inventory.domain.errors import HostNotFoundError, HostUnreachableError
-from services.inventory.usecases.archives import list_archives
+from services.inventory.usecases.archives import delete_archive, list_archives
 from tests.fakes.inventory import InstantInventory, SilentHosts
 from tests.unit.inventory.backed_up import back_up
 
@@ -45,3 +45,17 @@ async def test_the_verification_of_a_backup_server_is_read(inventory: InstantInv
         [one], _ = await list_archives(inventory.parts.fleet, inventory.host.id, vmid=shop.vmid)
         assert one.verification == (state if state != "later" else "")
         assert one.encrypted is bool(encrypted)
+
+
+async def test_a_disabled_storage_may_have_what_it_does_not_list(inventory: InstantInventory) -> None:
+    _, volume_id = await back_up(inventory)
+    fleet, host_id = inventory.parts.fleet, inventory.host.id
+    inventory.proxmox.cluster.storages["backup"].enabled = False
+    assert await list_archives(fleet, host_id, storage="backup") == ([], False)
+    assert await list_archives(fleet, host_id, storage="removed") == ([], True)
+    # The archive is not taken for one that was deleted already.
+    with pytest.raises(HostUnreachableError, match="not every storage"):
+        await delete_archive(fleet, host_id, volume_id=volume_id)
+    inventory.proxmox.cluster.storages["backup"].enabled = True
+    found, complete = await list_archives(fleet, host_id, storage="backup")
+    assert ([one.volume_id for one in found], complete) == ([volume_id], True)
