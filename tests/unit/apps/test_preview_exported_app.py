@@ -10,7 +10,7 @@ from proximity.apps.v1 import export_pb2 as pb
 from services.apps.domain.errors import PassphraseWrongError
 from services.clients.auth.values import Quota
 from services.clients.inventory.archive_values import ContainerVolume
-from services.common.core.errors import UnavailableError
+from services.common.core.errors import InvalidError, UnavailableError
 from tests.fakes.apps_service import Service, call
 from tests.fakes.exported_apps import (
     PASSPHRASE,
@@ -99,3 +99,22 @@ async def test_an_app_that_is_named_as_its_host_follows_a_new_hostname(service: 
     document = await export(service, source.id)
     document["app"]["name"] = "The shop"
     assert (await preview(service, document, environment={"PASSWORD": "x"})).name == "The shop"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        ({"host_id": 0}, "archive.host_id: is required"),
+        (
+            {"volume_id": "local:backup/vzdump-lxc-9000\n"},
+            "archive.volume_id: must not contain the control character",
+        ),
+        ({"storage": "s" * 101, "volume_id": ""}, "archive.storage: .*100"),
+    ],
+)
+async def test_the_place_of_an_archive_is_checked_as_every_field_is(
+    service: Service, wrong: dict[str, Any], fault: str
+) -> None:
+    document = await export(service, (await deploy_with_backup(service)).id)
+    with pytest.raises(InvalidError, match=fault):
+        await preview(service, document, archive={**name_archive(document), **wrong})
