@@ -20,7 +20,8 @@ _WITHOUT = {
     "a new name": "hostname name new_hostname notes to username",
     "an amount": """cores default_cpu_cores default_disk_gb default_memory_mb default_swap_mb disk jitter_minutes
         keep_daily keep_hourly keep_last keep_monthly keep_weekly keep_yearly limit lines max_kept max_policies memory
-        min_interval_minutes number port port_to_expose quota refresh_hours ssh_port window_minutes""",
+        min_interval_minutes number port port_to_expose quota refresh_hours restore_test_minutes ssh_port
+        window_minutes""",
     "a place in a list": "after before",
     "a time": "expires_at restore_test_hours schedule since",
     "an address": """default_dns_primary default_dns_secondary default_gateway default_subnet host location network_cidr
