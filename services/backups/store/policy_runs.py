@@ -95,8 +95,11 @@ class SqlPolicyRuns:
 
     async def list_busy_nodes(self) -> set[str]:
         """See `PolicyRuns.list_busy_nodes`."""
+        # One that failed makes no archive any more, however long its clean-up waits for a storage that is away. What
+        # still runs on the node, Proxmox says.
+        makes_one = operations.c.status.not_in(["undoing", "dead"])
         unfinished = (operations.c.kind == create_backup.KIND, operations.c.finished_at.is_(None))
-        query = sa.select(operations.c.node).where(*unfinished)
+        query = sa.select(operations.c.node).where(*unfinished, makes_one)
         return set(await self._db.read(lambda connection: connection.execute(query).scalars().all()))
 
     async def list_policy_backups(self, policy_id: int) -> dict[str, list[Backup]]:

@@ -285,3 +285,13 @@ async def test_a_node_that_is_too_slow_leaves_out_another_app_each_time(platform
         newest = max(await platform.list_all(ADMIN))
         made.append(newest in await platform.list_all(ADMIN, app_id=APP.app_id))
     assert made in ([True, False, True], [False, True, False])
+
+
+async def test_a_failed_backup_whose_cleanup_waits_does_not_occupy_its_node(platform: Platform) -> None:
+    platform.containers.failing.add("vzdump")
+    platform.containers.silent_storages = {"local", "nas"}
+    await platform.make_completed()
+    platform.containers.failing.clear()
+    platform.add_app()
+    policy = await platform.add_policy(app_ids=[OTHER_APP.app_id])
+    assert await start_due_backups(platform.dependencies, now=find_slot(policy)) == 1
