@@ -22,7 +22,6 @@ from tests.fakes.exported_apps import (
     export,
     import_app,
     make_derivation_cheap,
-    name_archive,
 )
 
 
@@ -112,25 +111,3 @@ async def test_a_wrong_passphrase_is_told_from_a_changed_document(service: Servi
         changed = {**document, "sealed": {**document["sealed"], name: value}}
         with pytest.raises(PreconditionError, match=r"document\.sealed"):
             await import_app(service, changed, passphrase=PASSPHRASE)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "fault"),
-    [
-        ({"host_id": 0}, "archive.host_id: is required"),
-        (
-            {"volume_id": "local:backup/vzdump-lxc-9000\n"},
-            "archive.volume_id: must not contain the control character",
-        ),
-        ({"storage": "s" * 101, "volume_id": ""}, "archive.storage: .*100"),
-    ],
-)
-async def test_the_place_of_an_archive_is_checked_as_every_field_is(
-    service: Service, wrong: dict[str, Any], fault: str
-) -> None:
-    source = await deploy_with_backup(service)
-    document = await export(service, source.id, passphrase=PASSPHRASE)
-    with pytest.raises(InvalidError, match=fault):
-        await import_app(
-            service, document, passphrase=PASSPHRASE, archive={**name_archive(document), **wrong}
-        )
