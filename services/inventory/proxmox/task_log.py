@@ -23,6 +23,7 @@ _CAUSE = re.compile(
 )
 # A pipe of vzdump or a restore is 600 characters of options, which no reader of a status needs.
 _COMMAND = re.compile(r"command '(.{60}).*' failed(?=: )", re.DOTALL)
+_END = re.compile(r"TASK (?P<status>OK|WARNINGS: \d+|ERROR: (?P<error>.+))$")
 _FAILED_GROWTH = re.compile(r"^Failed to update the container's filesystem: *(.*)")
 
 
@@ -105,6 +106,12 @@ def _find_cause(lines: Sequence[str]) -> str:
 def _shorten(text: str) -> str:
     """Cut the command line in Proxmox's message of one that failed to its beginning."""
     return _COMMAND.sub(r"command '\1…' failed", text)
+
+
+def find_end(lines: Sequence[str]) -> str:
+    """Return the exit status that the last line of a log states; empty where the log has no such end."""
+    match = _END.match(lines[-1]) if lines else None
+    return (match.group("error") or match.group("status")) if match else ""
 
 
 def find_failed_growth(lines: Sequence[str]) -> str:

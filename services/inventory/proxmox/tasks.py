@@ -20,6 +20,7 @@ from services.inventory.domain.task_pace import choose_delay
 from services.inventory.proxmox.task_log import (
     BackupJob,
     explain_failure,
+    find_end,
     find_failed_growth,
     parse_backup_job,
 )
@@ -31,6 +32,8 @@ _BRIEF_KINDS = frozenset({"vzstart", "vzstop", "vzshutdown", "vzreboot", "vzsusp
 BRIEF_STALL_S = 900  # a shutdown may wait for a database of a guest for ten minutes
 _LOG_S = 2.0  # between two reads of the log of a running task: most polls cost one request, for the status
 HEARTBEAT_S = 5.0  # between two progresses of a silent task, so that watchers see that it still runs
+# After the last line of a task's log, which Proxmox follows with the end of its process within milliseconds.
+_LOST_END_S = 30.0
 _LOG_PAGE = 500  # lines
 # Of one task's log at once: 50,000 lines, more than a restore with a warning per file prints.
 _MOST_PAGES = 100
@@ -115,6 +118,10 @@ async def watch_task(
             return
         if lines:
             printed = loop.time()
+        elif loop.time() - printed > _LOST_END_S and (exit_status := find_end(log.tail)):
+            # A daemon of Proxmox that missed the end of its process says `running` until it is restarted.
+            yield _end({"exitstatus": exit_status}, upid, log=log, lines=[])
+            return
         if lines or loop.time() - shown >= HEARTBEAT_S:
             shown = loop.time()
             yield Progress(tuple(lines), percent=_find_percent(lines), job=log.job)

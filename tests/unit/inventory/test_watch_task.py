@@ -177,3 +177,26 @@ def test_a_file_system_that_did_not_grow_is_a_failure_though_the_task_says_ok() 
     assert (end.succeeded, end.exit_status) == (False, "OK")
     assert "resize2fs: Permission denied to resize filesystem" in end.reason
     assert watch(SilentProxmox(3.0, last=last), "vzstart")[-1].succeeded
+
+
+@pytest.mark.parametrize(
+    ("last", "succeeded", "reason"),
+    [
+        ("TASK OK", True, ""),
+        ("TASK WARNINGS: 2", True, ""),
+        ("TASK ERROR: job errors", False, "Backup of VM 105 failed - x (job errors)"),
+    ],
+)
+def test_a_task_whose_log_has_ended_is_done_though_its_status_says_running(
+    last: str, succeeded: bool, reason: str
+) -> None:
+    first = ["creating vzdump archive", *([] if succeeded else ["ERROR: Backup of VM 105 failed - x"]), last]
+    *_, end = watch(SilentProxmox(86400.0, first=first), "vzdump")
+    assert (end.done, end.succeeded, end.reason) == (True, succeeded, reason)
+
+
+def test_a_line_about_a_task_within_its_log_is_no_end() -> None:
+    first = ["TASK OK", "creating vzdump archive", "TASK OK is what comes last"]
+    *running, end = watch(SilentProxmox(600.0, first=first, last=["TASK OK"]), "vzdump")
+    assert len(running) > 100
+    assert end.succeeded
