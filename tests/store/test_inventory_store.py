@@ -63,6 +63,11 @@ async def test_the_first_host_is_the_default_until_another_is_made_it(store: Sql
     assert [(host.name, host.is_default) for host in await store.list_hosts()] == [("b", True), ("a", False)]
     await store.add_host(make_host("c", is_default=True))
     assert [host.name for host in await store.list_hosts()] == ["c", "a", "b"]
+    await store.add_host(make_host("B2"))
+    await store.add_host(make_host("Ärger"))
+    await store.add_host(make_host("ärmel"))
+    names = [host.name for host in await store.list_hosts()]
+    assert names == ["c", "a", "b", "B2", "Ärger", "ärmel"], "whatever the case"
 
 
 async def test_the_host_of_the_environment_has_the_ssh_addresses_set_there(store: SqlHostStore) -> None:

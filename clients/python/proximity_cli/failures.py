@@ -53,6 +53,12 @@ def explain_error(error: grpc.RpcError) -> CliError:
         return CliError(text, status=status, hint="Confirm your password with: proximity step-up")
     if status == NOT_SIGNED_IN:
         return CliError(text or "Not signed in", status=status, hint="Sign in with: proximity login URL")
+    if trace := _find_info(error).metadata.get(
+        "trace_id", ""
+    ):  # of a fault of the platform, as the runbooks want it
+        return CliError(
+            text or code.name, status=status, hint=f"In the logs of the platform: trace id {trace}"
+        )
     faults = list_faults(error)
     shown = "\n".join(f"  {field}: {why}" for field, why in faults) if len(faults) > 1 else ""
     return CliError(text or code.name, status=status, hint=shown)
@@ -73,13 +79,17 @@ def list_faults(error: grpc.RpcError) -> list[tuple[str, str]]:
 
 def find_reason(error: grpc.RpcError) -> str:
     """Return the reason of a refusal, constant and in capitals, or ""."""
+    return str(_find_info(error).reason)
+
+
+def _find_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo:
     status = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
     info = error_details_pb2.ErrorInfo()
     if status is not None:
         for packed in status.details:
             if packed.Unpack(info):
-                return str(info.reason)
-    return ""
+                return info
+    return error_details_pb2.ErrorInfo()
 
 
 def _read_error(error: grpc.RpcError) -> tuple[grpc.StatusCode, str]:

@@ -27,6 +27,7 @@ from services.clients.catalog.values import ItemCredentials, ItemProbe
 from services.clients.inventory.restore_plans import ArchivedContainer
 from services.common.core.errors import conflicting_field, invalid_field
 from services.common.identity.tokens import User
+from services.common.rpc.interceptors.validation import check_message
 from services.common.rpc.responses.rendered import render_time
 
 
@@ -171,6 +172,7 @@ def _choose_name(request: pb.ImportExportedAppRequest, app: ExportedApp) -> str:
 
 def _parse_place(request: pb.ImportExportedAppRequest, document: ExportedDocument) -> ArchivePlace:
     place = request.archive
+    check_message(place, prefix="archive.")
     if request.HasField("host_id") and request.host_id != place.host_id:
         raise conflicting_field(
             "host_id", f"{request.host_id} is another host than that of the archive, {place.host_id}"
@@ -182,10 +184,6 @@ def _parse_place(request: pb.ImportExportedAppRequest, document: ExportedDocumen
                 "archive.storage", f"{place.storage!r} is not the storage of {place.volume_id}"
             )
         return ArchivePlace(place.host_id, place.volume_id)
-    if not place.storage:
-        raise conflicting_field(
-            "archive", "names no archive: give its volume_id, or its storage where it has its original name"
-        )
     if document.archive is None:
         raise conflicting_field(
             "archive.storage", "the document names no archive; give the volume_id of the one to restore"

@@ -16,6 +16,7 @@ from services.apps.domain.entities import STABLE, App, NewAppOperation
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.interfaces import AppStore, OperationReads
 from services.apps.domain.marks import require_managed
+from services.apps.usecases.new_operation import begin_on_current
 from services.clients.backups.interface import Backups
 from services.common.core.clock import now
 from services.common.core.errors import invalid_field
@@ -81,6 +82,18 @@ async def begin_operation(
     # A repetition: the app shows the status meanwhile, and the one before is in the operation's state.
     if operation is not None and operation.id == operation_id:
         return AppLock(app, operation, await store.get_former_status(operation.id))
+
+    async def begin(current: App) -> AppLock:
+        return await _lock_app(
+            store, current, operation_id=operation_id, kind=kind, made_by=made_by, user_id=user_id
+        )
+
+    return await begin_on_current(store, app, begin=begin)
+
+
+async def _lock_app(
+    store: AppStore, app: App, *, operation_id: str, kind: str, made_by: str, user_id: int | None
+) -> AppLock:
     _check_delegable(app)
     # Recorded with the operation: a restore of the backup brings back the version that the app has now.
     upgrade = await store.find_upgrade(app.id)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from services.apps.domain.app_checks import require_container, require_stable
-from services.apps.domain.entities import ACTIONS, App, NewAppOperation
+from services.apps.domain.entities import ACTIONS, STABLE, App, NewAppOperation
+from services.apps.domain.interfaces import AppStore
 from services.apps.domain.marks import require_managed
 from services.apps.usecases.dependencies import AppDependencies, Requester
+from services.clients.apps.errors import AppBusyError
+
+T = TypeVar("T")
+_ATTEMPTS = 3  # an app is changed by notes once or twice a minute
 
 # Kinds that write a whole container: they count for their storage, of which a few copies take all throughput.
 _FILLING = frozenset({"deploy_app", "clone_app", "restore_beside", "import_exported_app"})
@@ -76,6 +82,35 @@ async def begin_action(
         AppStateError: the app has no container.
         ContainerUnmanagedError: its container does not carry its mark.
     """
+
+    async def begin(current: App) -> Accepted:
+        return await _begin_action(dependencies, current, action=action, requester=requester, state=state)
+
+    return await begin_on_current(dependencies.store, app, begin=begin)
+
+
+async def begin_on_current(store: AppStore, app: App, *, begin: Callable[[App], Awaitable[T]]) -> T:
+    """Begin an operation on an app as it was read; where it was changed since, again on the app as it is now.
+
+    A backup that has just ended is noted in its app: a client that goes on at once is not refused for that.
+
+    Raises:
+        AppBusyError: another operation is under way, or the app was changed each time.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await begin(app)
+        except AppBusyError:
+            current = await store.get_app(app.id)
+            if current.status not in STABLE or current.updated_at == app.updated_at:
+                raise
+            app = current
+    return await begin(app)
+
+
+async def _begin_action(
+    dependencies: AppDependencies, app: App, *, action: str, requester: Requester, state: Mapping[str, Any]
+) -> Accepted:
     status, kind, word = ACTIONS[action]
     is_done = (action, app.status) in {("start", "running"), ("stop", "stopped")}
     if is_done or app.status == status == "removing":

@@ -24,11 +24,13 @@ async def list_backup_storages(client: ProxmoxApi) -> list[StorageOnNode]:
         if one.get("prune-backups")
     }
     # A storage without a retention of its own has that of the node's /etc/vzdump.conf, the same for all of them.
-    asked = {
+    chosen = {
         one.node: one.name for one in found if one.available and one.takes_backups and one.name not in own
     }
-    limits = await asyncio.gather(*(_read_default_limit(client, node, storage=asked[node]) for node in asked))
-    defaults = dict(zip(asked, limits, strict=True))
+    limits = await asyncio.gather(
+        *(_read_default_limit(client, node, storage=chosen[node]) for node in chosen)
+    )
+    defaults = dict(zip(chosen, limits, strict=True))
     return [
         replace(one, max_archives=own.get(one.name, defaults.get(one.node, 0) if one.takes_backups else 0))
         for one in found

@@ -26,10 +26,7 @@ from services.inventory.domain.entities import (
     check_credentials,
     full_token_id,
 )
-from services.inventory.domain.errors import (
-    HostInUseError,
-    HostNotFoundError,
-)
+from services.inventory.domain.errors import HostInUseError, HostNotFoundError
 from services.inventory.domain.patches import HostChanges, check_destination
 from services.inventory.store.rows import (
     FACTS,
@@ -54,9 +51,10 @@ _HOST_COLUMNS = tuple(
 )
 _NODE_COLUMNS = (*nodes.c, hosts.c.name.label("host_name"))
 _HOST, _NODE = RowParser(_HOST_COLUMNS), RowParser(_NODE_COLUMNS)
-_HOSTS = Query(sa.select(*_HOST_COLUMNS).order_by(hosts.c.is_default.desc(), hosts.c.name))
+_BY_NAME = (sa.func.lower(hosts.c.name), hosts.c.name)  # whatever the case, as people read lists
+_HOSTS = Query(sa.select(*_HOST_COLUMNS).order_by(hosts.c.is_default.desc(), *_BY_NAME))
 _HOST_BY_ID = Query(sa.select(*_HOST_COLUMNS).where(hosts.c.id == sa.bindparam("id")))
-_every_node = sa.select(*_NODE_COLUMNS).join_from(nodes, hosts).order_by(hosts.c.name, nodes.c.name)
+_every_node = sa.select(*_NODE_COLUMNS).join_from(nodes, hosts).order_by(*_BY_NAME, nodes.c.name)
 _NODES = Query(_every_node)
 _NODES_OF_HOST = Query(_every_node.where(nodes.c.host_id == sa.bindparam("host")))
 HOST_DELETED = "events.inventory.v1.host_deleted"
@@ -196,7 +194,7 @@ class SqlHostStore:
                 connection.execute(table.delete().where(table.c.host_id == host_id))
             connection.execute(hosts.delete().where(hosts.c.id == host_id))
             if host.is_default:
-                heir = connection.execute(sa.select(hosts.c.id).order_by(hosts.c.name).limit(1)).scalar()
+                heir = connection.execute(sa.select(hosts.c.id).order_by(*_BY_NAME).limit(1)).scalar()
                 if heir is not None:
                     make_default(connection, heir, moment=self._clock())
             event = events_pb2.HostDeleted(host_id=host_id, name=host.name)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
+from services.apps.domain.changes import ChangeApp
 from services.apps.domain.errors import AppStateError
 from services.clients.apps.errors import AppBusyError
 from tests.fakes.apps_service import Service, call, inner
@@ -34,6 +36,48 @@ async def test_a_held_app_is_busy_until_the_holder_ends(service: Service) -> Non
     await service.internal.finish_operation(done, inner())
     await service.internal.finish_operation(done, inner())
     assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.status == "running"
+
+
+@pytest.mark.parametrize(("changes", "locked"), [(2, True), (3, False)])
+async def test_a_change_of_an_app_at_rest_does_not_make_it_busy(
+    service: Service, monkeypatch: pytest.MonkeyPatch, changes: int, locked: bool
+) -> None:
+    """As when a backup that has just ended is noted in its app: the client goes on at once."""
+    app = await service.deploy()
+    await service.platform.run()
+    store = service.platform.store
+    begin, left = store.begin, list(range(changes))
+
+    async def begin_late(*arguments: Any, **options: Any) -> None:
+        if left:
+            await store.change(ChangeApp(app.id, {"name": f"Change {left.pop()}"}))
+        await begin(*arguments, **options)
+
+    monkeypatch.setattr(store, "begin", begin_late)
+    request = pb.BeginOperationRequest(app_id=app.id, operation_id=uuid.uuid4().hex, kind="restore")
+    if locked:
+        assert (await service.internal.begin_operation(request, inner())).status == "running"
+    else:
+        with pytest.raises(AppBusyError):
+            await service.internal.begin_operation(request, inner())
+
+
+async def test_an_action_begins_on_the_app_as_it_is_now(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    store = service.platform.store
+    begin, changes = store.begin, [ChangeApp(app.id, {"name": "Changed meanwhile"})]
+
+    async def begin_late(*arguments: Any, **options: Any) -> None:
+        while changes:
+            await store.change(changes.pop())
+        await begin(*arguments, **options)
+
+    monkeypatch.setattr(store, "begin", begin_late)
+    request = pb.PerformAppActionRequest(app_id=app.id, action="restart")
+    assert (await service.api.perform_app_action(request, call())).success
 
 
 async def test_an_app_without_a_container_is_not_locked(service: Service) -> None:

@@ -183,26 +183,6 @@ async def test_the_archive_of_another_app_and_a_part_of_one_are_refused(service:
         )
 
 
-async def test_the_place_of_the_archive_is_read_with_its_original_name(service: Service) -> None:
-    _, document = await export_with_data(service)
-    storage = document["archive"]["volume_id"].partition(":")[0]
-    fields = {"passphrase": PASSPHRASE}
-    app = await import_app(service, document, **fields, archive={"host_id": 1, "storage": storage})
-    assert app.status == "running"
-    wrong: list[tuple[dict[str, Any], str]] = [
-        ({"archive": {"host_id": 1}}, "names no archive"),
-        ({"archive": {**name_archive(document), "storage": "nas"}}, "'nas' is not the storage"),
-        ({"archive": name_archive(document), "host_id": 2}, "2 is another host"),
-    ]
-    for place, message in wrong:
-        with pytest.raises(PreconditionError, match=message):
-            await import_app(service, document, **fields, **place)
-    del document["archive"]
-    make = {"archive": {"host_id": 1, "storage": storage}, **fields}
-    with pytest.raises(PreconditionError, match="the document names no archive"):
-        await import_app(service, document, **make)
-
-
 async def test_what_has_no_place_here_is_refused(service: Service) -> None:
     _, document = await export_with_data(service)
     fields = {"passphrase": PASSPHRASE, "archive": name_archive(document)}
@@ -287,3 +267,24 @@ async def test_a_host_that_is_silent_is_said(service: Service) -> None:
     service.platform.containers.broken["plan_restore"] = 9
     with pytest.raises(UnavailableError, match="plan_restore"):
         await import_app(service, document, passphrase=PASSPHRASE, archive=name_archive(document))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        ({"host_id": 0}, "archive.host_id: is required"),
+        (
+            {"volume_id": "local:backup/vzdump-lxc-9000\n"},
+            "archive.volume_id: must not contain the control character",
+        ),
+        ({"storage": "s" * 101, "volume_id": ""}, "archive.storage: .*100"),
+    ],
+)
+async def test_the_place_of_an_archive_is_checked_as_every_field_is(
+    service: Service, wrong: dict[str, Any], fault: str
+) -> None:
+    _, document = await export_with_data(service)
+    with pytest.raises(InvalidError, match=fault):
+        await import_app(
+            service, document, passphrase=PASSPHRASE, archive={**name_archive(document), **wrong}
+        )

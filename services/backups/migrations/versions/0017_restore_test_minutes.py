@@ -1,4 +1,4 @@
-"""How long a restore test may take, as administrators set it."""
+"""Time that a restore test may take, as administrators set it."""
 
 from __future__ import annotations
 
