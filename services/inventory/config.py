@@ -160,7 +160,7 @@ def find_host_faults(given: Mapping[str, Any]) -> Iterator[Violation]:
         checks.append(lambda: check_address(given["host"]))
     if bool(given["token_id"]) == bool(secrets.token_secret) and (secrets.password or given["token_id"]):
         checks.append(lambda: check_credentials(given["token_id"], secrets))
-    named = set() if given["host"] else {"host"}
+    named = {name for name in ("host", "password", "token_id", "token_secret") if not given[name]}
     for check in checks:
         for violation in _list_violations(check):
             if violation.field not in named:
