@@ -32,8 +32,9 @@ _BRIEF_KINDS = frozenset({"vzstart", "vzstop", "vzshutdown", "vzreboot", "vzsusp
 BRIEF_STALL_S = 900  # a shutdown may wait for a database of a guest for ten minutes
 _LOG_S = 2.0  # between two reads of the log of a running task: most polls cost one request, for the status
 HEARTBEAT_S = 5.0  # between two progresses of a silent task, so that watchers see that it still runs
-# After the last line of a task's log, which Proxmox follows with the end of its process within milliseconds.
-_LOST_END_S = 30.0
+# After the last line of a task's log, which Proxmox follows with the end of its process within milliseconds; less than
+# the 30 s for which a cleanup waits for a task that it has stopped.
+_LOST_END_S = 10.0
 _LOG_PAGE = 500  # lines
 # Of one task's log at once: 50,000 lines, more than a restore with a warning per file prints.
 _MOST_PAGES = 100
