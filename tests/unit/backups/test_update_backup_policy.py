@@ -166,5 +166,5 @@ async def test_a_policy_of_a_user_who_was_removed_can_be_changed(platform: Platf
     made = await platform.add_policy(applies_to="owners", app_ids=[], owner_ids=[OWNER.id])
     platform.dependencies.users.known.discard(OWNER.id)  # type: ignore[attr-defined]
     assert (await update(platform, made.id, keep_daily=3)).keep_daily == 3
-    with pytest.raises(PolicyInvalidError, match="there is no user 99"):
+    with pytest.raises(NotFoundError, match="there is no user 99"):
         await update(platform, made.id, owner_ids=[OWNER.id, 99])
