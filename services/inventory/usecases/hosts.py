@@ -182,7 +182,7 @@ async def sync_nodes(
 ) -> int:
     """Read the nodes of a host and how commands get into its containers, and record both.
 
-    `first_answer_s` is how long a host may be silent, in seconds; one that answers may be slower.
+    `first_answer_s` is how long a host that did not answer last time may be silent, in seconds.
 
     Returns:
         The number of nodes.
@@ -191,10 +191,12 @@ async def sync_nodes(
         DomainError: it does not answer or refuses, which is recorded too.
     """
     try:
-        async with isolate_host(host, timeout_s=first_answer_s):
-            client = await fleet.get_client_of(host)
-            await client.get("/version")
+        # One request less for a host that answered last time.
+        if host.status != "online":
+            async with isolate_host(host, timeout_s=first_answer_s):
+                await (await fleet.get_client_of(host)).get("/version")
         async with isolate_host(host, timeout_s=_SYNC_TIMEOUT_S):
+            client = await fleet.get_client_of(host)
             version, found = await read_nodes(client)
             client.use_endpoints(list_endpoints(found))
             route = await access.find_route(client)
