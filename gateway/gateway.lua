@@ -9,10 +9,9 @@ local CODES = {
   [15] = "DATA_LOSS", [16] = "UNAUTHENTICATED",
 }
 local STATUSES = {
-  [1] = "499", [3] = "400", [4] = "504", [5] = "404", [6] = "409", [7] = "403", [8] = "429", [9] = "409",
+  [1] = "499", [3] = "400", [4] = "504", [5] = "404", [6] = "409", [7] = "403", [8] = "429", [9] = "400",
   [10] = "409", [11] = "400", [12] = "501", [14] = "503", [16] = "401",
 }
-local FAILED_PRECONDITION = "9"
 -- What a caller may not read: the message of a fault is for the log.
 local HIDDEN = { [2] = true, [13] = true, [15] = true }
 
@@ -278,15 +277,12 @@ local function render_refusal(text)
 end
 
 -- Answers that the gateway made by itself have the shape already; only their words may be the transcoder's.
--- `wanted` is the status that the service fixed for its refusal.
-local function reshape_error(handle, status, wanted)
+local function reshape_error(handle, status)
   local body, text = read_body(handle)
   local code, rest = text:match('^{"code":(%d+),"message":(.*)}$')
   local refusal = text:match('^{"code":"INVALID_ARGUMENT","details":%[%],"error":"(.*)"}%s*$')
   if code then
     text = render_status(tonumber(code), rest)
-    -- The transcoder answers FAILED_PRECONDITION with 400, REST with 409: nothing is wrong with the request itself.
-    if code == FAILED_PRECONDITION and wanted ~= "400" then handle:headers():replace(":status", STATUSES[9]) end
   elseif refusal and status == "400" then
     text = render_refusal(refusal)
   else
@@ -372,7 +368,7 @@ local function shape_answer(handle, headers, state)
     headers:replace("cache-control", "no-cache")
     headers:replace("x-accel-buffering", "no")
   elseif tonumber(status) >= 400 and kind:sub(1, 16) == "application/json" then
-    reshape_error(handle, status, wanted)
+    reshape_error(handle, status)
   end
 end
 

@@ -30,10 +30,7 @@ signing in sets; its writes then also carry `X-CSRFToken`, equal to the cookie `
 named `__Host-proximity-auth-cookie`, `__Host-csrftoken` and `__Secure-proximity-refresh-cookie`. Personal API tokens \
 (`prx_...`) go into the same header. If a header and a cookie are sent, the header counts.
 
-Errors have one shape, whatever part of the system refuses: see `Error`. 400: the request breaks what this document \
-states. 404: it, or something that it names, does not exist. 409: it is well formed and conflicts with the state of \
-what it is about, or two of its values conflict. 503: a service, or a Proxmox host that answered before, does not answer; \
-a host that has not answered since it was registered is 409.
+Errors have one shape, whatever part of the system refuses: see `Error`.
 """
 WEBSOCKETS = """\
 WebSockets take the same credentials, and connections of pages of the same origin alone. Binary frames carry what is \

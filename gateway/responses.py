@@ -11,14 +11,14 @@ from gateway.surface import HTTP_BODY, Binding, Method
 CODES = ["CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
     "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
     "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"]  # fmt: skip
-COMMON_ERRORS = (400, 401, 403, 404, 409, 429, 500, 503, 504)
+COMMON_ERRORS = (400, 401, 403, 404, 429, 500, 503, 504)
 BODY_ERRORS = (413, 415)
 DESCRIPTIONS = {
     400: "The request is not valid; `details` names the fields.",
     401: "No credentials, or none that count.",
     403: "Signed in, but not allowed.",
-    404: "It, or what the request names, does not exist, or it is somebody else's.",
-    409: "It conflicts with what is there (taken, busy, or not in a state for this), or two of its values conflict.",
+    404: "It does not exist, or it is somebody else's.",
+    409: "It conflicts with what is there: taken, busy, or not in a state for this.",
     413: "The body is too large.",
     415: "The body is not sent as application/json.",
     429: "Too many requests; Retry-After says when to come back.",
@@ -108,7 +108,8 @@ def render_responses(schemas: Schemas, method: Method, binding: Binding) -> dict
         responses[200] = _render_success(schemas, method)
     if method.reads and not method.server_streaming:
         responses[304] = {"description": "Not changed since the state that If-None-Match names."}
-    for status in {*COMMON_ERRORS, *(BODY_ERRORS if binding.body else ()), *method.errors}:
+    conflict = (409,) if method.creates else ()  # an Idempotency-Key that was used for another request
+    for status in {*COMMON_ERRORS, *(BODY_ERRORS if binding.body else ()), *conflict, *method.errors}:
         if status not in DESCRIPTIONS:
             raise ValueError(
                 f"{method.service}.{method.name} declares error {status}, which has no description"

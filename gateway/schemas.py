@@ -139,11 +139,7 @@ class Schemas:
     def _render_object(
         self, message: Descriptor, *, is_request: bool, without: tuple[str, ...] = ()
     ) -> Schema:
-        fields = [
-            field
-            for field in message.fields
-            if field.name not in without and not (is_request and get_rules(field).undocumented)
-        ]
+        fields = [field for field in message.fields if field.name not in without]
         schema: Schema = {"type": "object"}
         if comment := self.comments.get(message.full_name):
             schema["description"] = comment

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.common.core.config import ServiceSettings, setting
 from services.common.core.environment import is_default_password
-from services.common.core.errors import InvalidError, PreconditionError, Violation
+from services.common.core.errors import InvalidError, Violation
 from services.common.core.parsing import parse_bool, parse_int, parse_list
 from services.inventory.domain.ssh_addresses import parse_ssh_addresses
 
@@ -171,6 +171,6 @@ def find_host_faults(given: Mapping[str, Any]) -> Iterator[Violation]:
 def _list_violations(check: Callable[[], None]) -> tuple[Violation, ...]:
     try:
         check()
-    except (InvalidError, PreconditionError) as error:
+    except InvalidError as error:
         return error.violations
     return ()

@@ -66,10 +66,7 @@ class InstantFleet(Fleet):
 
     async def get_client_of(self, host: Host) -> ProxmoxClient:
         """See `Fleet.get_client_of`."""
-        known = self._instant.get(host.id)
-        if known is not None and host.last_seen is not None:
-            known.confirm()
-        if known is None or known.access.is_new != (host.last_seen is None):
+        if host.id not in self._instant:
             access = make_access(host, await self._hosts.get_secrets(host.id))
             self._instant[host.id] = InstantClient(access, self.others.get(host.name, self._proxmox))
         return self._instant[host.id]

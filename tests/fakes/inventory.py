@@ -12,6 +12,7 @@ from services.common.identity.keys import Sealer
 from services.inventory.domain.container_spec import ContainerSpec
 from services.inventory.domain.containers import ContainerRef, ProxmoxTask
 from services.inventory.domain.entities import Host, NewHost, Secrets
+from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.domain.health import CONNECTED, HealthReport
 from services.inventory.domain.interfaces import HealthMonitor, PortProber
 from services.inventory.domain.ports import PortProbe
@@ -29,7 +30,6 @@ from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.proxmox.fleet import Fleet
 from services.inventory.proxmox.networks import Networks
 from services.inventory.proxmox.occupants import AddressScanner
-from services.inventory.proxmox.refusals import silence
 from services.inventory.proxmox.ssh import Shells
 from services.inventory.proxmox.tasks import Progress
 from services.inventory.proxmox.terminals import SshOrConsoleTerminals
@@ -149,8 +149,8 @@ class SilentHosts:
         """Answer a request, or fail as a host that is switched off."""
         if client.access.name not in self._names:
             return send()
-        raise silence(
-            f"{client.access.name} does not answer: connection refused", client.access, retry_after=5
+        raise HostUnreachableError(
+            f"{client.access.name} does not answer: connection refused", metadata={"scope": "host"}
         )
 
 

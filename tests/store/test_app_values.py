@@ -17,7 +17,7 @@ from services.apps.domain.entities import App
 from services.apps.domain.errors import NotAvailableError
 from services.apps.store.tables import apps, metadata
 from services.apps.usecases.stored_values import remove_stored_values, replace_values
-from services.common.core.errors import NotFoundError, PreconditionError, UnavailableError
+from services.common.core.errors import InvalidError, NotFoundError, UnavailableError
 from services.common.rpc.interceptors.authorization import RECENT_S, StepUpRequiredError
 from tests.fakes.app_updates import deploy_running, list_kinds, update
 from tests.fakes.apps_platform import platform  # noqa: F401 - a fixture
@@ -85,13 +85,13 @@ async def test_a_change_of_values_that_means_nothing_is_refused_by_name(
     named: str,
 ) -> None:
     app = await deploy_running(service)
-    with pytest.raises((NotFoundError, PreconditionError), match=named):
+    with pytest.raises(InvalidError, match=named):
         await update(service, app.id, **fields)
 
 
 @pytest.mark.parametrize("value", ["********", "postgres://app:********@db/app"])
 async def test_a_deployment_does_not_take_a_mask_for_a_value(service: Service, value: str) -> None:  # noqa: F811
-    with pytest.raises(PreconditionError, match=r"environment\.DATABASE_URL"):
+    with pytest.raises(InvalidError, match=r"environment\.DATABASE_URL"):
         await service.deploy(environment={"DATABASE_URL": value})
 
 

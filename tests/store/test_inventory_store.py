@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.common.core.config import ConfigError, read_settings
-from services.common.core.errors import InvalidError, PreconditionError
+from services.common.core.errors import InvalidError
 from services.common.db.database import Database, create_engine
 from services.common.identity.keys import Sealer
 from services.inventory.config import InventorySettings
@@ -119,7 +119,7 @@ async def test_stored_secrets_are_bound_to_their_destination(
     host = await store.add_host(NewHost(name="a", host="192.0.2.1", token_id="root@pam!t", secrets=secrets))
     others: tuple[dict[str, Any], ...] = ({}, {"password": "again"}, {"token_secret": "again"}, {"name": "b"})
     for given in others:
-        with pytest.raises(PreconditionError, match="is required again") as refused:
+        with pytest.raises(InvalidError, match="is required again") as refused:
             await store.update_host(host.id, HostChanges(**change, **given))
         assert {one.field for one in refused.value.violations} == {"password", "token_secret"} - set(given)
     assert await store.get_host(host.id) == host

@@ -25,7 +25,7 @@ from services.apps.domain.rendering import AppRendering
 from services.apps.usecases.import_exported_app import Import
 from services.clients.catalog.values import ItemCredentials, ItemProbe
 from services.clients.inventory.restore_plans import ArchivedContainer
-from services.common.core.errors import conflicting_field, invalid_field
+from services.common.core.errors import invalid_field
 from services.common.identity.tokens import User
 from services.common.rpc.interceptors.validation import check_message
 from services.common.rpc.responses.rendered import render_time
@@ -174,18 +174,18 @@ def _parse_place(request: pb.ImportExportedAppRequest, document: ExportedDocumen
     place = request.archive
     check_message(place, prefix="archive.")
     if request.HasField("host_id") and request.host_id != place.host_id:
-        raise conflicting_field(
+        raise invalid_field(
             "host_id", f"{request.host_id} is another host than that of the archive, {place.host_id}"
         )
     if place.volume_id:
         storage = place.volume_id.partition(":")[0]
         if place.storage and place.storage != storage:
-            raise conflicting_field(
+            raise invalid_field(
                 "archive.storage", f"{place.storage!r} is not the storage of {place.volume_id}"
             )
         return ArchivePlace(place.host_id, place.volume_id)
     if document.archive is None:
-        raise conflicting_field(
+        raise invalid_field(
             "archive.storage", "the document names no archive; give the volume_id of the one to restore"
         )
     return ArchivePlace(place.host_id, f"{place.storage}:backup/{document.archive.file_name}")

@@ -17,7 +17,7 @@ from services.clients.catalog.values import Rendering
 from services.clients.inventory.interface import Containers
 from services.clients.inventory.values import Defaults, Placement, Wanted
 from services.common.core.clock import now
-from services.common.core.errors import NotFoundError, invalid_field, unknown_reference
+from services.common.core.errors import NotFoundError, invalid_field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,16 +152,15 @@ def choose_runtime(requested: str, offered: Sequence[str], *, place: Placement) 
 
 
 async def find_place(containers: Containers, wanted: Wanted) -> Placement:
-    """Choose a place.
+    """Choose a place; a host that does not exist is a fault of the request.
 
     Raises:
-        NotFoundError: no such host.
-        InvalidError: no such node.
+        InvalidError: no such host or node.
     """
     try:
         return await containers.place_container(wanted)
     except NotFoundError as error:
-        raise unknown_reference("host_id", f"there is no host {wanted.host_id}") from error
+        raise invalid_field("host_id", f"there is no host {wanted.host_id}") from error
 
 
 async def render_app(new: NewApp, catalog: Catalog, *, runtime: str, public_port: int) -> Rendering:

@@ -9,6 +9,7 @@ from services.common.core.errors import (
     DuplicateError,
     ExhaustedError,
     ForbiddenError,
+    InvalidError,
     NotFoundError,
     PreconditionError,
     UnavailableError,
@@ -74,15 +75,15 @@ class StepFailedError(DomainError):
     """A step of an operation failed in a way that trying again does not change."""
 
 
-class DocumentTooNewError(PreconditionError):
+class DocumentTooNewError(InvalidError):
     """A later release of the platform wrote the document."""
 
 
-class DocumentChangedError(PreconditionError):
+class DocumentChangedError(InvalidError):
     """The document was changed after it was exported."""
 
 
-class PassphraseWrongError(ForbiddenError):
+class PassphraseWrongError(InvalidError):
     """The passphrase is not that of the export."""
 
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from services.apps.domain.errors import DocumentChangedError, PassphraseWrongError
 from services.apps.domain.exported_app import SealedValues
-from services.common.core.errors import PreconditionError, Violation, conflicting_field
+from services.common.core.errors import InvalidError, Violation, invalid_field
 
 KDF, CIPHER = "scrypt", "AES-256-GCM"
 # What OWASP's Password Storage Cheat Sheet (2025) names for scrypt with 32 MiB: about 0.3 s on a core.
@@ -62,7 +62,7 @@ async def open_values(
     """Return the sealed values of a document.
 
     Raises:
-        PreconditionError: they are sealed in a way that this release does not know.
+        InvalidError: they are sealed in a way that this release does not know.
         PassphraseWrongError: with another passphrase.
         DocumentChangedError: the document was changed after it was written.
     """
@@ -120,8 +120,8 @@ def _check_parameters(sealed: SealedValues) -> None:
         )
 
 
-def _refuse(problem: str) -> PreconditionError:
-    return conflicting_field("document.sealed", problem)
+def _refuse(problem: str) -> InvalidError:
+    return invalid_field("document.sealed", problem)
 
 
 async def _derive(passphrase: str, salt: bytes, *, n: int, r: int, p: int) -> tuple[bytes, bytes]:

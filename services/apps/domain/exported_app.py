@@ -13,13 +13,7 @@ import yaml
 from services.apps.domain.config import AppConfig, parse_config
 from services.apps.domain.errors import DocumentTooNewError
 from services.apps.domain.rendering import AppRendering
-from services.common.core.errors import (
-    InvalidError,
-    PreconditionError,
-    Violation,
-    conflicting_field,
-    invalid_field,
-)
+from services.common.core.errors import InvalidError, Violation, invalid_field
 from services.common.core.text import find_control, is_blank
 
 FORMAT = "proximity-app"
@@ -139,7 +133,6 @@ def check_app(app: ExportedApp) -> None:
 
     Raises:
         InvalidError: naming the field.
-        PreconditionError: the definition is no Compose file.
     """
     texts = (
         ("catalog_id", app.catalog_id, _ID, "must be the id of a catalog item"),
@@ -167,12 +160,12 @@ def parse_resources(resources: Mapping[str, Any]) -> AppConfig:
     """Parse the settings of a document's app, which another release may limit otherwise; 0 or empty: not set.
 
     Raises:
-        PreconditionError: one is out of range here.
+        InvalidError: one is out of range.
     """
     try:
         return parse_config({name: value for name, value in resources.items() if value or name == "swap"})
     except InvalidError as error:
-        raise _conflict("app.resources", error.message.removeprefix("config.")) from error
+        raise _refuse("app.resources", error.message.removeprefix("config.")) from error
 
 
 def _check_compose(text: str) -> None:
@@ -182,16 +175,11 @@ def _check_compose(text: str) -> None:
         # `safe_load`: tags of the full loader make objects, and so run code of the document's author.
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise _conflict("app.definition.compose", "is no YAML") from error
+        raise _refuse("app.definition.compose", "is no YAML") from error
     services = document.get("services") if isinstance(document, dict) else None
     if not isinstance(services, dict) or not all(isinstance(one, dict) for one in services.values()):
-        raise _conflict("app.definition.compose", "is no Compose file: it has no services")
+        raise _refuse("app.definition.compose", "is no Compose file: it has no services")
 
 
 def _refuse(name: str, problem: str) -> InvalidError:
     return invalid_field(f"document.{name}", problem)
-
-
-def _conflict(name: str, problem: str) -> PreconditionError:
-    """Build the refusal of what no schema of a document can state."""
-    return conflicting_field(f"document.{name}", problem)

@@ -11,7 +11,7 @@ from services.apps.domain.errors import ArchiveMismatchError, DataMissingError
 from services.apps.domain.exported_app import ExportedDocument
 from services.clients.inventory.restore_plans import ArchivedContainer, RestoreOrder, RestorePlacement
 from services.clients.inventory.values import Defaults, Placement, Wanted
-from services.common.core.errors import DomainError, conflicting_field
+from services.common.core.errors import DomainError, invalid_field
 
 # Settings of a deployment that an import takes; the others are those of the document.
 _SETTABLE = frozenset({"memory", "cores", "disk_size", "swap", "storage", "bridge", "vlan", "network"})
@@ -86,25 +86,21 @@ def check_request(order: ImportOrder) -> None:
     """Refuse a request that contradicts its document.
 
     Raises:
-        PreconditionError: naming the field.
+        InvalidError: naming the field.
         DataMissingError: it names no archive, and the app has no definition.
     """
     for key in order.config.to_json():
         if key not in _SETTABLE:
-            raise conflicting_field(
-                f"config.{key}", "is that of the document, and cannot be set for an import"
-            )
+            raise invalid_field(f"config.{key}", "is that of the document, and cannot be set for an import")
     if order.archive is None and not order.document.app.is_deployable:
         raise DataMissingError(
             f"{order.document.app.id} has no definition that could be deployed, as it was adopted: name its archive"
         )
     # A passphrase that opens nothing was meant for another document.
     if order.document.sealed is None and order.passphrase:
-        raise conflicting_field("passphrase", "the document has no sealed values; leave it out")
+        raise invalid_field("passphrase", "the document has no sealed values; leave it out")
     if order.document.sealed is not None and not order.passphrase:
-        raise conflicting_field(
-            "passphrase", "the document has sealed values; give the passphrase of the export"
-        )
+        raise invalid_field("passphrase", "the document has sealed values; give the passphrase of the export")
 
 
 def describe_restore(host_id: int, archive: str, *, node: str, storage: str) -> RestoreOrder:

@@ -14,7 +14,7 @@ import yaml
 from services.apps.domain.compose import COMPOSE
 from services.apps.domain.entities import App
 from services.apps.domain.errors import NotAvailableError
-from services.common.core.errors import unknown_reference
+from services.common.core.errors import invalid_field
 from services.common.core.text import make_printable
 
 DEFAULT_LINES = 100  # of a request that names no number: a screen or two
@@ -89,12 +89,12 @@ def check_service(app: App, service: str) -> None:
     """Refuse a service that the app's definition does not have.
 
     Raises:
-        NotFoundError: it has none of that name.
+        InvalidError: it has none of that name.
     """
     known = list_services(app)
     if service and service not in known:
         has = f"it has {', '.join(known)}" if known else "it has no services"
-        raise unknown_reference("service", f"{app.id} has no service {service!r}; {has}")
+        raise invalid_field("service", f"{app.id} has no service {service!r}; {has}")
 
 
 def make_read(source: str, wanted: OutputRequest) -> tuple[str, ...]:

@@ -8,13 +8,7 @@ from dataclasses import dataclass, field
 from services.apps.domain.entities import App
 from services.apps.domain.errors import NotAvailableError
 from services.clients.catalog.values import Rendering
-from services.common.core.errors import (
-    PreconditionError,
-    Violation,
-    conflicting_field,
-    invalid_field,
-    unknown_reference,
-)
+from services.common.core.errors import InvalidError, Violation, invalid_field
 from services.common.core.text import MASK, find_credentials
 
 
@@ -50,8 +44,7 @@ def change_values(app: App, changes: ValueChanges) -> NewValues:
     """Return the values of an app after a change; a value that is given as it is shown stands for itself.
 
     Raises:
-        NotFoundError: a value to be removed is not there.
-        PreconditionError: it is given as well.
+        InvalidError: a value to be removed is not there, or is given as well.
         NotAvailableError: the app was adopted.
     """
     if app.adopted and changes:
@@ -59,13 +52,9 @@ def change_values(app: App, changes: ValueChanges) -> NewValues:
     shown, before = app.visible_environment, app.given
     for name in changes.unset:
         if name in changes.environment:
-            raise conflicting_field(
-                f"environment.{name}", "is given and removed at once; leave one of both out"
-            )
+            raise invalid_field(f"environment.{name}", "is given and removed at once; leave one of both out")
         if name not in before:
-            raise unknown_reference(
-                f"environment.{name}", f"{app.id} has no such value that could be removed"
-            )
+            raise invalid_field(f"environment.{name}", f"{app.id} has no such value that could be removed")
     # Clients send a form back as they got it: a masked value is no change.
     given = {name: value for name, value in changes.environment.items() if value != shown.get(name)}
     refuse_masks(given)
@@ -81,11 +70,11 @@ def refuse_masks(values: Mapping[str, str]) -> None:
     """Refuse values that were copied from where they are masked: the asterisks would take the secret's place.
 
     Raises:
-        PreconditionError: a value is a mask, or holds one where a URL or connection string has its password.
+        InvalidError: a value is a mask, or holds one where a URL or connection string has its password.
     """
     for name, value in values.items():
         if value == MASK or MASK in find_credentials(value):
-            raise conflicting_field(
+            raise invalid_field(
                 f"environment.{name}",
                 f"{MASK} stands for a value that is there, and there is none; give the secret",
             )
@@ -119,7 +108,7 @@ def check_flags(secret: Mapping[str, bool], rendering: Rendering) -> None:
     """Refuse flags that have no effect.
 
     Raises:
-        PreconditionError: with a violation for each that names no value, or shows what the item declares as secret.
+        InvalidError: with a violation for each that names no value, or shows what the item declares as secret.
     """
     violations = []
     for name, is_secret in secret.items():
@@ -128,7 +117,7 @@ def check_flags(secret: Mapping[str, bool], rendering: Rendering) -> None:
         elif not is_secret and name in rendering.secret_names:
             violations.append(Violation(f"secret.{name}", f"{rendering.catalog_id} declares it as secret"))
     if violations:
-        raise PreconditionError(f"{violations[0].field}: {violations[0].description}", violations=violations)
+        raise InvalidError(f"{violations[0].field}: {violations[0].description}", violations=violations)
 
 
 def list_masked(app: App) -> list[str]:
@@ -140,8 +129,7 @@ def reveal_values(app: App, names: Sequence[str]) -> dict[str, str]:
     """Return values in clear.
 
     Raises:
-        InvalidError: no name is given.
-        NotFoundError: the app has no value of one.
+        InvalidError: no name is given, or the app has no value of one.
     """
     if not names:
         raise invalid_field("names", "names no value; the app's `masked` has those that are not shown")
@@ -149,5 +137,5 @@ def reveal_values(app: App, names: Sequence[str]) -> dict[str, str]:
     for position, name in enumerate(names):
         if name not in app.given:
             known = ", ".join(sorted(app.given)) or "none"
-            raise unknown_reference(f"names[{position}]", f"{app.id} has no value {name!r}; it has: {known}")
+            raise invalid_field(f"names[{position}]", f"{app.id} has no value {name!r}; it has: {known}")
     return {name: app.given[name] for name in names}

@@ -18,7 +18,7 @@ from services.clients.inventory.errors import ContainerNotFoundError
 from services.clients.inventory.lookup import find_container
 from services.clients.inventory.values import Container, Ref
 from services.common.core.clock import now
-from services.common.core.errors import conflicting_field, unknown_reference
+from services.common.core.errors import invalid_field
 
 
 async def discover_containers(dependencies: AppDependencies, host_id: int | None) -> Sequence[Container]:
@@ -62,12 +62,11 @@ async def adopt_container(
     Raises:
         ContainerNotFoundError: the host has no such container.
         ContainerManagedError: an app owns it, or it carries a mark and `replace_mark` is not given.
-        NotFoundError: there is no user `owner_id` (None: the requester).
-        PreconditionError: several hosts have such a container, and none is named.
+        InvalidError: there is no user `owner_id` (None: the requester), or several hosts have such a container.
     """
     new_owner = owner_id or requester.user_id or 0
     if new_owner != requester.user_id and not await has_user(dependencies.users, new_owner):
-        raise unknown_reference("owner", f"there is no user {new_owner}")
+        raise invalid_field("owner", f"there is no user {new_owner}")
     if not ref.host_id:
         ref = await _find_host(dependencies, ref)
     container = await find_container(dependencies.containers, ref)
@@ -190,7 +189,7 @@ async def _find_host(dependencies: AppDependencies, ref: Ref) -> Ref:
 
     Raises:
         ContainerNotFoundError: none has it.
-        PreconditionError: several have one with this id on a node of this name.
+        InvalidError: several have one with this id on a node of this name.
     """
     scan = await dependencies.containers.list_containers()
     hosts = sorted({one.host_id for one in scan.containers if one.vmid == ref.vmid and one.node == ref.node})
@@ -198,7 +197,7 @@ async def _find_host(dependencies: AppDependencies, ref: Ref) -> Ref:
         raise ContainerNotFoundError(f"node {ref.node} has no container {ref.vmid}")
     if len(hosts) > 1:
         names = " and ".join(str(host) for host in hosts)
-        raise conflicting_field(
+        raise invalid_field(
             "host_id", f"hosts {names} each have a container {ref.vmid} on a node {ref.node}; name one"
         )
     return Ref(hosts[0], ref.vmid, ref.node)

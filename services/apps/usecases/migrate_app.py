@@ -7,7 +7,7 @@ from services.apps.domain.errors import AppStateError
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.new_operation import Accepted, build_operation
 from services.clients.inventory.values import Wanted
-from services.common.core.errors import InvalidError, PreconditionError, conflicting_field, unknown_reference
+from services.common.core.errors import InvalidError, PreconditionError, invalid_field
 
 
 async def migrate_app(
@@ -19,8 +19,7 @@ async def migrate_app(
         AppNotFoundError: there is no such app, or it is not the requester's.
         AppBusyError: another operation is under way.
         AppStateError: it is there already, or has no container.
-        NotFoundError: its host has no such node.
-        PreconditionError: the node is down, or cannot run the app.
+        InvalidError: its host has no such node, or the node is down.
     """
     app = await dependencies.store.get_app(app_id, owner=requester.owner_filter)
     require_movable(app)
@@ -28,10 +27,8 @@ async def migrate_app(
         raise AppStateError(f"{app.id} is on {node} already")
     try:
         await dependencies.containers.place_container(Wanted(host_id=app.host_id, node=node))
-    except InvalidError as error:
-        raise unknown_reference("target_node", error.message.removeprefix("node: ")) from error
-    except PreconditionError as error:
-        raise conflicting_field("target_node", error.message.removeprefix("node: ")) from error
+    except (InvalidError, PreconditionError) as error:
+        raise invalid_field("target_node", error.message.removeprefix("node: ")) from error
     begin = build_operation(
         dependencies, app, kind="migrate_app", requester=requester, status="updating", target_node=node
     )

@@ -26,13 +26,7 @@ from services.apps.usecases.new_app_checks import find_refusals
 from services.clients.auth.lookup import has_user
 from services.clients.inventory.restore_plans import RestorePlacement
 from services.clients.inventory.values import Placement, Wanted
-from services.common.core.errors import (
-    DomainError,
-    PreconditionError,
-    UnavailableError,
-    conflicting_field,
-    unknown_reference,
-)
+from services.common.core.errors import DomainError, InvalidError, UnavailableError, invalid_field
 
 T = TypeVar("T")
 
@@ -41,8 +35,7 @@ async def plan_import(dependencies: AppDependencies, order: ImportOrder) -> Impo
     """Check an import and choose its place; nothing is changed or reserved.
 
     Raises:
-        ForbiddenError: the passphrase is wrong.
-        PreconditionError: the request does not fit the document, or the document was changed.
+        InvalidError: the passphrase or the request is wrong, or the document was changed.
     """
     check_request(order)
     environment, inputs, missing = await _collect_values(order)
@@ -97,9 +90,9 @@ async def plan_import(dependencies: AppDependencies, order: ImportOrder) -> Impo
     )
 
 
-def _refuse_missing(names: tuple[str, ...]) -> PreconditionError:
+def _refuse_missing(names: tuple[str, ...]) -> InvalidError:
     lacking = f"the document has no values for {', '.join(names)}"
-    return conflicting_field("environment", f"{lacking}; give them, or export with a passphrase")
+    return invalid_field("environment", f"{lacking}; give them, or export with a passphrase")
 
 
 async def _collect_values(
@@ -108,7 +101,7 @@ async def _collect_values(
     """Return the values by variable and by input, and the names of those that lack.
 
     Raises:
-        PreconditionError: a value is given that the document has.
+        InvalidError: a value is given that the document has.
     """
     document, app = order.document, order.document.app
     found: Mapping[str, Mapping[str, str]] = {}
@@ -120,7 +113,7 @@ async def _collect_values(
     hidden_inputs = [name for name in app.hidden_inputs if name not in inputs]
     for name in order.environment:
         if name not in {*hidden_here, *hidden_inputs}:
-            raise conflicting_field(
+            raise invalid_field(
                 f"environment.{name[:80]}", "is no value that the document lacks; leave it out"
             )
     # What the API shows in place of a secret is copied from one platform to another now and then.
@@ -134,7 +127,7 @@ async def _collect_values(
 
 async def _check_owner(dependencies: AppDependencies, order: ImportOrder) -> None:
     if not await has_user(dependencies.users, order.owner_id):
-        raise unknown_reference("owner", f"there is no user {order.owner_id}")
+        raise invalid_field("owner", f"there is no user {order.owner_id}")
 
 
 async def _plan_restore(dependencies: AppDependencies, order: ImportOrder) -> RestorePlacement:

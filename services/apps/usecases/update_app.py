@@ -15,7 +15,7 @@ from services.apps.domain.resources import ContainerUpdate, ResourceChanges
 from services.apps.domain.values import ValueChanges, change_values, check_flags, list_disclosed
 from services.apps.usecases.dependencies import AppDependencies, Requester
 from services.apps.usecases.new_operation import build_operation
-from services.common.core.errors import conflicting_field
+from services.common.core.errors import invalid_field
 
 _OF_VALUES = ("environment", "inputs", "secret_names", "rendering")  # columns that a change of values sets
 
@@ -46,8 +46,7 @@ async def update_app(
     Raises:
         AppNotFoundError: there is no such app, or it is not the requester's.
         StepUpRequiredError: a secret value would be shown, and the user's sign-in is too long ago.
-        PreconditionError: the disk would shrink.
-        InvalidError: a value does not fit.
+        InvalidError: the disk would shrink, or a value does not fit.
         QuotaExceededError: the owner's apps would take too much together.
         AppBusyError: another operation is under way.
         AppStateError: the app has no container that could be changed.
@@ -57,7 +56,7 @@ async def update_app(
     # What stays as it is needs neither an operation nor quota.
     resources = changes.resources.without_unchanged(app.config)
     if resources.disk_size and resources.disk_size < (app.config.disk_size or 0):
-        raise conflicting_field("disk", f"{resources.disk_size} is less than now, and disks only grow")
+        raise invalid_field("disk", f"{resources.disk_size} is less than now, and disks only grow")
     # `plain`: columns that change at once; `work`: those whose change the container has to follow.
     plain = changes.details.without_unchanged(app).given
     work: dict[str, Any] = {"config": resources.apply_to(app.config)} if resources else {}

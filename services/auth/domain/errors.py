@@ -9,7 +9,6 @@ from services.common.core.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
-    PreconditionError,
     UnauthenticatedError,
     Violation,
 )
@@ -55,7 +54,7 @@ class SessionMissingError(ForbiddenError):
     """The call needs a session; its credentials are an API token."""
 
 
-class LinkInvalidError(NotFoundError):
+class LinkInvalidError(InvalidError):
     """The one-time link is unknown, redeemed, replaced or expired; the message does not say which."""
 
     def __init__(self) -> None:
@@ -67,7 +66,7 @@ class InvalidRedemptionError(InvalidError):
     """The fields do not fit the one-time link; the violations say why."""
 
 
-class HeirInvalidError(PreconditionError):
+class HeirInvalidError(InvalidError):
     """The apps cannot be handed to that user."""
 
 
@@ -83,7 +82,7 @@ class AccountInactiveError(BusyError):
     """The account is deactivated."""
 
 
-class WrongPasswordError(ForbiddenError):
+class WrongPasswordError(InvalidError):
     """The old password is wrong."""
 
 
@@ -91,7 +90,7 @@ class InvalidProfileError(InvalidError):
     """Fields of the profile are refused; the violations say why."""
 
 
-class InvalidExpiryError(PreconditionError):
+class InvalidExpiryError(InvalidError):
     """The requested expiry of an API token is out of range."""
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from services.common.core.errors import (
-    BadRequestError,
     BusyError,
     DuplicateError,
     ForbiddenError,
+    InvalidError,
     NotFoundError,
     PreconditionError,
     UnavailableError,
@@ -17,7 +17,7 @@ class BackupNotFoundError(NotFoundError):
     """There is no such backup of this app, or not for this caller."""
 
 
-class BackupNotCompletedError(BadRequestError, PreconditionError):
+class BackupNotCompletedError(PreconditionError):
     """Only a completed backup has an archive to restore."""
 
 
@@ -29,7 +29,7 @@ class AppRemovedError(PreconditionError):
     """The app was deleted, so its backup is only restored as a new app."""
 
 
-class AppNotBackupableError(BadRequestError, PreconditionError):
+class AppNotBackupableError(PreconditionError):
     """The app is in no state to be backed up."""
 
 
@@ -63,7 +63,7 @@ class DumpFailedError(PreconditionError):
     """Proxmox could not make the archive."""
 
 
-class RestoreInvalidError(PreconditionError):
+class RestoreInvalidError(InvalidError):
     """The request names what only a restore as a new app has."""
 
 
@@ -79,11 +79,11 @@ class RestoreTestImpossibleError(PreconditionError):
     """A restore test could not be carried out, which says nothing about the backup."""
 
 
-class ScheduleInvalidError(PreconditionError):
+class ScheduleInvalidError(InvalidError):
     """The schedule is no cron expression or preset, never runs, runs too often, or its time zone does not exist."""
 
 
-class RetentionInvalidError(PreconditionError):
+class RetentionInvalidError(InvalidError):
     """The retention keeps nothing, or one of its numbers is out of range."""
 
 
@@ -103,11 +103,11 @@ class PolicyLimitError(PreconditionError):
     """There are as many policies as are allowed."""
 
 
-class PolicyInvalidError(PreconditionError):
+class PolicyInvalidError(InvalidError):
     """The policy selects no app or one that does not exist, or names a storage that cannot take its backups."""
 
 
-class BackupSettingInvalidError(PreconditionError):
+class BackupSettingInvalidError(InvalidError):
     """No node has the bridge or the storage that restore tests are to use, or the hours are no span of the day."""
 
 

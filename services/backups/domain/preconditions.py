@@ -48,11 +48,11 @@ def check_restorable(backup: Backup) -> None:
 
     Raises:
         ArchiveGoneError: its archive is gone.
-        BackupNotCompletedError: it failed.
-        BackupInUseError: it is being made, restored or deleted.
+        BackupNotCompletedError: it was never completed.
+        BackupInUseError: it is being restored or deleted.
     """
-    if backup.status in {BackupStatus.CREATING, BackupStatus.RESTORING, BackupStatus.DELETING}:
-        raise BackupInUseError(f"backup {backup.id} is {backup.status.value}", retry_after=5)
+    if backup.status in {BackupStatus.RESTORING, BackupStatus.DELETING}:
+        raise BackupInUseError(f"backup {backup.id} is {backup.status.value}")
     if backup.status is BackupStatus.MISSING:
         raise ArchiveGoneError(f"backup {backup.id} cannot be restored: {backup.error}")
     if backup.status is not BackupStatus.COMPLETED:

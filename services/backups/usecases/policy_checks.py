@@ -11,7 +11,7 @@ from services.backups.usecases.context import BackupDependencies
 from services.clients.apps.values import AppHold
 from services.clients.auth.lookup import has_user
 from services.clients.inventory.archive_values import BackupStorage
-from services.common.core.errors import DomainError, UnavailableError, Violation, unknown_reference
+from services.common.core.errors import DomainError, UnavailableError, Violation
 
 
 async def check_apps_and_storages(
@@ -30,8 +30,7 @@ async def check_apps_and_storages(
         policy: as it is stored, of a policy that is changed.
 
     Raises:
-        NotFoundError: there is no such app or user.
-        PolicyInvalidError: a storage does not fit.
+        PolicyInvalidError: at the field.
         PolicyHostSilentError: a host of its apps does not answer.
     """
     scope = settings.scope
@@ -43,11 +42,11 @@ async def check_apps_and_storages(
     for field in ("app_ids", "excluded_app_ids"):
         unknown = [app_id for app_id in getattr(scope, field) if app_id not in known | former]
         if unknown:
-            raise unknown_reference(field, f"there is no app {unknown[0]!r}; take it off the list")
+            raise refuse_policy(field, f"there is no app {unknown[0]!r}; take it off the list")
     # A user who was removed would leave a policy that silently backs nothing up.
     for user_id in scope.owner_ids:
         if user_id not in before.owner_ids and not await has_user(dependencies.users, user_id):
-            raise unknown_reference("owner_ids", f"there is no user {user_id}; take it off the list")
+            raise refuse_policy("owner_ids", f"there is no user {user_id}; take it off the list")
     since = policy.new_apps_since if policy else None
     covered = [app for app in everything if app.app_id in known and scope.selects(app, new_since=since)]
     await _check_storages(dependencies, settings, apps=covered)

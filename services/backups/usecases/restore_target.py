@@ -7,7 +7,7 @@ from services.backups.domain.errors import RestoreInvalidError
 from services.backups.usecases.context import BackupDependencies, BackupRequester
 from services.clients.apps.values import RestoreBesideOrder
 from services.clients.inventory.restore_plans import RestoreOrder, RestorePlacement
-from services.common.core.errors import InvalidError, NotFoundError, Violation, unknown_reference
+from services.common.core.errors import NotFoundError, Violation
 
 
 def check_beside_only(*, new_hostname: str | None, node: str, host_id: int | None) -> None:
@@ -35,7 +35,7 @@ async def plan_beside(
     """Plan a new app made of a backup; on the backup's host preferably on the node of the old one.
 
     Raises:
-        NotFoundError: there is no such host, or it has no such node.
+        RestoreInvalidError: there is no such host.
         UnavailableError: the host does not answer.
     """
     preferred, storage = "", ""
@@ -60,10 +60,10 @@ async def plan_beside(
     try:
         return await dependencies.containers.plan_restore(order)
     except NotFoundError as error:
-        raise unknown_reference("host_id", f"there is no Proxmox host {order.host_id}") from error
-    except InvalidError as error:
-        # The request is checked already: what is wrong is the node, which the host does not have or which is not the archive's.
-        raise unknown_reference("node", error.message.removeprefix("node: ")) from error
+        problem = f"there is no Proxmox host {order.host_id}"
+        raise RestoreInvalidError(
+            f"host_id: {problem}", violations=[Violation("host_id", problem)]
+        ) from error
 
 
 def describe_new_app(

@@ -47,10 +47,6 @@ class InvalidSourceError(InvalidError):
     """The source cannot be registered like this."""
 
 
-class SourceRefusedError(PreconditionError):
-    """The source is well formed, and its name is reserved or nothing may be read from its location."""
-
-
 class InvalidItemError(InvalidError):
     """An item file breaks the format; `faults` has the places."""
 

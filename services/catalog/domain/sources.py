@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.catalog.domain.entities import OWN_SOURCE
-from services.catalog.domain.errors import InvalidSourceError, SourceRefusedError
+from services.catalog.domain.errors import InvalidSourceError
 from services.catalog.domain.importers.formats.foreign_formats import find_foreign_location
 from services.common.core.errors import Violation
 
@@ -93,8 +93,7 @@ class NewSource:
     or `#:folder` may follow.
 
     Raises:
-        InvalidSourceError: the name or location is malformed.
-        SourceRefusedError: the name is reserved, or nothing is read from such a location.
+        InvalidSourceError: the name, location or format cannot be.
     """
 
     name: str
@@ -103,7 +102,6 @@ class NewSource:
     refresh_hours: int = DEFAULT_REFRESH_HOURS
 
     def __post_init__(self) -> None:
-        is_malformed = not _NAME.fullmatch(self.name) or not _LOCATION.fullmatch(self.location)
         violations = []
         if not _NAME.fullmatch(self.name) or self.name == OWN_SOURCE:
             violations.append(
@@ -119,8 +117,9 @@ class NewSource:
         if "@" in self.location.partition("://")[2].partition("/")[0]:
             violations.append(Violation("location", "must not carry a user name or password"))
         if violations:
-            refusal = InvalidSourceError if is_malformed else SourceRefusedError
-            raise refusal(f"{violations[0].field}: {violations[0].description}", violations=violations)
+            raise InvalidSourceError(
+                f"{violations[0].field}: {violations[0].description}", violations=violations
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 WAIT = "wait"  # in an error's metadata: it passes by itself
-BAD_REQUEST = "bad_request"  # in an error's metadata: REST answers 400 although the request is well formed
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,11 @@ class DomainError(Exception):
 
 
 class InvalidError(DomainError):
-    """The request itself is wrong, whatever the state of the platform, as the OpenAPI document says: 400."""
+    """The request itself is wrong: 400."""
 
 
 class PreconditionError(DomainError):
-    """The request is well formed but conflicts with the state of what it is about, or two fields conflict: 409."""
+    """The request is well formed but the thing is in no state for it: 400."""
 
 
 class UnauthenticatedError(DomainError):
@@ -112,14 +111,6 @@ class WaitingError(DomainError):
         super().__init__(message, metadata=metadata, **details)
 
 
-class BadRequestError(DomainError):
-    """Mixed into a `PreconditionError` for which the REST contract fixes 400; metadata keeps that between services."""
-
-    def __init__(self, message: str, **details: Any) -> None:
-        metadata = {**(details.pop("metadata", None) or {}), BAD_REQUEST: "true"}
-        super().__init__(message, metadata=metadata, **details)
-
-
 class SealBrokenError(PreconditionError):
     """A sealed value does not open: another key, another row, or damage."""
 
@@ -150,29 +141,19 @@ def invalid_field(field: str, description: str) -> InvalidError:
     return InvalidError(f"{field}: {description}", violations=[Violation(field, description)])
 
 
-def conflicting_field(field: str, description: str) -> PreconditionError:
-    """A PreconditionError for a field that is valid by itself, with the description as its sentence."""
-    return PreconditionError(f"{field}: {description}", violations=[Violation(field, description)])
-
-
-def unknown_reference(field: str, description: str) -> NotFoundError:
-    """A NotFoundError for a field that names what does not exist, with the description as its sentence."""
-    return NotFoundError(f"{field}: {description}", violations=[Violation(field, description)])
-
-
 def check_page(*, has_number: bool, after: object) -> None:
     """Refuse a request that names a page and an entry to begin behind.
 
     Raises:
-        PreconditionError: it does.
+        InvalidError: it does.
     """
     if has_number and after:
-        raise conflicting_field("after", "give either page or after: they begin at different places")
+        raise invalid_field("after", "give either page or after: they begin at different places")
 
 
-def refuse_after(after: object, *, kind: str) -> NotFoundError:
+def refuse_after(after: object, *, kind: str) -> InvalidError:
     """Build the refusal of an entry to begin behind that is not known, or not any more."""
-    return unknown_reference("after", f"there is no {kind} {after}; begin again without it")
+    return invalid_field("after", f"there is no {kind} {after}; begin again without it")
 
 
 class TransientError(UnavailableError):

@@ -60,7 +60,6 @@ from services.common.rpc.server_context import (
 from services.common.rpc.status import (
     Context,
     code_of,
-    list_headers,
     name_code,
     observe_stream,
     observe_unary,
@@ -265,7 +264,8 @@ class _Rpc:
         status = render_status(refusal)
         if isinstance(refusal, UnauthenticatedError):
             call.add_header("www-authenticate", find_challenge(refusal))
-        call.headers.extend(list_headers(refusal))
+        if refusal.retry_after is not None:
+            call.add_header("retry-after", str(max(1, round(refusal.retry_after))))
         if call.headers and not call.has_answered:
             await context.send_initial_metadata(tuple(call.headers))
         rich = rpc_status.to_status(status)

@@ -88,16 +88,6 @@ def render_status(error: errors.DomainError) -> status_pb2.Status:
     )
 
 
-def list_headers(error: errors.DomainError) -> list[tuple[str, str]]:
-    """List the headers of a refusal over REST: when to try again, and the status where it is not that of the code."""
-    headers: list[tuple[str, str]] = []
-    if error.retry_after is not None:
-        headers.append(("retry-after", str(max(1, round(error.retry_after)))))
-    if errors.BAD_REQUEST in error.metadata:
-        headers.append(("x-http-code", "400"))
-    return headers
-
-
 def _render_violations(violations: Sequence[errors.Violation]) -> error_details_pb2.BadRequest:
     bad = error_details_pb2.BadRequest()
     for violation in violations:

@@ -12,7 +12,6 @@ class Access:
 
     Attributes:
         ssh_addresses: of the SSH servers by node, set by an administrator.
-        is_new: the host has not answered at this address yet.
     """
 
     host_id: int
@@ -28,7 +27,6 @@ class Access:
     token_secret: str = field(default="", repr=False)
     ssh_key: str = field(default="", repr=False)
     ssh_addresses: Mapping[str, str] = field(default_factory=dict)
-    is_new: bool = False
 
     @property
     def base_url(self) -> str:

@@ -10,13 +10,12 @@ from datetime import datetime
 
 import asyncssh
 
-from services.common.core.errors import conflicting_field, invalid_field
+from services.common.core.errors import InvalidError, Violation, invalid_field
 from services.common.core.text import MASK, find_control
 
 DEFAULT_PORT = 8006  # TCP; of the API of Proxmox VE
 DEFAULT_SSH_PORT = 22  # TCP
 DEFAULT_USER = "root@pam"
-_PRIVATE_KEY = re.compile(r"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 _HOST_NAME = re.compile(
     r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?"
 )
@@ -114,12 +113,12 @@ def check_credentials(token_id: str, secrets: Secrets) -> None:
     """Refuse credentials that cannot sign in.
 
     Raises:
-        InvalidError: a line break or other control in any of them, as at the end of a file.
-        PreconditionError: neither a password nor a token, a token without its other half, or a key that cannot be read.
+        InvalidError: neither a password nor a token, a token without its other half, a key that cannot be read, or
+            a line break or other control in any of them, as at the end of a file.
     """
     for name, value in (("password", secrets.password), ("token_secret", secrets.token_secret)):
         if value == MASK:
-            raise conflicting_field(
+            raise invalid_field(
                 name, f"{MASK} stands for a secret that is not shown; send the secret, or leave it out"
             )
     for name, value in (("password", secrets.password), ("token_id", token_id)):
@@ -132,25 +131,25 @@ def check_credentials(token_id: str, secrets: Secrets) -> None:
         check_ssh_key(secrets.ssh_key)
     if bool(token_id) != bool(secrets.token_secret):
         missing = "token_secret" if token_id else "token_id"
-        raise conflicting_field(missing, "an API token needs both token_id and token_secret")
+        raise invalid_field(missing, "an API token needs both token_id and token_secret")
     if not secrets.password and not token_id:
-        raise conflicting_field("password", "a password, or token_id and token_secret, is required")
+        raise InvalidError(
+            "password: a password, or token_id and token_secret, is required",
+            violations=[Violation("password", "a password, or token_id and token_secret, is required")],
+        )
 
 
 def check_ssh_key(text: str) -> None:
     """Refuse a private key that could never sign in; it is not shown.
 
     Raises:
-        InvalidError: it is no private key.
-        PreconditionError: it is under a passphrase, or cannot be read.
+        InvalidError: it is no private key, or one under a passphrase.
     """
-    if not _PRIVATE_KEY.match(text):
-        raise invalid_field("ssh_key", "is no private key: one begins with -----BEGIN … PRIVATE KEY-----")
     try:
         # The same parser that signs in later, so that what it accepts here works there.
         asyncssh.import_private_key(text)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        raise conflicting_field("ssh_key", "is no private key without a passphrase") from error
+        raise invalid_field("ssh_key", "is no private key without a passphrase") from error
 
 
 def full_token_id(user: str, token_id: str) -> str:
@@ -211,8 +210,7 @@ class Network:
     """The network that containers get by default.
 
     Raises:
-        InvalidError: something is no address.
-        PreconditionError: the gateway is not in the subnet.
+        InvalidError: something is no address, or the gateway is not in the subnet.
     """
 
     default_subnet: str = "10.0.0.0/24"
@@ -225,7 +223,7 @@ class Network:
         subnet = _parse_subnet(self.default_subnet)
         gateway = _parse_address("default_gateway", self.default_gateway)
         if gateway not in subnet:
-            raise conflicting_field("default_gateway", f"{gateway} is not in the subnet {subnet}")
+            raise invalid_field("default_gateway", f"{gateway} is not in the subnet {subnet}")
         _parse_address("default_dns_primary", self.default_dns_primary)
         if self.default_dns_secondary:
             _parse_address("default_dns_secondary", self.default_dns_secondary)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from services.common.core.errors import (
-    BadRequestError,
     BusyError,
     DuplicateError,
     ForbiddenError,
@@ -35,16 +34,8 @@ class HostUnreachableError(WaitingError, UnavailableError):
     """The host or node does not answer."""
 
 
-class HostNeverReachedError(HostUnreachableError, PreconditionError):
-    """The host has not answered since it was registered or its address changed, which is a setting and no outage."""
-
-
 class HostAnswerUnexpectedError(HostUnreachableError):
     """Something answers at the host's address, and not as Proxmox VE."""
-
-
-class HostBlockedError(WaitingError, PreconditionError):
-    """The host has never answered, or refuses its credentials: it cannot be used before an administrator changes it."""
 
 
 class HostCredentialsRefusedError(WaitingError, PreconditionError):
@@ -82,7 +73,7 @@ class NodeUnknownError(InvalidError):
     """The host has no such node."""
 
 
-class NodeOfflineError(BadRequestError, PreconditionError):
+class NodeOfflineError(PreconditionError):
     """The node is down."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from services.common.core.errors import PreconditionError, Violation
+from services.common.core.errors import InvalidError, Violation
 from services.common.core.parsing import Patch
 from services.inventory.domain.entities import Host
 
@@ -86,7 +86,7 @@ def check_destination(current: Host, changes: HostChanges, *, stored: Collection
         stored: names of the secrets that it has.
 
     Raises:
-        PreconditionError: the destination changes, and a stored secret is not given anew.
+        InvalidError: the destination changes, and a stored secret is not given anew.
     """
     # A changed address would send the stored password to another server.
     given = changes.given
@@ -95,4 +95,4 @@ def check_destination(current: Host, changes: HostChanges, *, stored: Collection
     if not moved or not missing:
         return
     fault = f"is required again: {', '.join(moved)} changes where it is sent, and how the host is verified"
-    raise PreconditionError(f"{missing[0]}: {fault}", violations=[Violation(name, fault) for name in missing])
+    raise InvalidError(f"{missing[0]}: {fault}", violations=[Violation(name, fault) for name in missing])

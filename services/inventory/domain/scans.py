@@ -40,15 +40,10 @@ class ScannedContainer:
 
 @dataclass(frozen=True)
 class HostScan:
-    """Outcome of the scan of one host.
-
-    Attributes:
-        blocked: it waits for an administrator: the host has never answered, or refuses its credentials.
-    """
+    """Outcome of the scan of one host."""
 
     host_id: int
     containers: tuple[ScannedContainer, ...] = ()
     complete: bool = True
     error: str = ""
     missing_nodes: tuple[str, ...] = ()
-    blocked: bool = False

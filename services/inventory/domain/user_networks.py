@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface, ip_network
 
-from services.common.core.errors import InvalidError, PreconditionError, conflicting_field, invalid_field
+from services.common.core.errors import InvalidError, invalid_field
 from services.common.core.text import show_value, suggest
 from services.inventory.domain.entities import Network
 
@@ -45,15 +45,15 @@ class UserNetwork:
         if self.vlan and self.vlan not in _VLANS:
             raise invalid_field("vlan", f"{self.vlan} is not between 1 and 4094")
         if self.gateway and not self.subnet:
-            raise conflicting_field("gateway", "needs a subnet that it is in")
+            raise invalid_field("gateway", "needs a subnet that it is in")
         if not self.subnet:
             return
         try:
             subnet = ip_network(self.subnet)
         except ValueError as error:
-            raise conflicting_field("subnet", f"{self.subnet[:60]!r} is no subnet: {error}") from None
+            raise invalid_field("subnet", f"{self.subnet[:60]!r} is no subnet: {error}") from None
         if self.gateway and not _is_in(self.gateway, subnet):
-            raise conflicting_field("gateway", f"{self.gateway[:60]!r} is no address in {self.subnet}")
+            raise invalid_field("gateway", f"{self.gateway[:60]!r} is no address in {self.subnet}")
 
     def __str__(self) -> str:
         """As a person reads it: `vmbr0`, `vmbr0 VLAN 20`."""
@@ -92,7 +92,7 @@ def choose_network(
         field = "config.vlan" if any(each.bridge == bridge for each in allowed) else "config.bridge"
         requested = f"VLAN {request.vlan} of {bridge}" if request.vlan else f"{bridge} without a VLAN"
         names = ", ".join(dict.fromkeys(str(each) for each in allowed))
-        raise conflicting_field(
+        raise invalid_field(
             field,
             f"{requested[:60]} is not for users, who may choose {names}; administrators allow others "
             "in POST /api/core/settings/network (user_networks)",
@@ -103,7 +103,7 @@ def choose_network(
     ranges = [each for each in fitting if each.subnet]
     if request.cidr == STATIC:
         if not ranges and request.is_restricted:
-            raise conflicting_field("config.network", f"{fitting[0]} has DHCP alone; leave `network` out")
+            raise invalid_field("config.network", f"{fitting[0]} has DHCP alone; leave `network` out")
         return ranges[0] if ranges else fitting[0]
     return _choose_for_address(
         request, fitting, ranges=ranges, allowed=allowed, servers=list_servers(default)
@@ -152,18 +152,18 @@ def _choose_for_address(
         raise invalid_field("network_cidr", f"{request.cidr[:60]!r} is no address with its network") from None
     address, network = chosen.ip, chosen.network
     if kind := find_special(address):
-        raise conflicting_field("network_cidr", f"{address} is {kind}: no container can have it")
+        raise invalid_field("network_cidr", f"{address} is {kind}: no container can have it")
     for subnet in (network, *(ip_network(each.subnet) for each in allowed if each.subnet)):
         if fault := _find_edge(address, subnet):
-            raise conflicting_field("network_cidr", f"{address} is the {fault} of {subnet}")
+            raise invalid_field("network_cidr", f"{address} is the {fault} of {subnet}")
     if any(each.gateway and ip_address(each.gateway) == address for each in allowed):
-        raise conflicting_field("network_cidr", f"{address} is the address of a gateway")
+        raise invalid_field("network_cidr", f"{address} is the address of a gateway")
     if any(ip_address(each) == address for each in servers):
-        raise conflicting_field("network_cidr", f"{address} is the address of a name server")
+        raise invalid_field("network_cidr", f"{address} is the address of a name server")
     found = next((each for each in ranges if ip_network(each.subnet) == network), None)
     if found is None and request.is_restricted:
         subnets = " or ".join(each.subnet for each in ranges) or "none: it has DHCP alone"
-        raise conflicting_field(
+        raise invalid_field(
             "network_cidr", f"{chosen} is in no subnet that users may choose on {fitting[0]} ({subnets})"
         )
     return found or fitting[0]
@@ -224,13 +224,10 @@ def _parse_network(row: dict[str, object], place: str) -> UserNetwork:
         raise invalid_field(f"{place}.bridge", "is required")
     try:
         network = UserNetwork(**values)  # type: ignore[arg-type]  # each was checked above
-    except (InvalidError, PreconditionError) as error:
+    except InvalidError as error:
         [fault] = error.violations
-        raise type(error)(
-            f"{place}.{fault.field}: {fault.description}",
-            violations=[replace(fault, field=f"{place}.{fault.field}")],
-        ) from error
+        raise invalid_field(f"{place}.{fault.field}", fault.description) from error
     if network.subnet and (kind := find_special(ip_network(network.subnet).network_address)):
         fault_of = f"{network.subnet} has {kind} addresses, which no container can have"
-        raise conflicting_field(f"{place}.subnet", fault_of)
+        raise invalid_field(f"{place}.subnet", fault_of)
     return network

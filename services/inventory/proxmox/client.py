@@ -37,7 +37,6 @@ from services.inventory.domain.task_pace import TaskTimes
 from services.inventory.proxmox.answers import UnexpectedAnswer
 from services.inventory.proxmox.options import check_texts
 from services.inventory.proxmox.refusals import (
-    silence,
     translate,
     uncertain,
     unexpected,
@@ -140,13 +139,6 @@ class ProxmoxClient:
             if self.access not in self._endpoints:
                 self.access = first
 
-    def confirm(self) -> None:
-        """Note that the host has answered: from now on its silence is an outage."""
-        if self.access.is_new:
-            with self._endpoint_lock:
-                self._endpoints = tuple(dataclasses.replace(one, is_new=False) for one in self._endpoints)
-                self.access = dataclasses.replace(self.access, is_new=False)
-
     def close(self) -> None:
         """Close the sessions; requests under way end by themselves, those that wait are refused."""
         # First, so that a request that fails now is explained by this.
@@ -158,7 +150,7 @@ class ProxmoxClient:
     async def _run(self, method: str, path: str, *, params: dict[str, Any]) -> Any:
         # Circuit breaker: requests to a host that did not answer fail at once for a while.
         if time.monotonic() < self._silent_until:
-            raise silence(self._silence_error, self.access, retry_after=self._silent_until - time.monotonic())
+            raise HostUnreachableError(self._silence_error, retry_after=self._silent_until - time.monotonic())
         clean = {name: _render(value) for name, value in params.items() if value is not None}
         # Before anything is sent: no text may begin another option or another line of a configuration.
         check_texts(clean)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from services.common.core.errors import DomainError, PreconditionError
+from services.common.core.errors import DomainError
 from services.inventory.domain.containers import View
 from services.inventory.domain.disks import read_disk_gb
 from services.inventory.domain.entities import Host
@@ -82,7 +82,7 @@ class ProxmoxContainerScanner:
                 marks = self._marks.setdefault(host.id, SeenMarks())
                 return await scan_host(client, owners, seen=marks, with_addresses=with_addresses)
         except DomainError as error:
-            return _describe_failure(host.id, error)
+            return HostScan(host.id, complete=False, error=error.message)
 
     async def find_owned(
         self, host: Host, owner: str, *, hostname: str, timeout_s: float
@@ -93,11 +93,6 @@ class ProxmoxContainerScanner:
             owners = await self._vmids.list_owners(host.id)
             marks = self._marks.setdefault(host.id, SeenMarks())
             return await find_owned(client, owner, owners=owners, seen=marks, hostname=hostname)
-
-
-def _describe_failure(host_id: int, error: DomainError) -> HostScan:
-    blocked = isinstance(error, PreconditionError)
-    return HostScan(host_id, complete=False, error=error.message, blocked=blocked)
 
 
 async def read_container(view: View) -> ScannedContainer:
@@ -138,7 +133,7 @@ async def scan_host(
     try:
         resources = await client.get("/cluster/resources")
     except DomainError as error:
-        return _describe_failure(client.access.host_id, error)
+        return HostScan(client.access.host_id, complete=False, error=error.message)
     missing = tuple(
         sorted(
             str(one["node"])

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from services.inventory.domain.access import Access
 from services.inventory.domain.entities import Host, NewHost, Secrets
-from services.inventory.domain.errors import HostInactiveError, HostNeverReachedError, HostUnreachableError
+from services.inventory.domain.errors import HostInactiveError, HostUnreachableError
 from services.inventory.domain.interfaces import HostStore, Trial
 from services.inventory.domain.patches import DESTINATION
 from services.inventory.proxmox.client import ProxmoxClient
@@ -45,8 +45,6 @@ class Fleet:
         async with self._locks.setdefault(host.id, asyncio.Lock()):
             known = self._clients.get(host.id)
             if known is not None and known[0] >= host.updated_at:
-                if host.last_seen is not None:
-                    known[1].confirm()
                 return known[1]
             client = ProxmoxClient(await self.open_access(host))
             client.use_endpoints(list_endpoints(await self._hosts.list_nodes(host.id)))
@@ -67,12 +65,7 @@ class Fleet:
         """
         # Trust on first use: pinned before any credentials are sent.
         if not host.verify_ssl and not host.fingerprint:
-            try:
-                shown = await read_fingerprint(host.host, host.port)
-            except HostUnreachableError as error:
-                if host.last_seen is None:
-                    raise HostNeverReachedError(error.message, retry_after=error.retry_after) from error
-                raise
+            shown = await read_fingerprint(host.host, host.port)
             host = await self._hosts.pin_fingerprint(host.id, shown)
         secrets = await self._hosts.get_secrets(host.id)
         # Read again after the secrets: both must belong to the same version of the host.
@@ -113,5 +106,4 @@ def make_access(host: Host, secrets: Secrets) -> Access:
         token_secret=secrets.token_secret,
         ssh_key=secrets.ssh_key,
         ssh_addresses=host.ssh_addresses,
-        is_new=host.last_seen is None,
     )

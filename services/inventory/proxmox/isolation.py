@@ -9,11 +9,7 @@ from contextlib import asynccontextmanager
 from services.common.core.errors import DomainError, SealBrokenError, UnavailableError
 from services.common.core.log import get_logger
 from services.inventory.domain.entities import Host
-from services.inventory.domain.errors import (
-    HostAnswerUnexpectedError,
-    HostNeverReachedError,
-    HostUnreachableError,
-)
+from services.inventory.domain.errors import HostAnswerUnexpectedError, HostUnreachableError
 
 log = get_logger()
 
@@ -39,8 +35,7 @@ async def isolate_host(host: Host, *, timeout_s: float) -> AsyncIterator[None]:
     except DomainError:
         raise
     except TimeoutError:
-        kind = HostUnreachableError if host.last_seen else HostNeverReachedError
-        raise kind(
+        raise HostUnreachableError(
             f"{host.name} did not answer within {timeout_s:.0f} s", metadata={"scope": "host"}, retry_after=5
         ) from None
     except Exception as error:

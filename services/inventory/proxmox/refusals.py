@@ -12,7 +12,6 @@ from services.inventory.domain.errors import (
     ContainerLockedError,
     HostAnswerUnexpectedError,
     HostCredentialsRefusedError,
-    HostNeverReachedError,
     HostUnreachableError,
     LockTimeoutError,
     ProxmoxRefusedError,
@@ -88,17 +87,11 @@ def uncertain(access: Access, method: str, *, path: str) -> WriteUncertainError:
 
 def unreachable(error: Exception, access: Access) -> HostUnreachableError:
     """Build the error of a host that does not answer."""
-    return silence(
+    return HostUnreachableError(
         f"{access.name} ({access.host}:{access.port}) does not answer: {explain(error)}",
-        access,
+        metadata={"scope": "host"},
         retry_after=5,
     )
-
-
-def silence(sentence: str, access: Access, *, retry_after: float) -> HostUnreachableError:
-    """Build the error of a silent host: an outage, or a wrong address where nothing has answered yet."""
-    kind = HostNeverReachedError if access.is_new else HostUnreachableError
-    return kind(sentence, metadata={"scope": "host"}, retry_after=retry_after)
 
 
 def unexpected(error: Exception, access: Access, *, method: str, path: str) -> DomainError:

@@ -158,13 +158,12 @@ class SqlHostStore:
                 check_credentials(plain.get("token_id", row.token_id), secrets)
                 self._write_secrets(connection, host_id, secrets=secrets)
                 plain["exec_mode"] = ""  # another way may lead in now
-            if any(plain.get(key, values[key]) != values[key] for key in ("host", "port")):
-                plain["last_seen"] = None  # nothing has answered there yet
             connection.execute(hosts.update().where(hosts.c.id == host_id).values(**plain, updated_at=moment))
             if changes.is_default:
                 make_default(connection, host_id, moment=moment)
             if {"host", "port"} & given.keys() and changes.fingerprint is None:
-                forget_pin(connection, host_id)  # of the first connection: that of another address
+                # A certificate that was pinned at the first connection is that of another address.
+                forget_pin(connection, host_id)
             if {"host", "ssh_port", "ssh_addresses"} & given.keys():
                 # Another server has other host keys: they are pinned anew.
                 connection.execute(ssh_keys.delete().where(ssh_keys.c.host_id == host_id))
@@ -209,7 +208,8 @@ class SqlHostStore:
         """Write down that a host answered, its nodes, and how commands get into its containers."""
         moment = self._clock()
         values = {"status": "online", "version": version, "last_error": "", "last_seen": moment}
-        values |= {"exec_mode": exec_mode} if exec_mode else {}
+        if exec_mode:
+            values["exec_mode"] = exec_mode
 
         def write(connection: sa.Connection) -> None:
             connection.execute(note_state(host_id).values(**values))
@@ -239,7 +239,7 @@ class SqlHostStore:
     async def note_certificate(self, host_id: int, expires_at: datetime) -> None:
         """Write down when the first certificate of a host's nodes expires."""
         change = note_state(host_id).values(certificate_expires_at=expires_at)
-        await self._db.write(lambda one: one.execute(change), is_final=False)
+        await self._db.write(lambda connection: connection.execute(change), is_final=False)
 
     async def note_silence(self, host_id: int, error: str) -> None:
         """Write down that a host does not answer; its nodes are unknown from then on."""

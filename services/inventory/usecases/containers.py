@@ -7,7 +7,6 @@ import asyncio
 from services.common.core.errors import DomainError
 from services.inventory.domain.containers import ContainerRef
 from services.inventory.domain.entities import Host
-from services.inventory.domain.errors import HostBlockedError
 from services.inventory.domain.interfaces import ContainerScanner, HostStore
 from services.inventory.domain.scans import HostScan, ScannedContainer
 from services.inventory.proxmox.container_scan import read_container
@@ -42,15 +41,13 @@ async def list_containers(
 
     Raises:
         HostNotFoundError: there is no host `host_id`.
-        HostBlockedError: the host `host_id` cannot be used before an administrator has changed it.
     """
     chosen = await choose_hosts(hosts, host_id)
-    scans = await asyncio.gather(
-        *(scanner.scan(host, with_addresses=with_addresses, brief=brief) for host in chosen)
+    return list(
+        await asyncio.gather(
+            *(scanner.scan(host, with_addresses=with_addresses, brief=brief) for host in chosen)
+        )
     )
-    if host_id is not None and scans and scans[0].blocked:
-        raise HostBlockedError(scans[0].error)
-    return list(scans)
 
 
 async def find_owned_containers(

@@ -164,8 +164,7 @@ async def sync_host_nodes(
 
     Raises:
         HostNotFoundError: there is no such host.
-        HostNeverReachedError: it has not answered since it was registered.
-        HostUnreachableError: it does not answer any more.
+        HostUnreachableError: it does not answer.
         DomainError: it refuses.
     """
     host = await hosts.get_host(host_id)

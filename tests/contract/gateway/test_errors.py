@@ -23,7 +23,7 @@ from tests.contract.gateway.stub import Backend, Context, get_type
 LIST_APPS = "/proximity.apps.v1.AppsService/ListApps"
 DISCOVER = "/proximity.apps.v1.AppsService/DiscoverContainers"
 STATUSES = {
-    "INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 409, "OUT_OF_RANGE": 400, "UNAUTHENTICATED": 401,
+    "INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 400, "OUT_OF_RANGE": 400, "UNAUTHENTICATED": 401,
     "PERMISSION_DENIED": 403, "NOT_FOUND": 404, "ALREADY_EXISTS": 409, "ABORTED": 409, "RESOURCE_EXHAUSTED": 429,
     "CANCELLED": 499, "UNKNOWN": 500, "INTERNAL": 500, "DATA_LOSS": 500, "UNIMPLEMENTED": 501, "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
@@ -39,17 +39,6 @@ def test_each_status_of_a_service(
     backend.answers[DISCOVER] = refuse_stream(refuse(code), items=2 if kind.endswith("off") else 0)
     body = check_error(client.get("/api/apps" if kind == "object" else "/api/apps/discover"), status, code)
     assert body["error"] == ("Internal error" if code in HIDDEN else 'no "such"\napp ü')
-
-
-def test_a_service_may_answer_a_failed_precondition_with_400(client: httpx.Client, backend: Backend) -> None:
-    async def answer(_request: Any, context: Context) -> None:
-        await context.send_initial_metadata((("x-http-code", "400"),))
-        await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the node is down")
-
-    backend.answers[LIST_APPS] = answer
-    response = client.get("/api/apps")
-    check_error(response, 400, "FAILED_PRECONDITION")
-    assert "x-http-code" not in response.headers
 
 
 def test_details_reach_the_client(client: httpx.Client, backend: Backend) -> None:

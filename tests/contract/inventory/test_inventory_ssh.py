@@ -9,7 +9,7 @@ from google.protobuf.struct_pb2 import Struct
 from proximity.inventory.v1 import container_service_pb2 as cs
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
-from services.common.core.errors import PreconditionError
+from services.common.core.errors import InvalidError
 from services.inventory.domain.errors import HostUnreachableError
 from services.inventory.proxmox.ssh import Shells, leave
 from services.inventory.proxmox.ssh_routes import SshRoute
@@ -74,7 +74,7 @@ async def test_an_administrator_sets_addresses_that_lead_there(
         {node: f"{address}:{inventory.host.ssh_port}" for node, address in inner_addresses.items()}
     )
     update = pb.UpdateHostRequest(id=inventory.host.id, ssh_addresses=addresses)
-    with pytest.raises(PreconditionError, match="password: is required again"):
+    with pytest.raises(InvalidError, match="password: is required again"):
         await inventory.hosts.update_host(update, new_call())
     update.password = str(inventory.sim.client.ready["password"])
     host = await inventory.hosts.update_host(update, new_call())

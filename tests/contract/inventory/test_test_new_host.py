@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from proximity.inventory.v1 import inventory_service_pb2 as pb
 
-from services.common.core.errors import InvalidError, PreconditionError
+from services.common.core.errors import InvalidError
 from tests.contract.inventory.conftest import Inventory, count_requests, new_call
 from tests.unit.pvesim.sim import Running
 
@@ -94,5 +94,5 @@ async def test_wrong_credentials_and_silence_are_outcomes(inventory: Inventory, 
 async def test_requests_that_could_not_be_registered_are_refused(
     inventory: Inventory, other: Running, changes: dict[str, Any], field: str
 ) -> None:
-    with pytest.raises((InvalidError, PreconditionError), match=field):
+    with pytest.raises(InvalidError, match=field):
         await inventory.hosts.test_new_host(describe(other, **changes), new_call())

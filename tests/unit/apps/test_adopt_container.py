@@ -13,7 +13,7 @@ from services.apps.domain.errors import (
 )
 from services.apps.usecases.adoption import adopt_container, discover_containers
 from services.clients.inventory.values import Container, Ref
-from services.common.core.errors import PreconditionError
+from services.common.core.errors import InvalidError
 from tests.fakes.apps_platform import Platform, asked
 from tests.fakes.apps_service import Service, call
 from tests.fakes.unmanaged_apps import (
@@ -107,7 +107,7 @@ async def test_a_container_that_two_hosts_have_is_named_with_its_host(service: S
     held = service.platform.containers.containers
     for key, host in ((100, 1), (100_000, 2)):
         held[key] = Container(host_id=host, vmid=100, node="pve", name=f"ct{host}", status="running")
-    with pytest.raises(PreconditionError, match="hosts 1 and 2 each have a container 100") as caught:
+    with pytest.raises(InvalidError, match="hosts 1 and 2 each have a container 100") as caught:
         await service.api.adopt_container(
             pb.AdoptContainerRequest(vmid=100, node_name="pve"), call(staff=True)
         )

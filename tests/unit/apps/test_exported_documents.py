@@ -14,7 +14,7 @@ from services.apps.domain.errors import (
     DocumentTooNewError,
     PassphraseWrongError,
 )
-from services.common.core.errors import InvalidError, PreconditionError
+from services.common.core.errors import InvalidError
 from tests.fakes.apps_service import Service
 from tests.fakes.exported_apps import (
     PASSPHRASE,
@@ -86,7 +86,7 @@ async def test_a_document_that_no_export_writes_is_refused(service: Service) -> 
     for change, message in WRONG:
         changed = copy.deepcopy(document)
         change(changed)
-        with pytest.raises((InvalidError, PreconditionError), match=message):
+        with pytest.raises(InvalidError, match=message):
             await import_app(service, changed, environment={"PASSWORD": "x"})
 
 
@@ -103,11 +103,11 @@ async def test_a_wrong_passphrase_is_told_from_a_changed_document(service: Servi
     document = await export(service, source.id, passphrase=PASSPHRASE)
     with pytest.raises(PassphraseWrongError, match="not the passphrase of the export"):
         await import_app(service, document, passphrase="something else")
-    with pytest.raises(PreconditionError, match="passphrase: the document has sealed values"):
+    with pytest.raises(InvalidError, match="passphrase: the document has sealed values"):
         await import_app(service, document)
-    with pytest.raises(PreconditionError, match="the document has no sealed values"):
+    with pytest.raises(InvalidError, match="the document has no sealed values"):
         await import_app(service, await export(service, source.id), passphrase=PASSPHRASE)
     for name, value in (("n", 1 << 30), ("n", 5000), ("r", 64), ("p", 99), ("kdf", "md5"), ("salt", "?")):
         changed = {**document, "sealed": {**document["sealed"], name: value}}
-        with pytest.raises(PreconditionError, match=r"document\.sealed"):
+        with pytest.raises(InvalidError, match=r"document\.sealed"):
             await import_app(service, changed, passphrase=PASSPHRASE)

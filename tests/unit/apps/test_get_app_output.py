@@ -16,7 +16,7 @@ from services.apps.domain.output import MAX_BYTES, MAX_LINE
 from services.apps.domain.rendering import AppRendering
 from services.apps.usecases import output as usecase
 from services.clients.inventory.errors import ContainerNotFoundError
-from services.common.core.errors import NotFoundError, PreconditionError, UnavailableError
+from services.common.core.errors import InvalidError, PreconditionError, UnavailableError
 from tests.fakes.app_output import SECRET, prepare, say
 from tests.fakes.apps_service import Service, call
 
@@ -59,7 +59,7 @@ async def test_a_service_that_the_app_does_not_have_is_refused_before_anything_r
     service: Service, name: str
 ) -> None:
     app_id, before = await prepare(service), len(service.platform.containers.commands)
-    with pytest.raises(NotFoundError, match="it has web, db"):
+    with pytest.raises(InvalidError, match="it has web, db"):
         await read(service, app_id, service=name)
     assert len(service.platform.containers.commands) == before
 
@@ -149,7 +149,7 @@ async def test_adopted_containers_show_their_journal(service: Service) -> None:
     assert show(answer.lines) == [("", "sshd[7]: Accepted"), ("", "-- Boot --")]
     assert answer.lines[0].time.ToDatetime(UTC) == datetime.fromtimestamp(1795000000.123456, UTC)
     assert "--since @1796040000.000000" in service.platform.containers.commands[-1][-1]
-    with pytest.raises(NotFoundError, match="has no services"):
+    with pytest.raises(InvalidError, match="has no services"):
         await read(service, app_id, service="web")
 
 

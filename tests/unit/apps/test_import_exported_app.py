@@ -16,7 +16,7 @@ from services.apps.domain.errors import (
     QuotaExceededError,
 )
 from services.clients.auth.values import Quota
-from services.common.core.errors import InvalidError, NotFoundError, PreconditionError, UnavailableError
+from services.common.core.errors import InvalidError, NotFoundError, UnavailableError
 from tests.fakes.app_upgrades import read_definition
 from tests.fakes.apps_service import Service, call
 from tests.fakes.exported_apps import (
@@ -123,9 +123,9 @@ async def test_without_an_archive_it_is_deployed_anew_with_its_values(service: S
 async def test_values_that_the_document_lacks_are_given(service: Service) -> None:
     source = await deploy_with_backup(service)
     document = await export(service, source.id)
-    with pytest.raises(PreconditionError, match="no values for PASSWORD"):
+    with pytest.raises(InvalidError, match="no values for PASSWORD"):
         await import_app(service, document)
-    with pytest.raises(PreconditionError, match="THEME: is no value that the document lacks"):
+    with pytest.raises(InvalidError, match="THEME: is no value that the document lacks"):
         await import_app(service, document, environment={"THEME": "x"})
     app = await import_app(service, document, environment={"PASSWORD": "given-anew"})
     assert (app.status, app.environment["PASSWORD"]) == ("running", "given-anew")
@@ -150,7 +150,7 @@ async def test_resources_and_network_of_the_request_count(service: Service) -> N
     assert (network.network_cidr, network.vlan) == ("10.0.0.9/24", 7)
     assert containers.restored_to[-1] == "nas"
     for key, value in (("runtime", "oci"), ("image", "x"), ("port", 1)):
-        with pytest.raises(PreconditionError, match=rf"config\.{key}: is that of the document"):
+        with pytest.raises(InvalidError, match=rf"config\.{key}: is that of the document"):
             await import_app(service, document, passphrase=PASSPHRASE, config={key: value})
 
 
@@ -186,7 +186,7 @@ async def test_the_archive_of_another_app_and_a_part_of_one_are_refused(service:
 async def test_what_has_no_place_here_is_refused(service: Service) -> None:
     _, document = await export_with_data(service)
     fields = {"passphrase": PASSPHRASE, "archive": name_archive(document)}
-    with pytest.raises(NotFoundError, match="owner: there is no user 99"):
+    with pytest.raises(InvalidError, match="owner: there is no user 99"):
         await import_app(service, document, **fields, owner=99)
     with pytest.raises(HostnameTakenError):
         await import_app(service, document, **fields, hostname="web-01")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.common.core.errors import InvalidError, PreconditionError
+from services.common.core.errors import InvalidError
 from tests.fakes.apps_service import Service
 from tests.fakes.exported_apps import (
     PASSPHRASE,
@@ -30,9 +30,9 @@ async def test_the_place_of_the_archive_is_read_with_its_original_name(service: 
         ({"archive": name_archive(document), "host_id": 2}, "2 is another host"),
     ]
     for place, message in wrong:
-        with pytest.raises((InvalidError, PreconditionError), match=message):
+        with pytest.raises(InvalidError, match=message):
             await import_app(service, document, **fields, **place)
     del document["archive"]
     make = {"archive": {"host_id": 1, "storage": storage}, **fields}
-    with pytest.raises(PreconditionError, match="the document names no archive"):
+    with pytest.raises(InvalidError, match="the document names no archive"):
         await import_app(service, document, **make)

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from proximity.apps.v1 import app_pb2
 from proximity.apps.v1 import apps_service_pb2 as pb
 
-from services.common.core.errors import NotFoundError
+from services.common.core.errors import InvalidError
 from services.common.rpc.call import Call
 from tests.fakes.apps_service import Service, call
 from tests.fakes.dead_operations import give_up
@@ -68,5 +68,5 @@ async def test_pages_behind_an_operation_stay_while_operations_begin_and_end(ser
         await give_up(service, app_pb2.App(id=page[-1].app_id))  # it leaves the filter
         await service.deploy(f"new-{len(seen):02}")
     assert seen == [one.id for one in everything]
-    with pytest.raises(NotFoundError, match="begin again without it"):
+    with pytest.raises(InvalidError, match="begin again without it"):
         await service.api.list_all_operations(pb.ListAllOperationsRequest(after=after), call(2))

@@ -9,7 +9,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.entities import AppFilter
 from services.apps.domain.errors import AppNotFoundError
-from services.common.core.errors import NotFoundError, PreconditionError
+from services.common.core.errors import InvalidError
 from services.common.rpc.call import Call
 from tests.fakes.apps_platform import Platform
 from tests.fakes.apps_service import Service, call
@@ -100,10 +100,10 @@ async def test_pages_behind_an_app_keep_to_their_filter_and_count_all(service: S
 async def test_apps_of_others_and_unknown_ones_are_no_place_to_begin_behind(service: Service) -> None:
     own, other = await service.deploy("web-01", user=1), await service.deploy("web-02", user=2)
     for after in (other.id, "nothing-12345678"):
-        with pytest.raises(NotFoundError, match="begin again without it"):
+        with pytest.raises(InvalidError, match="begin again without it"):
             await list_behind(service, after, call(1))
     assert await list_behind(service, other.id, call(9, staff=True)) == [own.id]
-    with pytest.raises(PreconditionError, match="either page or after"):
+    with pytest.raises(InvalidError, match="either page or after"):
         await list_behind(service, own.id, call(1), page=1)
 
 

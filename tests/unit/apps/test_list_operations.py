@@ -8,7 +8,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 from services.apps.domain.errors import (
     AppNotFoundError,
 )
-from services.common.core.errors import NotFoundError
+from services.common.core.errors import InvalidError
 from services.common.rpc.call import Call
 from tests.fakes.apps_service import Service, call
 
@@ -49,7 +49,7 @@ async def test_pages_behind_an_operation_are_of_the_app_alone(service: Service) 
     assert await show(after=everything[0], per_page=2) == everything[1:3]
     assert await show(after=everything[2], per_page=2) == everything[3:]
     assert await show(after=everything[3]) == []
-    with pytest.raises(NotFoundError, match="there is no operation nothing"):
+    with pytest.raises(InvalidError, match="there is no operation nothing"):
         await show(after="nothing")
     with pytest.raises(AppNotFoundError):
         await service.api.list_operations(

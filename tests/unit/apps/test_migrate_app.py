@@ -7,7 +7,7 @@ from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.errors import AppNotFoundError, AppStateError
 from services.clients.apps.errors import AppBusyError
-from services.common.core.errors import InvalidError, NotFoundError
+from services.common.core.errors import InvalidError
 from services.common.rpc.call import Call
 from tests.fakes.apps_service import Service, call
 from tests.fakes.removed_apps import deploy_running
@@ -45,7 +45,7 @@ async def test_an_unknown_node_is_named_by_its_field(
 
     app = await deploy_running(service)
     monkeypatch.setattr(service.platform.containers, "place_container", refuse)
-    with pytest.raises(NotFoundError) as refused:
+    with pytest.raises(InvalidError) as refused:
         await migrate(service, app.id, "pve9", call())
     assert [one.field for one in refused.value.violations] == ["target_node"]
     assert (await service.platform.store.get_app(app.id)).status == "running"

@@ -8,7 +8,7 @@ import pytest
 from proximity.apps.v1 import apps_service_pb2 as pb
 
 from services.apps.domain.errors import AppNotFoundError
-from services.common.core.errors import NotFoundError
+from services.common.core.errors import InvalidError
 from tests.fakes.apps_service import Service, call
 
 
@@ -24,7 +24,7 @@ async def test_values_are_revealed_to_the_owner_and_to_nobody_else(service: Serv
     }  # fmt: skip
     with pytest.raises(AppNotFoundError):
         await reveal(service, app.id, "PASSWORD", user=2)
-    with pytest.raises(NotFoundError, match=r"names\[1\].*NO_SUCH.*it has: PASSWORD, URL"):
+    with pytest.raises(InvalidError, match=r"names\[1\].*NO_SUCH.*it has: PASSWORD, URL"):
         await reveal(service, app.id, "URL", "NO_SUCH")
 
 

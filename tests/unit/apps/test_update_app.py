@@ -13,7 +13,7 @@ from services.apps.domain.resources import ResourceChanges
 from services.apps.domain.values import ValueChanges
 from services.apps.usecases.update_app import RequestedChanges, update_app
 from services.clients.apps.errors import AppBusyError
-from services.common.core.errors import NotFoundError, PreconditionError
+from services.common.core.errors import InvalidError
 from tests.fakes.app_updates import deploy_running, list_kinds, update
 from tests.fakes.app_upgrades import (
     deploy,
@@ -214,6 +214,6 @@ async def test_a_wrong_value_beside_a_name_changes_nothing(
     named: str,
 ) -> None:
     app = await deploy_running(service)
-    with pytest.raises((NotFoundError, PreconditionError), match=named):
+    with pytest.raises(InvalidError, match=named):
         await update(service, app.id, name="Other", **fields)
     assert (await service.platform.store.get_app(app.id)).name == "web-01"

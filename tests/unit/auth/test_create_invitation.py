@@ -26,7 +26,7 @@ async def test_an_invitation_makes_one_account(state: Path) -> None:
         assert (carol.user.is_staff, carol.user.email) == (False, "c@example.org")
         assert (await refused(client.public.ResetPassword(redeem(issued.token, username="dave"))))[
             0
-        ] == "NOT_FOUND"
+        ] == "INVALID_ARGUMENT"
         invitation = pb.CreateInvitationRequest(is_staff=True)
         issued = await client.public.CreateInvitation(invitation, metadata=bearer(root.access))
         await client.public.ResetPassword(redeem(issued.token, username="dave"))

@@ -15,11 +15,11 @@ async def test_a_link_ends_with_a_second_one_and_with_a_change_of_the_password(c
     root, alice = await client.register("root"), await client.register("alice")
     first = await client.create_reset_link(root, alice.user.id)
     second = await client.create_reset_link(root, alice.user.id)
-    assert (await refused(client.public.ResetPassword(redeem(first.token))))[0] == "NOT_FOUND"
+    assert (await refused(client.public.ResetPassword(redeem(first.token))))[0] == "INVALID_ARGUMENT"
     change = pb.ChangePasswordRequest(old_password=PASSWORD, new_password=NEW)
     await client.public.ChangePassword(change, metadata=bearer(alice.access))
     code, error = await refused(client.public.ResetPassword(redeem(second.token, "Third-Horse-99")))
-    assert code == "NOT_FOUND"
+    assert code == "INVALID_ARGUMENT"
     assert "ask for a new link" in str(error.details())
     assert "administrator root made a link" in (await client.sign_in("alice", NEW)).notices[0]
 
@@ -34,12 +34,12 @@ async def test_a_link_ends_after_an_hour_and_with_the_account(client: Client) ->
     )
     change = one_time_links.update().values(expires_at=now() - timedelta(seconds=1))
     await client.write(change)
-    assert (await refused(client.public.ResetPassword(redeem(issued.token))))[0] == "NOT_FOUND"
+    assert (await refused(client.public.ResetPassword(redeem(issued.token))))[0] == "INVALID_ARGUMENT"
     issued = await client.create_reset_link(root, alice.user.id)
     await client.public.UpdateUser(
         pb.UpdateUserRequest(id=alice.user.id, is_active=False), metadata=bearer(root.access)
     )
-    assert (await refused(client.public.ResetPassword(redeem(issued.token))))[0] == "NOT_FOUND"
+    assert (await refused(client.public.ResetPassword(redeem(issued.token))))[0] == "INVALID_ARGUMENT"
     assert (await refused(client.create_reset_link(root, alice.user.id)))[0] == "ABORTED"
     await client.public.DeleteUser(pb.DeleteUserRequest(id=alice.user.id), metadata=bearer(root.access))
     assert await client.list_links() == "[]"

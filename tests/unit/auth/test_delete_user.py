@@ -14,7 +14,7 @@ async def test_the_apps_of_a_deleted_user_go_to_another_active_one(client: Clien
     for heir in (alice.user.id, 99_999):
         request = pb.DeleteUserRequest(id=alice.user.id, apps_to=heir)
         code, error = await refused(client.public.DeleteUser(request, metadata=bearer(root.access)))
-        assert (code, "apps_to" in str(error.details())) == ("FAILED_PRECONDITION", True)
+        assert (code, "apps_to" in str(error.details())) == ("INVALID_ARGUMENT", True)
     request = pb.DeleteUserRequest(id=alice.user.id, apps_to=root.user.id)
     await client.public.DeleteUser(request, metadata=bearer(root.access))
     rows = await client.auth.runtime.db.read(lambda connection: connection.execute(outbox.select()).all())

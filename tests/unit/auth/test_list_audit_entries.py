@@ -135,5 +135,5 @@ async def test_pages_behind_an_entry_stay_while_new_entries_come(client: Client)
     assert seen == [f"app {number}" for number in reversed(range(5))]
     both = pb.ListAuditEntriesRequest(page=1, after=1)
     code, error = await refused(client.public.ListAuditEntries(both, metadata=bearer(root.access)))
-    assert code == "FAILED_PRECONDITION"
+    assert code == "INVALID_ARGUMENT"
     assert "either page or after" in (error.details() or "")

@@ -32,7 +32,7 @@ async def test_a_reset_link_sets_the_password_once_and_ends_everything(client: C
     assert code == "UNAUTHENTICATED"
     assert (await refused(client.public.ResetPassword(redeem(issued.token, "Third-Horse-99"))))[
         0
-    ] == "NOT_FOUND"
+    ] == "INVALID_ARGUMENT"
     assert await client.list_audit(root.access, "auth.CreateResetLink") == [
         ("root", f"user {alice.user.id}", "OK")
     ]
@@ -81,13 +81,13 @@ async def test_links_end_with_the_rights_of_who_made_them_and_with_the_role_of_w
         await end(ending, metadata=bearer(root.access))
         for token, username in ((issued.token, "eve"), (reset.token, "")):
             answer = await refused(client.public.ResetPassword(redeem(token, username=username)))
-            assert answer[0] == "NOT_FOUND"
+            assert answer[0] == "INVALID_ARGUMENT"
     issued = await client.create_reset_link(root, alice.user.id)
     promotion = pb.UpdateUserRequest(id=alice.user.id, is_staff=True)
     await client.public.UpdateUser(promotion, metadata=bearer(root.access))
-    assert (await refused(client.public.ResetPassword(redeem(issued.token))))[0] == "NOT_FOUND"
+    assert (await refused(client.public.ResetPassword(redeem(issued.token))))[0] == "INVALID_ARGUMENT"
 
 
 async def test_guessed_links_are_limited(client: Client) -> None:
     codes = [(await refused(client.public.ResetPassword(redeem(f"guess-{n}"))))[0] for n in range(12)]
-    assert codes == ["NOT_FOUND"] * 9 + ["RESOURCE_EXHAUSTED"] * 3
+    assert codes == ["INVALID_ARGUMENT"] * 9 + ["RESOURCE_EXHAUSTED"] * 3

@@ -64,7 +64,7 @@ def test_a_request_without_wishes_gets_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (BackupStatus.CREATING, BackupInUseError),
+        (BackupStatus.CREATING, BackupNotCompletedError),
         (BackupStatus.FAILED, BackupNotCompletedError),
         (BackupStatus.RESTORING, BackupInUseError),
         (BackupStatus.DELETING, BackupInUseError),

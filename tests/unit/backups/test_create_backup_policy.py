@@ -16,7 +16,6 @@ from services.backups.domain.errors import (
     RetentionInvalidError,
     ScheduleInvalidError,
 )
-from services.common.core.errors import NotFoundError
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import ADMIN, OTHER_APP, OWNER, Platform, call_of, make_policy_request
 
@@ -45,7 +44,7 @@ async def test_a_disabled_policy_has_no_next_run(platform: Platform) -> None:
         ({"time_zone": "Mars/Olympus"}, ScheduleInvalidError, "'Mars/Olympus' is not an IANA time zone"),
         ({"keep_daily": 0}, RetentionInvalidError, "would keep nothing"),
         ({"app_ids": []}, PolicyInvalidError, "at least one app"),
-        ({"app_ids": ["none-00000000"]}, NotFoundError, "there is no app 'none-00000000'"),
+        ({"app_ids": ["none-00000000"]}, PolicyInvalidError, "there is no app 'none-00000000'"),
     ],
 )
 async def test_what_could_not_be_carried_out_is_refused(
@@ -89,7 +88,7 @@ async def test_a_storage_that_cannot_take_the_backups_is_refused(
 ) -> None:
     local, nas = platform.containers.storages[1]
     platform.containers.storages[1] = [local, replace(nas, **change)]  # type: ignore[arg-type]
-    with pytest.raises((PolicyInvalidError, NotFoundError), match=f"{field}: .*{problem}") as refused:
+    with pytest.raises(PolicyInvalidError, match=f"{field}: .*{problem}") as refused:
         await platform.add_policy(keep_daily=7, **{field: "nas"})
     assert refused.value.violations[0].field == field
 
@@ -147,7 +146,7 @@ async def test_a_policy_for_all_apps_needs_no_host_that_answers(platform: Platfo
 async def test_a_selection_that_contradicts_itself_is_refused(
     platform: Platform, fields: dict[str, object], field: str, problem: str
 ) -> None:
-    with pytest.raises((PolicyInvalidError, NotFoundError), match=problem) as refused:
+    with pytest.raises(PolicyInvalidError, match=problem) as refused:
         await platform.add_policy(**fields)
     assert refused.value.violations[0].field == field
 
@@ -186,7 +185,7 @@ async def test_policies_of_users_are_for_own_apps_within_the_limits(
 ) -> None:
     platform.add_app()
     await platform.allow_policies(storages=["nas"])
-    with pytest.raises((PolicyInvalidError, NotFoundError), match=problem) as refused:
+    with pytest.raises(PolicyInvalidError, match=problem) as refused:
         await platform.api.create_backup_policy(make_policy_request(**fields), call_of())
     assert refused.value.violations[0].field == field
 

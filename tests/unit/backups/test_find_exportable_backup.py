@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from proximity.backups.v1 import backups_service_pb2 as pb
 
-from services.backups.domain.errors import ArchiveGoneError, BackupInUseError, BackupNotFoundError
+from services.backups.domain.errors import ArchiveGoneError, BackupNotCompletedError, BackupNotFoundError
 from services.common.core.errors import NotFoundError, UnavailableError
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import OTHER_APP, Platform, call_of
@@ -65,6 +65,6 @@ async def test_backups_of_others_and_unfinished_ones_are_refused(platform: Platf
     with pytest.raises(NotFoundError):
         await find(platform, app_id="none-00000000")
     begun = await platform.create()
-    with pytest.raises(BackupInUseError, match="is creating"):
+    with pytest.raises(BackupNotCompletedError, match="is creating"):
         await find(platform, begun)
     assert (await find(platform)).backup.id == made

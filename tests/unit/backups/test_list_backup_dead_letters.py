@@ -6,7 +6,7 @@ import pytest
 from proximity.backups.v1 import backups_service_pb2 as pb
 
 from services.backups.store import build_operation_store
-from services.common.core.errors import NotFoundError, PreconditionError
+from services.common.core.errors import InvalidError
 from tests.unit.backups.platform import ADMIN, OTHER_APP, STRANGER, Platform, call_of
 
 
@@ -62,6 +62,6 @@ async def test_an_operation_that_went_on_meanwhile_has_its_place_all_the_same(pl
 async def test_a_page_begins_behind_one_operation_that_there_is(
     platform: Platform, request_: pb.ListBackupDeadLettersRequest
 ) -> None:
-    with pytest.raises((NotFoundError, PreconditionError)) as refused:
+    with pytest.raises(InvalidError) as refused:
         await platform.api.list_backup_dead_letters(request_, call_of(ADMIN))
     assert [each.field for each in refused.value.violations] == ["after"]

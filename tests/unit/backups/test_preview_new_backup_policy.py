@@ -11,7 +11,7 @@ from proximity.backups.v1 import policy_pb2
 from services.backups.domain.errors import PoliciesOfUsersForbiddenError, PolicyLimitError
 from services.backups.store.tables import backups, policies
 from services.common.core.clock import now
-from services.common.core.errors import NotFoundError, PreconditionError
+from services.common.core.errors import InvalidError
 from services.common.identity.tokens import User
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import ADMIN, OWNER, Platform, call_of, make_policy_request
@@ -71,7 +71,7 @@ async def test_as_many_policies_as_are_allowed_are_refused_in_the_same_words(pla
 async def test_what_could_not_be_stored_is_refused_at_its_field(
     platform: Platform, fields: dict[str, Any], place: str
 ) -> None:
-    with pytest.raises((NotFoundError, PreconditionError)) as refusal:
+    with pytest.raises(InvalidError) as refusal:
         await preview(platform, **fields)
     assert any(one.field.startswith(place) for one in refusal.value.violations)
 

@@ -39,7 +39,7 @@ async def test_what_stands_in_the_way_is_said(platform: Platform) -> None:
     with pytest.raises(BusyError) as refused:
         await platform.restore(backup_id)
     assert list((await preview(platform, backup_id)).obstacles) == [refused.value.message]
-    assert "is creating" in " ".join((await preview(platform, running)).obstacles)
+    assert "only a completed one" in " ".join((await preview(platform, running)).obstacles)
     await platform.run_all()
     refusal = PreconditionError("mp3 is a bind mount that only root@pam may restore")
     platform.containers.failure["compare_volumes"] = refusal

@@ -18,7 +18,7 @@ from services.backups.store.tables import operations
 from services.clients.apps.errors import AppBusyError
 from services.clients.inventory.restore_plans import RestoreTargetUnfitError
 from services.common.core.clock import now
-from services.common.core.errors import NotFoundError, UnavailableError
+from services.common.core.errors import UnavailableError
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import STRANGER, Platform, call_of
 
@@ -109,7 +109,7 @@ async def test_a_restore_beside_is_refused_before_anything_is_begun(platform: Pl
     with pytest.raises(RestoreTargetUnfitError, match="node pve2: it is offline"):
         await platform.api.restore_backup(here, call_of())
     request.host_id = 99
-    with pytest.raises(NotFoundError, match="host_id: there is no Proxmox host 99"):
+    with pytest.raises(RestoreInvalidError, match="host_id: there is no Proxmox host 99"):
         await platform.api.restore_backup(request, call_of())
     assert (await platform.get(backup_id)).status == "completed"
     assert platform.apps.orders == []

@@ -12,6 +12,7 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from services.backups.domain.errors import (
     ArchiveGoneError,
     BackupInUseError,
+    BackupNotCompletedError,
     BackupNotFoundError,
     NodeTestingError,
 )
@@ -182,7 +183,7 @@ async def test_an_archive_that_is_gone_makes_its_backup_missing(shop: Platform) 
 
 async def test_what_refuses_a_test_says_why_and_begins_nothing(shop: Platform) -> None:
     creating = await shop.create()
-    with pytest.raises(BackupInUseError, match="creating"):
+    with pytest.raises(BackupNotCompletedError, match="creating"):
         await begin(shop, creating)
     await shop.run_all()
     shop.containers.failure["plan_restore_test"] = PreconditionError("storage tank has 1.0 GB free")

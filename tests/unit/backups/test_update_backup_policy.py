@@ -16,7 +16,6 @@ from services.backups.domain.errors import (
     RetentionInvalidError,
     ScheduleInvalidError,
 )
-from services.common.core.errors import NotFoundError
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import (
     ADMIN,
@@ -58,7 +57,7 @@ async def test_new_times_count_from_the_change_and_a_new_name_does_not(platform:
         ({"schedule": "0 0 3 * * *"}, ScheduleInvalidError),
         ({"time_zone": "+02:00"}, ScheduleInvalidError),
         ({"keep_daily": 0}, RetentionInvalidError),
-        ({"app_ids": ["none-00000000"]}, NotFoundError),
+        ({"app_ids": ["none-00000000"]}, PolicyInvalidError),
         ({"name": "weekly"}, PolicyNameTakenError),
     ],
 )
@@ -166,5 +165,5 @@ async def test_a_policy_of_a_user_who_was_removed_can_be_changed(platform: Platf
     made = await platform.add_policy(applies_to="owners", app_ids=[], owner_ids=[OWNER.id])
     platform.dependencies.users.known.discard(OWNER.id)  # type: ignore[attr-defined]
     assert (await update(platform, made.id, keep_daily=3)).keep_daily == 3
-    with pytest.raises(NotFoundError, match="there is no user 99"):
+    with pytest.raises(PolicyInvalidError, match="there is no user 99"):
         await update(platform, made.id, owner_ids=[OWNER.id, 99])

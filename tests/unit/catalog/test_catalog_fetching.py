@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.domain.errors import SourceFetchError, SourceRefusedError
+from services.catalog.domain.errors import InvalidSourceError, SourceFetchError
 from services.catalog.domain.importers.collection import import_collection
 from services.catalog.domain.importers.formats.stacks import FAILURE, name_stack_folder
 from services.catalog.domain.sources import NewSource, SourceFormat
@@ -193,7 +193,7 @@ async def test_a_branch_and_a_folder_of_a_repository_can_be_named(remote: tuple[
     ],
 )
 def test_a_part_that_no_repository_has_is_refused(location: str, field: str) -> None:
-    with pytest.raises(SourceRefusedError) as caught:
+    with pytest.raises(InvalidSourceError) as caught:
         NewSource("acme", location, SourceFormat.COMPOSE)
     assert any(field in f"{violation.field} {violation.description}" for violation in caught.value.violations)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.inventory.domain.errors import HostBlockedError, HostNotFoundError
+from services.inventory.domain.errors import HostNotFoundError
 from services.inventory.domain.patches import HostChanges
 from services.inventory.usecases.containers import list_containers
 from tests.fakes.inventory import InstantInventory, SilentHosts
@@ -53,12 +53,3 @@ async def test_a_node_that_is_down_is_named(inventory: InstantInventory) -> None
 async def test_an_unknown_host_is_an_error(inventory: InstantInventory) -> None:
     with pytest.raises(HostNotFoundError, match="99"):
         await list_containers(inventory.parts.hosts, inventory.parts.scanner, host_id=99)
-
-
-async def test_a_host_that_never_answered_is_refused_by_its_id(inventory: InstantInventory) -> None:
-    inventory.proxmox.outage = SilentHosts("pve")
-    hosts, scanner = inventory.parts.hosts, inventory.parts.scanner
-    with pytest.raises(HostBlockedError, match="does not answer"):
-        await list_containers(hosts, scanner, host_id=inventory.host.id)
-    [scan] = await list_containers(hosts, scanner)
-    assert (scan.complete, scan.blocked) == (False, True)

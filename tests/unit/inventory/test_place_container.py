@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.common.core.errors import PreconditionError
+from services.common.core.errors import InvalidError
 from services.inventory.domain.errors import (
     AddressTakenError,
     BridgeNotFoundError,
@@ -70,9 +70,9 @@ async def test_storage_bridge_and_host_have_to_exist(inventory: InstantInventory
 
 
 async def test_users_get_no_network_and_no_address_that_is_not_for_them(inventory: InstantInventory) -> None:
-    with pytest.raises(PreconditionError, match="vmbr1"):
+    with pytest.raises(InvalidError, match="vmbr1"):
         await place(inventory, network=NetworkRequest(bridge="vmbr1"))
-    with pytest.raises(PreconditionError, match="gateway"):
+    with pytest.raises(InvalidError, match="gateway"):
         await place(inventory, network=NetworkRequest(cidr="10.0.0.1/24"))
     await inventory.parts.hosts.update_host(inventory.host.id, HostChanges(host="10.0.0.5", password="x"))
     with pytest.raises(AddressTakenError, match="address of a Proxmox host"):

@@ -5,12 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from google.rpc import code_pb2
 
-from services.common.core.errors import is_waiting
-from services.common.rpc.status import code_of
-from services.inventory.domain.errors import HostNeverReachedError, HostNotFoundError, HostUnreachableError
-from services.inventory.domain.patches import HostChanges
+from services.inventory.domain.errors import HostNotFoundError, HostUnreachableError
 from services.inventory.jobs.node_sync import NodeSync
 from services.inventory.usecases.hosts import sync_host_nodes
 from tests.fakes.inventory import InstantInventory, SilentHosts
@@ -47,23 +43,6 @@ async def test_silence_is_recorded_and_refused(inventory: InstantInventory) -> N
     assert {node.status for node in nodes} == {"unknown"}
     with pytest.raises(HostNotFoundError):
         await sync(inventory, 99)
-
-
-async def test_a_host_that_never_answered_is_no_outage(inventory: InstantInventory) -> None:
-    inventory.proxmox.outage = SilentHosts("pve")
-    with pytest.raises(HostNeverReachedError) as refused:
-        await sync(inventory)
-    assert (code_of(refused.value), is_waiting(refused.value)) == (code_pb2.FAILED_PRECONDITION, True)
-    inventory.proxmox.outage = None
-    assert await sync(inventory) == 3
-    inventory.proxmox.outage = SilentHosts("pve")
-    with pytest.raises(HostUnreachableError) as silent:
-        await sync(inventory)
-    assert code_of(silent.value) == code_pb2.UNAVAILABLE
-    changes = HostChanges(host="192.0.2.77", password="other")
-    await inventory.parts.hosts.update_host(inventory.host.id, changes)
-    with pytest.raises(HostNeverReachedError):
-        await sync(inventory)
 
 
 async def test_the_first_certificate_of_the_nodes_that_expires_is_recorded(

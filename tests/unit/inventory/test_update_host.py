@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.common.core.errors import InvalidError, PreconditionError
+from services.common.core.errors import InvalidError
 from services.inventory.domain.errors import HostDuplicateError, HostNotFoundError
 from services.inventory.domain.patches import HostChanges
 from services.inventory.usecases.hosts import update_host
@@ -39,7 +39,7 @@ async def test_refusals_name_the_field_and_change_nothing(inventory: InstantInve
         await update(inventory, 99, name="new")
     with pytest.raises(HostDuplicateError, match="'pve'"):
         await update(inventory, other.id, name="pve")
-    with pytest.raises(PreconditionError, match="password: is required again"):
+    with pytest.raises(InvalidError, match="password: is required again"):
         await update(inventory, other.id, host="192.0.2.9")
     with pytest.raises(InvalidError, match="neither a host name nor an IP address"):
         await update(inventory, other.id, host="no name", password="x")

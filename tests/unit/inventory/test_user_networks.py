@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.common.core.errors import InvalidError, PreconditionError
+from services.common.core.errors import InvalidError
 from services.inventory.domain.entities import Network
 from services.inventory.domain.user_networks import (
     NetworkRequest,
@@ -48,7 +48,7 @@ IMPOSSIBLE = [
 @pytest.mark.parametrize("cidr", IMPOSSIBLE)
 @pytest.mark.parametrize("is_restricted", [True, False])
 def test_impossible_addresses_are_refused_for_everybody(cidr: str, *, is_restricted: bool) -> None:
-    with pytest.raises((InvalidError, PreconditionError)) as refused:
+    with pytest.raises(InvalidError) as refused:
         choose_network(DEFAULT, OTHERS, request=NetworkRequest(cidr=cidr, is_restricted=is_restricted))
     assert [one.field for one in refused.value.violations] == ["network_cidr"]
 
@@ -69,7 +69,7 @@ def test_impossible_addresses_are_refused_for_everybody(cidr: str, *, is_restric
     ],
 )
 def test_what_is_not_for_users_administrators_may_choose(field: str, wish: NetworkRequest) -> None:
-    with pytest.raises((InvalidError, PreconditionError)) as refused:
+    with pytest.raises(InvalidError) as refused:
         choose_network(DEFAULT, OTHERS, request=wish)
     assert [one.field for one in refused.value.violations] == [field]
     free = NetworkRequest(bridge=wish.bridge, vlan=wish.vlan, cidr=wish.cidr, is_restricted=False)
@@ -120,7 +120,7 @@ def test_only_the_default_network_is_allowed_unless_an_administrator_says_so() -
 def test_a_network_that_is_none_is_refused_by_the_name_of_its_field(
     row: dict[str, object], field: str
 ) -> None:
-    with pytest.raises((InvalidError, PreconditionError)) as refused:
+    with pytest.raises(InvalidError) as refused:
         list(parse_networks([{"bridge": "vmbr7"}, row]))
     assert [one.field for one in refused.value.violations] == [f"user_networks[1].{field}"]
 

@@ -49,7 +49,6 @@ class Rules(_message.Message):
     PROPERTIES_FIELD_NUMBER: _builtins.int
     ENTRY_FORMAT_FIELD_NUMBER: _builtins.int
     KEY_PATTERN_FIELD_NUMBER: _builtins.int
-    UNDOCUMENTED_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """The field must be present and, for strings, not empty; of a list, for the documentation alone."""
     min: _builtins.float
@@ -92,8 +91,6 @@ class Rules(_message.Message):
     """Format of the texts that are the values of a google.protobuf.Struct, for the documentation."""
     key_pattern: _builtins.str
     """What the names of entries of a map or google.protobuf.Struct match, for the documentation."""
-    undocumented: _builtins.bool
-    """For clients of the former system alone: accepted, and left out of the documentation."""
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The values of an answer's text that this release knows. A later release may add to them, so clients go on with an
@@ -123,11 +120,10 @@ class Rules(_message.Message):
         properties: _builtins.str = ...,
         entry_format: _builtins.str = ...,
         key_pattern: _builtins.str = ...,
-        undocumented: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "entry_format", b"entry_format", "example", b"example", "format", b"format", "in", b"in", "items", b"items", "key_pattern", b"key_pattern", "lines", b"lines", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "null_clears", b"null_clears", "null_entries", b"null_entries", "null_refused", b"null_refused", "pattern", b"pattern", "pattern_text", b"pattern_text", "properties", b"properties", "required", b"required", "secret", b"secret", "undocumented", b"undocumented", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_max_items", b"_max_items", "_max_len", b"_max_len", "_min", b"_min", "_min_len", b"_min_len", "entry_format", b"entry_format", "example", b"example", "format", b"format", "in", b"in", "items", b"items", "key_pattern", b"key_pattern", "lines", b"lines", "max", b"max", "max_items", b"max_items", "max_len", b"max_len", "min", b"min", "min_len", b"min_len", "null_clears", b"null_clears", "null_entries", b"null_entries", "null_refused", b"null_refused", "pattern", b"pattern", "pattern_text", b"pattern_text", "properties", b"properties", "required", b"required", "secret", b"secret", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
     _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
