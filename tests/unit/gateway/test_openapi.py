@@ -217,4 +217,4 @@ def test_the_data_of_events_is_described() -> None:
     schema = answer["content"]["text/event-stream"]["schema"]
     assert schema == {"$ref": "#/components/schemas/AppEvent"}
     kinds = [each["$ref"].rpartition("/")[2] for each in resolve(schema)["anyOf"]]
-    assert kinds == ["AppStatus", "LogEntry", "DeleteAppResponse", "Error", "StreamedEvent"]
+    assert kinds == ["AppStatus", "LogEntry", "DeleteAppResponse", "Error"]
