@@ -59,8 +59,10 @@ def plan_hosts(rows: list[Row], known: Known, plan: Plan, *, decryptor: Decrypto
 
 def _find_fault(name: str, address: str) -> str:
     """Return why the API would refuse a host of this name and address; empty when it would not."""
-    for field, fault in find_faults(pb.CreateHostRequest(name=name, host=address)).items():
-        return f"the {'address' if field == 'host' else field} {(address if field == 'host' else name)[:80]!r} {fault}"
+    faults = find_faults(pb.CreateHostRequest(name=name, host=address))
+    for field, said, value in (("name", "name", name), ("host", "address", address)):
+        if field in faults:
+            return f"the {said} {value[:80]!r} {faults[field]}"
     try:
         check_address(address)
     except DomainError as error:
@@ -100,7 +102,7 @@ def _read_credentials(row: Row, decryptor: Decryptor) -> dict[str, str]:
     }
     if path := row.line("ssh_key_path"):
         row.note(f"ssh_key_path {path!r} does not come over: enter the key itself, as ssh_key of the host")
-    if find_faults(pb.CreateHostRequest(name="x", host="x", user=found["user"])):
+    if "user" in find_faults(pb.CreateHostRequest(user=found["user"])):
         row.fault("user", found["user"], f"is no user@realm: {DEFAULT_USER} without credentials is used")
         found |= {"user": DEFAULT_USER, "password": "", "token_id": "", "token_secret": ""}
     if found["ssh_key"] and (fault := _find_key_fault(found["ssh_key"])):
