@@ -41,7 +41,7 @@ class Pace:
         so_far = f"{description or 'It runs'}: {_minutes(self.elapsed_s)} so far"
         if self.expected_s:
             return f"{so_far}; the last time it took {_minutes(self.expected_s)}"
-        return f"{so_far}; Proxmox shows no progress while it copies"
+        return f"{so_far}; how long it takes is not known"
 
 
 def measure_pace(operation: Operation) -> Pace:

@@ -77,7 +77,7 @@ class _App:
 
 def test_the_status_of_a_long_copy_says_how_long_it_takes_and_at_which_step_it_is() -> None:
     silent = convert.render_status(_App(), make_operation("restore", elapsed_s=1500))
-    assert silent.message == "Restoring the archive: 25 min so far; Proxmox shows no progress while it copies"
+    assert silent.message == "Restoring the archive: 25 min so far; how long it takes is not known"
     assert (silent.step, silent.step_description) == ("restore_archive", "Restoring the archive")
     assert (silent.determinate, silent.elapsed_s, silent.HasField("expected_s")) == (False, 1500, False)
     known = convert.render_status(_App(), make_operation("restore", elapsed_s=1500, expected_s=7500))
