@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from services.common.db.database import create_engine
 from services.common.db.transactions import DatabaseEncodingError
 
-LIMIT_S = 30.0
+LIMIT_S = 90.0
 
 
 def make_database(server: str, encoding: str) -> str:

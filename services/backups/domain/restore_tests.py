@@ -153,7 +153,7 @@ def parse_hours(text: str) -> QuietHours:
     except ValueError:
         dash = ""
     if not dash:
-        raise ValueError(f"{text[:40]!r} is no span of the day; write it as 22:00-06:00")
+        raise ValueError(f"must be a span of the day, such as 22:00-06:00, and not {text[:40]!r}")
     return hours
 
 

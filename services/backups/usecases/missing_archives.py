@@ -51,7 +51,7 @@ async def _compare(store: BackupStore, archives: Archives, *, ref: Ref, backups:
         return 0
     unlisted = [one for one in backups if one.status is BackupStatus.COMPLETED and one.volume_id not in there]
     gone = []
-    # A disabled storage is in no list, and proves nothing either: each storage is asked by its name.
+    # A disabled storage is in no list, and proves nothing either: each storage is listed by its name.
     for storage, several in groupby(sorted(unlisted, key=_find_place), key=_find_place):
         again = await archives.list_archives(ref, storage=storage)
         there = {archive.volume_id for archive in again.archives}

@@ -125,7 +125,7 @@ def check_credentials(token_id: str, secrets: Secrets) -> None:
         if found := find_control(value):
             raise invalid_field(name, f"must not contain the control character {found}")
     if re.search(r"[^\x21-\x7e]", secrets.token_secret):
-        fault = "has white space, a line break or other characters that no token has; copy it without them"
+        fault = "must be copied without white space, line breaks and other characters that no token has"
         raise invalid_field("token_secret", fault)
     if secrets.ssh_key:
         check_ssh_key(secrets.ssh_key)

@@ -45,8 +45,8 @@ async def test_the_next_test_uses_what_was_set(platform: Platform) -> None:
             "no node has the bridge 'vmbr0' without ports and gateway: node pve1 has no",
         ),
         ("restore_test_storage", "nas", "no node has a storage 'nas' for containers"),
-        ("restore_test_hours", "22-6", "'22-6' is no span of the day"),
-        ("restore_test_hours", "25:00-06:00", "is no span of the day"),
+        ("restore_test_hours", "22-6", "must be a span of the day, such as 22:00-06:00, and not '22-6'"),
+        ("restore_test_hours", "25:00-06:00", "must be a span of the day"),
     ],
 )
 async def test_what_no_node_has_is_refused(platform: Platform, field: str, value: str, problem: str) -> None:
