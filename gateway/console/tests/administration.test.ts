@@ -115,6 +115,15 @@ test("settings are stored, and refused at their field", async () => {
   await page.getByLabel("Cores").fill("0");
   await page.getByRole("button", { name: "Save" }).click();
   await page.locator("[aria-invalid=true]").first().waitFor();
+  const tests = page.getByRole("form", { name: "Restore tests" });
+  await tests.getByLabel("Longest test").fill("90");
+  await tests.getByRole("button", { name: "Apply" }).click();
+  await page.getByText("The settings are saved").last().waitFor();
+  await tests.getByLabel("Longest test").fill("2");
+  await tests.getByRole("button", { name: "Apply" }).click();
+  await tests.getByText(/is less than 5/).waitFor();
+  await page.reload();
+  expect(await tests.getByLabel("Longest test").inputValue()).toBe("90");
   await page.getByRole("tab", { name: "Networks" }).click();
   await page.getByRole("button", { name: "Add a network" }).click();
   await page.getByLabel("Bridge").nth(1).fill("vmbr1");

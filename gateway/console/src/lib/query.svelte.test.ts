@@ -67,6 +67,26 @@ test("everything is read again when the stream goes on after a break", async () 
   end();
 });
 
+test("a form is filled with the first answer; what is read after a break leaves what was typed", async () => {
+  const { Query } = await import("./query.svelte");
+  const { live } = await import("./live.svelte");
+  const server = new Server();
+  const filled: string[] = [];
+  let query!: InstanceType<typeof Query<string>>;
+  const end = $effect.root(() => void (query = new Query((signal) => server.read("", signal), undefined, (first) => filled.push(first))));
+  await settle();
+  live.resumed += 1;
+  await settle();
+  server.asked[0]?.answer("cancelled");
+  server.asked[1]?.answer("first");
+  await settle();
+  const again = query.load();
+  server.asked[2]?.answer("second");
+  await again;
+  expect([filled, query.value]).toEqual([["first"], "second"]);
+  end();
+});
+
 test("pages grow, and a change is read in each that is shown", async () => {
   const { Pages } = await import("./pages.svelte");
   let all = ["a", "b", "c", "d", "e"];

@@ -17,12 +17,15 @@ export class Query<T> implements Source<T> {
   value: T | null = $state.raw(null);
   error: ApiError | null = $state.raw(null);
   #read: (signal: AbortSignal) => Promise<T> | null;
+  #fill: ((first: T) => void) | undefined;
   #running: AbortController | null = null;
 
   /** `read` is called again when state that it uses before its first `await` changes, and after a lost connection; null:
-   * there is nothing to read now. `every`: milliseconds between two reads while the tab is visible; 0: none. */
-  constructor(read: (signal: AbortSignal) => Promise<T> | null, every: () => number = () => 0) {
+   * there is nothing to read now. `every`: milliseconds between two reads while the tab is visible; 0: none. `fill`: fills
+   * a form with the first answer; a later one leaves what was typed. */
+  constructor(read: (signal: AbortSignal) => Promise<T> | null, every: () => number = () => 0, fill?: (first: T) => void) {
     this.#read = read;
+    this.#fill = fill;
     $effect(() => {
       void live.resumed;
       void this.load();
@@ -39,6 +42,8 @@ export class Query<T> implements Source<T> {
     try {
       const value = await this.#read(running.signal);
       if (running.signal.aborted) return;
+      this.#fill?.(value as T);
+      this.#fill = undefined;
       this.value = value;
       this.error = null;
     } catch (failure) {
