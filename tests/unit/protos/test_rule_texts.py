@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from google.protobuf import descriptor_pb2
 from proximity.common.v1 import rules_pb2
 
+from gateway.comments import collect_comments
 from protos import IMAGE
 
 
@@ -30,3 +31,11 @@ def test_one_pattern_is_described_in_one_way() -> None:
         if rules.pattern:
             said.setdefault(rules.pattern, set()).add(rules.pattern_text)
     assert {pattern: texts for pattern, texts in said.items() if len(texts) > 1} == {}
+
+
+def test_what_empty_means_can_be_sent() -> None:
+    comments = collect_comments(descriptor_pb2.FileDescriptorSet.FromString(IMAGE.read_bytes()))
+    refused = [name for name, rules in list_rules() if rules.null_refused]
+    assert len(refused) > 20
+    said = {name: comment for name, comment in comments.items() if "Empty:" in comment}
+    assert [name for name in said if name.endswith(tuple(refused))] == []

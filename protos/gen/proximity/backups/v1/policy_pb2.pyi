@@ -800,11 +800,9 @@ class UpdateBackupSettingsRequest(_message.Message):
     RESTORE_TEST_HOURS_FIELD_NUMBER: _builtins.int
     RESTORE_TEST_MINUTES_FIELD_NUMBER: _builtins.int
     restore_test_bridge: _builtins.str
-    """At least one node must have it, without ports and gateway. Empty: test containers have no network.
-    null is refused.
-    """
+    """At least one node must have it, without ports and gateway. null or empty: test containers have no network."""
     restore_test_storage: _builtins.str
-    """At least one node must have it for containers. Empty: the one with most free space. null is refused."""
+    """At least one node must have it for containers. null or empty: the one with most free space."""
     restore_test_hours: _builtins.str
     """As 22:00-06:00; equal times: the whole day. null is refused."""
     restore_test_minutes: _builtins.int
