@@ -10,7 +10,14 @@ from services.common.core.errors import BusyError, DomainError, NotFoundError, U
 from services.common.identity.tokens import User
 
 APP = AppHold(
-    app_id="web-0a1b2c3d", name="web", status="running", host_id=1, vmid=9001, node="pve1", owner_id=7
+    app_id="web-0a1b2c3d",
+    name="web",
+    status="running",
+    host_id=1,
+    vmid=9001,
+    node="pve1",
+    owner_id=7,
+    settled_status="running",
 )
 
 
@@ -63,6 +70,8 @@ class FakeApps:
         if app is None or user_id not in (None, app.owner_id):
             raise FakeAppMissingError(f"there is no app {app_id!r}")
         locked_by = self.locks.get(app_id, "")
+        if app.status in ("running", "stopped"):
+            app = replace(app, settled_status=app.status)
         return replace(app, operation_id=locked_by, obstacle=f"{app_id} is busy" if locked_by else "")
 
     async def list_app_holds(self) -> Sequence[AppHold]:
@@ -102,6 +111,9 @@ class FakeApps:
             del self.locks[app_id]
             self.standings[operation_id] = "succeeded" if succeeded else "failed"
             self.finished.append((operation_id, succeeded, status))
+            if status and (app := self.apps.get(app_id)) is not None:
+                settled = app.status if app.status in ("running", "stopped") else app.settled_status
+                self.apps[app_id] = replace(app, status=status, settled_status=settled)
             self.messages.append(message)
 
     async def probe_app(self, app_id: str, operation_id: str) -> AppProbe:

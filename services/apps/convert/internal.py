@@ -79,6 +79,7 @@ def render_lock(lock: AppLock) -> pb.AppHold:
         storage=app.config.storage,
         created_at=render_time(app.created_at),
         probe=_render_target(app),
+        settled_status=lock.settled_status,
     )
 
 

@@ -15,7 +15,8 @@ from services.common.core.parsing import Patch
 from services.common.core.text import MASK, find_credentials, mask_credentials, mask_values
 
 BACKUP_OVERDUE = "backup_overdue"  # type of a condition
-STABLE = frozenset({"running", "stopped", "error"})
+SETTLED = frozenset({"running", "stopped"})
+STABLE = SETTLED | {"error"}
 
 ACTIONS: Mapping[str, tuple[str, str, str]] = {
     # action: status meanwhile, kind of operation, word for people
@@ -44,6 +45,7 @@ class App:
         inputs: every value by input, where an image is the container and its variables have other names; else empty.
         secret_names: the names in both whose values are not shown.
         rendering: what runs in it, without values.
+        settled_status: the last of running and stopped that an operation found it in; empty: none did.
         published: whether the main port is published on `public_port` inside the container.
         last_backup: the newest that can be restored, as the backups service reported last.
         overdue_backup: the run of a policy that should have given a backup by now, as the backups service reported last.
@@ -76,6 +78,7 @@ class App:
     created_at: datetime
     updated_at: datetime
     state_changed_at: datetime
+    settled_status: str = ""
     last_backup: LastBackup | None = None
     overdue_backup: OverdueRun | None = None
     has_rollback: bool = False

@@ -21,7 +21,7 @@ from services.apps.domain.changes import (
     RestoreVersion,
     SwitchVersion,
 )
-from services.apps.domain.entities import STABLE, App, NewAppOperation
+from services.apps.domain.entities import SETTLED, STABLE, App, NewAppOperation
 from services.apps.domain.quotas import check_quota
 from services.apps.store.feed import add_removal
 from services.apps.store.removed_apps import hand_over_records, keep_record
@@ -138,7 +138,16 @@ class AppChanges:
         if begin.seen is not None:
             query = query.where(apps.c.updated_at == begin.seen)
         current = now()
-        fields = {"status": begin.status, "state_changed_at": current, "updated_at": current, "error": ""}
+        fields = {
+            "status": begin.status,
+            # An operation that fails leaves the app in error: this says whether it is to run when that is over.
+            "settled_status": sa.case(
+                (apps.c.status.in_(SETTLED), apps.c.status), else_=apps.c.settled_status
+            ),
+            "state_changed_at": current,
+            "updated_at": current,
+            "error": "",
+        }
         if not connection.execute(
             query.values(**fields, **self._rows.render_columns(app_id, values))
         ).rowcount:

@@ -48,6 +48,8 @@ apps = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False, onupdate=now),
     sa.Column("state_changed_at", UtcDateTime, nullable=False),
+    # The last of running and stopped that an operation found it in; "" while there was none.
+    sa.Column("settled_status", sa.String(20), nullable=False, server_default=""),
     # As the backups service reported last, so that lists of apps need no call to it.
     sa.Column("last_backup_id", sa.Integer),
     sa.Column("last_backup_at", UtcDateTime),

@@ -126,6 +126,7 @@ def _describe_copy(source: App, requester: Requester, *, hostname: str, port: in
         adopted=False,
         last_backup=None,
         has_rollback=False,
+        settled_status="",
         # What runs in an adopted container is not managed, nor is its copy: without Docker steps.
         runtime="oci" if source.adopted else source.runtime,
         error="",

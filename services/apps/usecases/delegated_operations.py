@@ -12,7 +12,7 @@ from typing import Any
 
 from services.apps.domain.app_checks import list_refusals, require_stable
 from services.apps.domain.changes import AddLog, Change, ChangeApp, RestoreVersion
-from services.apps.domain.entities import STABLE, App, NewAppOperation
+from services.apps.domain.entities import SETTLED, STABLE, App, NewAppOperation
 from services.apps.domain.errors import AppStateError
 from services.apps.domain.interfaces import AppStore, OperationReads
 from services.apps.domain.marks import require_managed
@@ -40,6 +40,11 @@ class AppLock:
     operation: Operation | None
     status: str
     obstacle: str = ""
+
+    @property
+    def settled_status(self) -> str:
+        """The last of running and stopped that the app was in; empty: neither, or it is not known."""
+        return self.status if self.status in SETTLED else self.app.settled_status
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,15 @@ class RestoreBackup:
                 f"the archive is on Proxmox host {state.host_id}, the app on host {app.host_id}"
             )
         await self._report(state, ctx, step="claim_app")
-        return replace(state, vmid=app.vmid, node=app.node, app_name=app.name, owner_id=app.owner_id)
+        return replace(
+            state,
+            vmid=app.vmid,
+            node=app.node,
+            app_name=app.name,
+            owner_id=app.owner_id,
+            app_status=app.status,
+            settled_status=app.settled_status,
+        )
 
     async def unclaim_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
         """Release the app: as it was, or in error when its container may be damaged or does not answer."""
@@ -89,7 +97,7 @@ class RestoreBackup:
         running = await is_running(self.containers, state.ref)
         # Saved before it is stopped: afterwards nothing says whether it is to run again.
         if state.was_running is None:
-            state = replace(state, was_running=running)
+            state = replace(state, was_running=running, to_run=running or await self._is_to_run(state))
             await ctx.save(state)
         if not running:
             return replace(state, upid="")
@@ -99,6 +107,16 @@ class RestoreBackup:
             state = await self._save_task(state, task, ctx=ctx)
         await follow_saved(self.containers, state, ctx=ctx)
         return replace(state, upid="")
+
+    async def _is_to_run(self, state: RestoreBackupState) -> bool:
+        """Whether an app whose container does not run is to run after the restore.
+
+        A failure before may have left a container that does not run, or none: what the app was before that counts. A
+        container that rests while the app is not in error was stopped.
+        """
+        if state.settled_status != "running":
+            return False
+        return state.app_status == "error" or not await has_container(self.containers, state.ref)
 
     async def start_again(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
         """Start the container that was stopped; one that cannot start, or is gone, leaves the app in error."""
@@ -174,8 +192,8 @@ class RestoreBackup:
             raise TransientError(f"{error.message}; it was removed") from error
 
     async def start_container(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
-        """Start the container if it ran before."""
-        if not state.was_running or await is_running(self.containers, state.ref):
+        """Start the container if the app is to run."""
+        if not state.runs_after or await is_running(self.containers, state.ref):
             return replace(state, upid="")
         await self._report(state, ctx, step="start_container", message="Starting the app")
         if not state.upid:
@@ -190,7 +208,7 @@ class RestoreBackup:
         Raises:
             RestoreFailedError: it does not; the app has the archive's data and is in error.
         """
-        if not state.was_running:
+        if not state.runs_after:
             return state
         await self._report(state, ctx, step="probe")
         if problem := await await_answer(self.apps, state.app_id, operation_id=state.operation_id):
@@ -209,7 +227,7 @@ class RestoreBackup:
             operation_id=state.operation_id,
             succeeded=True,
             message=f"Restored from backup {state.backup_id}",
-            status="running" if state.was_running else "stopped",
+            status="running" if state.runs_after else "stopped",
         )
         return state
 

@@ -26,7 +26,9 @@ class RestoreBackupState:
     """State of RestoreBackup over the app.
 
     Attributes:
+        app_status, settled_status: of the app before; see `AppHold`.
         was_running: whether the container ran before; None until it was read.
+        to_run: the app is to run afterwards, also where its container does not run now, or is gone.
         overwriting: the container may no longer be what it was.
         recovered: after a failure, the container runs again.
         gone: after a failure, there is no container any more.
@@ -52,7 +54,10 @@ class RestoreBackupState:
     host_id: int
     vmid: int
     node: str
+    app_status: str = ""
+    settled_status: str = ""
     was_running: bool | None = None
+    to_run: bool = False
     overwriting: bool = False
     recovered: bool = False
     gone: bool = False
@@ -70,6 +75,11 @@ class RestoreBackupState:
     safety_recorded: RecordedApp | None = None
     app_name: str = ""
     owner_id: int = 0
+
+    @property
+    def runs_after(self) -> bool:
+        """Return whether the app runs after the restore."""
+        return self.to_run or bool(self.was_running)  # an operation of the release before has only the latter
 
     @property
     def ref(self) -> Ref:

@@ -127,6 +127,7 @@ def _parse_hold(hold: pb.AppHold) -> AppHold:
         runtime=hold.runtime,
         probe=_parse_target(hold.probe) if hold.HasField("probe") else None,
         obstacle=hold.obstacle,
+        settled_status=hold.settled_status,
     )
 
 

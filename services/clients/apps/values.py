@@ -31,6 +31,7 @@ class AppHold:
         runtime: compose, oci or adopted; empty: apps is of an earlier release.
         probe: None when nothing can be probed.
         obstacle: why an operation could not begin now; empty: it could.
+        settled_status: the last of running and stopped that it was in; empty: neither, or it is not known.
     """
 
     app_id: str
@@ -46,6 +47,7 @@ class AppHold:
     runtime: str = ""
     probe: AppProbeTarget | None = None
     obstacle: str = ""
+    settled_status: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

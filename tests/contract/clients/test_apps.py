@@ -61,6 +61,7 @@ async def make_real(service: Service, clients: GrpcApps) -> Backend:
         created_at=app.created_at,
         runtime=app.runtime,
         probe=AppProbeTarget(scheme="http", port=app.port or 0, path="/", grace_s=1),
+        settled_status="running",
     )
     containers: FakeContainers = service.platform.containers
     return Backend(clients, hold, containers.archive(hold.vmid))
@@ -83,6 +84,17 @@ async def test_an_app_is_described_to_its_owner_only(backend: Backend) -> None:
         await backend.apps.get_app_hold(app.app_id, user_id=app.owner_id + 1)
     with pytest.raises(NotFoundError, match="none-00000000"):
         await backend.apps.get_app_hold("none-00000000", user_id=None)
+
+
+async def test_an_app_in_error_is_described_with_what_it_was_before(backend: Backend) -> None:
+    apps, app_id = backend.apps, backend.app.app_id
+    await apps.begin_operation(app_id, "a" * 32, kind="restore")
+    await apps.finish_operation(app_id, "a" * 32, succeeded=False, message="broken", status="error")
+    for hold in (
+        await apps.get_app_hold(app_id, user_id=None),
+        await apps.begin_operation(app_id, "b" * 32, kind="restore"),
+    ):
+        assert (hold.status, hold.settled_status) == ("error", "running")
 
 
 async def test_one_operation_locks_an_app_until_it_is_finished(backend: Backend) -> None:

@@ -88,3 +88,35 @@ async def test_an_app_without_a_container_is_not_locked(service: Service) -> Non
     with pytest.raises(AppStateError, match="has no container"):
         await service.internal.begin_operation(request, inner())
     assert await service.platform.store.find_unfinished(app.id) is None
+
+
+async def test_a_lock_says_whether_the_app_ran_before_it_came_into_error(service: Service) -> None:
+    app = await service.deploy()
+    await service.platform.run()
+    begin = pb.BeginOperationRequest(app_id=app.id, operation_id=uuid.uuid4().hex, kind="restore")
+    assert (await service.internal.begin_operation(begin, inner())).settled_status == "running"
+    assert (await service.internal.begin_operation(begin, inner())).settled_status == "running"
+    await _fail(service, begin)
+    for _ in range(2):
+        again = pb.BeginOperationRequest(app_id=app.id, operation_id=uuid.uuid4().hex, kind="restore")
+        hold = await service.internal.begin_operation(again, inner())
+        assert (hold.status, hold.settled_status) == ("error", "running")
+        await _fail(service, again)
+    await service.api.perform_app_action(pb.PerformAppActionRequest(app_id=app.id, action="stop"), call())
+    await service.platform.run()
+    last = pb.BeginOperationRequest(app_id=app.id, operation_id=uuid.uuid4().hex, kind="restore")
+    assert (await service.internal.begin_operation(last, inner())).settled_status == "stopped"
+    await _fail(service, last)
+    hold = await service.internal.get_app_hold(pb.GetAppHoldRequest(app_id=app.id), inner())
+    assert (hold.status, hold.settled_status) == ("error", "stopped")
+
+
+async def _fail(service: Service, begun: pb.BeginOperationRequest) -> None:
+    end = pb.FinishOperationRequest(
+        app_id=begun.app_id,
+        operation_id=begun.operation_id,
+        succeeded=False,
+        status="error",
+        message="broken",
+    )
+    await service.internal.finish_operation(end, inner())

@@ -107,7 +107,79 @@ async def test_a_restore_that_loses_the_container_is_tried_again_and_says_so(pla
     await platform.restore(backup_id)
     await platform.run_all()
     assert ((REF.vmid in platform.containers.containers), platform.content) == (True, "first")
-    assert platform.apps.finished[-1][1:] == (True, "stopped")
+    assert platform.is_running, "it ran before the restore that lost its container"
+    assert platform.apps.finished[-1][1:] == (True, "running")
+    assert platform.apps.probed == [APP.app_id]
+
+
+async def lose_container(platform: Platform, backup_id: int) -> None:
+    """Have a restore fail that loses the container."""
+    platform.containers.failing.add("vzrestore")
+    platform.containers.is_fragile = True
+    await platform.restore(backup_id)
+    await platform.run_all()
+    assert platform.apps.finished[-1][1:] == (False, "error")
+    platform.containers.failing.clear()
+
+
+async def test_several_failed_restores_do_not_change_that_an_app_is_to_run(platform: Platform) -> None:
+    backup_id = await platform.make_completed()
+    await lose_container(platform, backup_id)
+    await lose_container(platform, backup_id)
+    await platform.restore(backup_id)
+    await platform.run_all()
+    assert (platform.is_running, platform.apps.finished[-1][1:]) == (True, (True, "running"))
+
+
+async def test_an_app_that_was_stopped_before_a_failed_restore_stays_stopped(platform: Platform) -> None:
+    backup_id = await platform.make_completed()
+    platform.containers.stop(REF)
+    platform.apps.apps[APP.app_id] = replace(APP, status="stopped")
+    await lose_container(platform, backup_id)
+    await platform.restore(backup_id)
+    await platform.run_all()
+    assert (platform.is_running, platform.apps.finished[-1][1:]) == (False, (True, "stopped"))
+    assert platform.content == "first"
+
+
+async def test_an_app_that_was_stopped_after_a_failed_restore_stays_stopped(platform: Platform) -> None:
+    """Its container does not start after the failure, and its user stops the app."""
+    backup_id = await platform.make_completed()
+    platform.containers.failing |= {"vzrestore", "vzstart"}
+    await platform.restore(backup_id)
+    await platform.run_all()
+    assert platform.apps.finished[-1][1:] == (False, "error")
+    platform.containers.failing.clear()
+    platform.apps.apps[APP.app_id] = replace(APP, status="stopped")
+    await platform.restore(backup_id)
+    await platform.run_all()
+    assert (platform.is_running, platform.apps.finished[-1][1:]) == (False, (True, "stopped"))
+
+
+async def test_an_app_whose_container_does_not_run_after_a_failed_restore_runs_after_the_next(
+    platform: Platform,
+) -> None:
+    backup_id = await platform.make_completed()
+    platform.containers.failing |= {"vzrestore", "vzstart"}
+    await platform.restore(backup_id)
+    await platform.run_all()
+    assert (platform.is_running, platform.apps.finished[-1][1:]) == (False, (False, "error"))
+    platform.containers.failing.clear()
+    await platform.restore(backup_id)
+    await platform.run_all()
+    assert (platform.is_running, platform.apps.finished[-1][1:]) == (True, (True, "running"))
+
+
+@pytest.mark.parametrize(("status", "is_running"), [("running", True), ("stopped", False)])
+async def test_an_app_whose_container_was_destroyed_outside_is_as_it_was_after_a_restore(
+    platform: Platform, status: str, is_running: bool
+) -> None:
+    backup_id = await platform.make_completed()
+    platform.containers.containers.clear()
+    platform.apps.apps[APP.app_id] = replace(APP, status=status)
+    await platform.restore(backup_id)
+    await platform.run_all()
+    assert (platform.is_running, platform.apps.finished[-1][1:]) == (is_running, (True, status))
 
 
 async def test_the_app_stays_as_it_is_when_the_archive_is_missing(platform: Platform) -> None:

@@ -3015,6 +3015,7 @@ class AppHold(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
     OBSTACLE_FIELD_NUMBER: _builtins.int
+    SETTLED_STATUS_FIELD_NUMBER: _builtins.int
     app_id: _builtins.str
     name: _builtins.str
     hostname: _builtins.str
@@ -3034,6 +3035,8 @@ class AppHold(_message.Message):
     """Storage requested for its root disk; empty: any."""
     obstacle: _builtins.str
     """Why BeginOperation would be refused now, in the words of the refusal; empty: it would not."""
+    settled_status: _builtins.str
+    """The last of running and stopped that it was in before the operation; empty: neither, or it is not known."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -3059,10 +3062,11 @@ class AppHold(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         probe: Global___AppProbeTarget | None = ...,
         obstacle: _builtins.str = ...,
+        settled_status: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "_probe", b"_probe", "created_at", b"created_at", "port", b"port", "probe", b"probe"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "_probe", b"_probe", "adopted", b"adopted", "app_id", b"app_id", "created_at", b"created_at", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "node", b"node", "obstacle", b"obstacle", "operation_id", b"operation_id", "owner_id", b"owner_id", "port", b"port", "probe", b"probe", "runtime", b"runtime", "status", b"status", "storage", b"storage", "vmid", b"vmid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_port", b"_port", "_probe", b"_probe", "adopted", b"adopted", "app_id", b"app_id", "created_at", b"created_at", "host_id", b"host_id", "hostname", b"hostname", "name", b"name", "node", b"node", "obstacle", b"obstacle", "operation_id", b"operation_id", "owner_id", b"owner_id", "port", b"port", "probe", b"probe", "runtime", b"runtime", "settled_status", b"settled_status", "status", b"status", "storage", b"storage", "vmid", b"vmid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__port: _TypeAlias = _typing.Literal["port"]  # noqa: Y015
     _WhichOneofArgType__port: _TypeAlias = _typing.Literal["_port", b"_port"]  # noqa: Y015
