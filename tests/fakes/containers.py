@@ -49,7 +49,9 @@ class FakeContainers(FakeInsides):
         self.hangs = ""
         self.names_mounts = True
         self.nodes: list[NodeCapacity] = []
-        self.targets: tuple[TargetNode, ...] = ()
+        self.targets: tuple[TargetNode, ...] = tuple(
+            TargetNode(node=node, online=True, free_memory=8e9) for node in ("pve1", "pve2")
+        )
         self.history = MetricHistory("hour", 0, ())
 
     def add_container(self, ref: Ref, *, owner: str = "", name: str = "web", status: str = "stopped") -> None:
@@ -221,7 +223,8 @@ class FakeContainers(FakeInsides):
         self.call("list_migration_targets")
         if ref.vmid not in self.containers:
             raise NotFoundError(f"no container {ref.vmid}")
-        return MigrationTargets(self.own(ref, owner).node, self.targets)
+        node = self.own(ref, owner).node
+        return MigrationTargets(node, tuple(one for one in self.targets if one.node != node))
 
     async def get_container_metrics(self, ref: Ref, *, owner: str, timeframe: str) -> MetricHistory:
         self.call("get_container_metrics")

@@ -81,7 +81,7 @@ def render_targets(
                 node=one.node,
                 online=one.online,
                 fits=not one.obstacle,
-                reason=one.obstacle,
+                reason=one.obstacle or one.warning,
                 free_memory=one.free_memory,
             )
             for one in found.targets

@@ -221,7 +221,13 @@ def _parse_sample(sample: metrics_pb2.MetricSample) -> MetricSample:
 def parse_targets(answer: pb.ListMigrationTargetsResponse) -> MigrationTargets:
     """Parse the nodes that a container may go to."""
     targets = (
-        TargetNode(node=one.node, online=one.online, obstacle=one.obstacle, free_memory=one.free_memory)
+        TargetNode(
+            node=one.node,
+            online=one.online,
+            obstacle=one.obstacle,
+            warning=one.warning,
+            free_memory=one.free_memory,
+        )
         for one in answer.targets
     )
     return MigrationTargets(answer.node, tuple(targets))

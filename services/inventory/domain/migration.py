@@ -19,11 +19,17 @@ _DEFAULT_MB = 512  # of a container whose configuration does not say: the defaul
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationTarget:
-    """A node, and the reason why a container does not fit there; empty: it fits."""
+    """A node as the place of a container.
+
+    Attributes:
+        obstacle: why the container does not fit there; empty: it fits.
+        warning: what speaks against it where it fits; empty: nothing.
+    """
 
     node: str
     online: bool
     obstacle: str = ""
+    warning: str = ""
     free_memory: float = 0.0
 
 
@@ -35,7 +41,9 @@ def find_obstacle(
     storages: Sequence[StorageOnNode],
     bridges: AbstractSet[str] | None,
 ) -> str:
-    """Return the first reason why a container cannot, or should not, go to a node; empty: it fits.
+    """Return the first reason why a container cannot go to a node; empty: it fits.
+
+    Free memory is none: nodes may be overcommitted, so that too little of it only speaks against a node.
 
     Args:
         config: of the container.
@@ -48,10 +56,8 @@ def find_obstacle(
         return "it is offline"
     if source and source.architecture and target.architecture not in {"", source.architecture}:
         return f"it is of {target.architecture}, and the container of {source.architecture}"
-    return (
-        _find_disk_obstacle(parse_disks(config), target.node, storages=storages)
-        or find_bridge_obstacle(config, bridges)
-        or find_memory_obstacle(config, target)
+    return _find_disk_obstacle(parse_disks(config), target.node, storages=storages) or find_bridge_obstacle(
+        config, bridges
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 from services.inventory.domain.containers import ContainerRef
 from services.inventory.domain.interfaces import CandidateReader, HostStore
-from services.inventory.domain.migration import MigrationTarget, find_obstacle
+from services.inventory.domain.migration import MigrationTarget, find_memory_obstacle, find_obstacle
 from services.inventory.proxmox.containers import ContainerLookup
 from services.inventory.proxmox.isolation import isolate_host
 from services.inventory.proxmox.nodes import list_bridges
@@ -40,17 +40,22 @@ async def list_migration_targets(
         bridges = await asyncio.gather(*(list_bridges(view.client, one.node) for one in others if one.online))
     known = dict(zip((one.node for one in others if one.online), bridges, strict=True))
     source = next((one for one in nodes if one.node == view.node), None)
-    targets = [
-        MigrationTarget(
-            node=one.node,
-            online=one.online,
-            free_memory=max(one.free_memory, 0.0),
-            obstacle=find_obstacle(
-                view.config, source=source, target=one, storages=storages, bridges=known.get(one.node)
-            ),
+    targets = []
+    for one in others:
+        obstacle = find_obstacle(
+            view.config, source=source, target=one, storages=storages, bridges=known.get(one.node)
         )
-        for one in others
-    ]
-    return view.node, sorted(
-        targets, key=lambda one: (bool(one.obstacle), not one.online, -one.free_memory, one.node)
-    )
+        targets.append(
+            MigrationTarget(
+                node=one.node,
+                online=one.online,
+                free_memory=max(one.free_memory, 0.0),
+                obstacle=obstacle,
+                warning="" if obstacle else find_memory_obstacle(view.config, one),
+            )
+        )
+    return view.node, sorted(targets, key=_rank)
+
+
+def _rank(one: MigrationTarget) -> tuple[bool, bool, bool, float, str]:
+    return bool(one.obstacle), bool(one.warning), not one.online, -one.free_memory, one.node

@@ -19,12 +19,14 @@ async def test_nodes_come_with_the_reason_why_the_app_does_not_fit(service: Serv
     await service.platform.run()
     service.platform.containers.targets = (
         TargetNode(node="pve2", online=True, free_memory=5.0),
+        TargetNode(node="pve4", online=True, warning="it has little memory"),
         TargetNode(node="pve3", online=False, obstacle="it is offline"),
     )
     answer = await service.api.list_migration_targets(request, call())
     assert (answer.app_id, answer.node) == (app.id, "pve1")
     assert [(one.node, one.online, one.fits, one.reason, one.free_memory) for one in answer.targets] == [
         ("pve2", True, True, "", 5.0),
+        ("pve4", True, True, "it has little memory", 0.0),
         ("pve3", False, False, "it is offline", 0.0),
     ]
     assert list(answer.obstacles) == []

@@ -1244,7 +1244,7 @@ class MigrationTarget(_message.Message):
     online: _builtins.bool
     fits: _builtins.bool
     reason: _builtins.str
-    """Why it does not fit; empty when it does."""
+    """Why it does not fit. Where it does, what speaks against it: less memory free than the container has. Else empty."""
     free_memory: _builtins.float
     """Bytes."""
     def __init__(

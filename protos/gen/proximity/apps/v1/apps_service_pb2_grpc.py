@@ -375,7 +375,7 @@ class AppsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def MigrateApp(self, request, context):
-        """Move an app to another node of its host.
+        """Move an app to another node of its host, one that ListMigrationTargets says it fits.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -383,7 +383,7 @@ class AppsServiceServicer:
 
     def ListMigrationTargets(self, request, context):
         """The other nodes of the app's host, those that it fits first, with the reason for those that it does not. MigrateApp
-        refuses only nodes that are offline or unknown; Proxmox refuses the others while it moves the container.
+        takes those that it fits, and refuses the others with the same reason.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -81,10 +81,10 @@ class AppsServiceStub:
     RollbackApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.RollbackAppRequest, _apps_service_pb2.AppOperationResponse]
     """Go back to the state before the last update."""
     MigrateApp: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.MigrateAppRequest, _apps_service_pb2.AppOperationResponse]
-    """Move an app to another node of its host."""
+    """Move an app to another node of its host, one that ListMigrationTargets says it fits."""
     ListMigrationTargets: _grpc.UnaryUnaryMultiCallable[_apps_service_pb2.ListMigrationTargetsRequest, _apps_service_pb2.ListMigrationTargetsResponse]
     """The other nodes of the app's host, those that it fits first, with the reason for those that it does not. MigrateApp
-    refuses only nodes that are offline or unknown; Proxmox refuses the others while it moves the container.
+    takes those that it fits, and refuses the others with the same reason.
     """
     DiscoverContainers: _grpc.UnaryStreamMultiCallable[_apps_service_pb2.DiscoverContainersRequest, _app_pb2.DiscoveredContainer]
     """Containers that no app owns."""
@@ -214,10 +214,10 @@ class AppsServiceAsyncStub(AppsServiceStub):
     RollbackApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.RollbackAppRequest, _apps_service_pb2.AppOperationResponse]  # type: ignore[assignment]
     """Go back to the state before the last update."""
     MigrateApp: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.MigrateAppRequest, _apps_service_pb2.AppOperationResponse]  # type: ignore[assignment]
-    """Move an app to another node of its host."""
+    """Move an app to another node of its host, one that ListMigrationTargets says it fits."""
     ListMigrationTargets: _aio.UnaryUnaryMultiCallable[_apps_service_pb2.ListMigrationTargetsRequest, _apps_service_pb2.ListMigrationTargetsResponse]  # type: ignore[assignment]
     """The other nodes of the app's host, those that it fits first, with the reason for those that it does not. MigrateApp
-    refuses only nodes that are offline or unknown; Proxmox refuses the others while it moves the container.
+    takes those that it fits, and refuses the others with the same reason.
     """
     DiscoverContainers: _aio.UnaryStreamMultiCallable[_apps_service_pb2.DiscoverContainersRequest, _app_pb2.DiscoveredContainer]  # type: ignore[assignment]
     """Containers that no app owns."""
@@ -440,7 +440,7 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _apps_service_pb2.MigrateAppRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.AppOperationResponse, _abc.Awaitable[_apps_service_pb2.AppOperationResponse]]:
-        """Move an app to another node of its host."""
+        """Move an app to another node of its host, one that ListMigrationTargets says it fits."""
 
     @_abc_1.abstractmethod
     def ListMigrationTargets(
@@ -449,7 +449,7 @@ class AppsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_apps_service_pb2.ListMigrationTargetsResponse, _abc.Awaitable[_apps_service_pb2.ListMigrationTargetsResponse]]:
         """The other nodes of the app's host, those that it fits first, with the reason for those that it does not. MigrateApp
-        refuses only nodes that are offline or unknown; Proxmox refuses the others while it moves the container.
+        takes those that it fits, and refuses the others with the same reason.
         """
 
     @_abc_1.abstractmethod

@@ -1476,12 +1476,15 @@ class MigrationTarget(_message.Message):
     ONLINE_FIELD_NUMBER: _builtins.int
     OBSTACLE_FIELD_NUMBER: _builtins.int
     FREE_MEMORY_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     online: _builtins.bool
     obstacle: _builtins.str
     """Why the container does not fit; empty: it does."""
     free_memory: _builtins.float
     """Bytes."""
+    warning: _builtins.str
+    """What speaks against it where it fits: little free memory. Empty: nothing."""
     def __init__(
         self,
         *,
@@ -1489,10 +1492,11 @@ class MigrationTarget(_message.Message):
         online: _builtins.bool = ...,
         obstacle: _builtins.str = ...,
         free_memory: _builtins.float = ...,
+        warning: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["free_memory", b"free_memory", "node", b"node", "obstacle", b"obstacle", "online", b"online"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["free_memory", b"free_memory", "node", b"node", "obstacle", b"obstacle", "online", b"online", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

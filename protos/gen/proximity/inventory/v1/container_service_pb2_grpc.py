@@ -589,7 +589,7 @@ class ContainerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMigrationTargets(self, request, context):
-        """The other nodes of a container's host, with the reason why it cannot, or should not, go to one.
+        """The other nodes of a container's host, with the reason why it cannot go to one, or should not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -138,7 +138,7 @@ class ContainerServiceStub:
     GetContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerRequest, _container_service_pb2.Container]
     """One container as it is now. NOT_FOUND when the host answers and has none; UNAVAILABLE when it does not answer."""
     ListMigrationTargets: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetOwnedContainerRequest, _container_service_pb2.ListMigrationTargetsResponse]
-    """The other nodes of a container's host, with the reason why it cannot, or should not, go to one."""
+    """The other nodes of a container's host, with the reason why it cannot go to one, or should not."""
     GetContainerMetrics: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerMetricsRequest, _metrics_pb2.MetricHistory]
     """What a container used over time, from Proxmox's own history."""
     ListContainers: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListContainersRequest, _container_service_pb2.ListContainersResponse]
@@ -272,7 +272,7 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     GetContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerRequest, _container_service_pb2.Container]  # type: ignore[assignment]
     """One container as it is now. NOT_FOUND when the host answers and has none; UNAVAILABLE when it does not answer."""
     ListMigrationTargets: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetOwnedContainerRequest, _container_service_pb2.ListMigrationTargetsResponse]  # type: ignore[assignment]
-    """The other nodes of a container's host, with the reason why it cannot, or should not, go to one."""
+    """The other nodes of a container's host, with the reason why it cannot go to one, or should not."""
     GetContainerMetrics: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetContainerMetricsRequest, _metrics_pb2.MetricHistory]  # type: ignore[assignment]
     """What a container used over time, from Proxmox's own history."""
     ListContainers: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListContainersRequest, _container_service_pb2.ListContainersResponse]  # type: ignore[assignment]
@@ -643,7 +643,7 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _container_service_pb2.GetOwnedContainerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.ListMigrationTargetsResponse, _abc.Awaitable[_container_service_pb2.ListMigrationTargetsResponse]]:
-        """The other nodes of a container's host, with the reason why it cannot, or should not, go to one."""
+        """The other nodes of a container's host, with the reason why it cannot go to one, or should not."""
 
     @_abc_1.abstractmethod
     def GetContainerMetrics(
