@@ -1,16 +1,10 @@
 """The simulated shell does what a real one does: generated scripts, compared with dash."""
 
-import asyncio
-import shutil
-import subprocess
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.pvesim.guest import World
-from tests.unit.pvesim_guest.conftest import ALPINE, make_guest
+from tests.unit.pvesim_guest.real_shell import run_real, run_simulated
 
-DASH = shutil.which("dash") or "/bin/sh"
 NAMES = st.sampled_from(["a", "b", "c"])
 LITERALS = st.text(alphabet="ab1 *?.-_/:=", min_size=0, max_size=6)
 PATTERNS = st.sampled_from(["a", "*", "?", "a*", "*b", "*.*", "[ab]", "[!a]*", ""])
@@ -92,18 +86,6 @@ def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 SCRIPTS = st.lists(st.recursive(SIMPLE, compound, max_leaves=5), min_size=1, max_size=4).map("\n".join)
-
-
-def run_simulated(script: str) -> tuple[bytes, int]:
-    world = World()
-    done = asyncio.run(make_guest(ALPINE, world=world).run(["sh", "-c", script], world=world))
-    return done.stdout, done.exit_code
-
-
-def run_real(script: str) -> tuple[bytes, int]:
-    environment = {"PATH": "/usr/bin:/bin"}
-    done = subprocess.run([DASH, "-c", script], capture_output=True, timeout=20, cwd="/", env=environment)
-    return done.stdout, done.returncode
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -48,7 +48,7 @@ async def change_directory(shell: Shell, args: list[str], streams: Streams) -> i
         target = shell.state.variables.get("OLDPWD", "/")
     path = f"{shell.state.cwd}/{target}" if not target.startswith("/") else target
     if not shell.process.fs.is_dir(path):
-        return Shell(shell.make_process(["cd"], streams, assigns={}), shell.state).complain(
+        return Shell(shell.make_process(["cd"], streams), shell.state).complain(
             f"cd: can't cd to {target}", status=2
         )
     shell.state.variables["OLDPWD"], shell.state.cwd = shell.state.cwd, shell.process.fs.locate(path)
@@ -157,13 +157,13 @@ async def evaluate(shell: Shell, args: list[str], streams: Streams) -> int:
 
 
 def _forward(shell: Shell, streams: Streams) -> Shell:
-    return Shell(shell.make_process(["sh"], streams, assigns={}), shell.state)
+    return Shell(shell.make_process(["sh"], streams), shell.state)
 
 
 @builtin(".", "source")
 async def source_file(shell: Shell, args: list[str], streams: Streams) -> int:
     try:
-        text = await shell.make_process(["."], streams, assigns={}).read_file(args[0])
+        text = await shell.make_process(["."], streams).read_file(args[0])
     except (FsError, IndexError):
         return shell.complain(f".: cannot open {args[0] if args else ''}: No such file", status=2)
     try:
@@ -176,14 +176,14 @@ async def source_file(shell: Shell, args: list[str], streams: Streams) -> int:
 async def replace_shell(shell: Shell, args: list[str], streams: Streams) -> int:
     if not args:
         return 0
-    raise LeaveError(await shell.run_words(args, streams, assigns={}))
+    raise LeaveError(await shell.run_words(args, streams))
 
 
 @builtin("command")
 async def run_command(shell: Shell, args: list[str], streams: Streams) -> int:
     if not args or args[0] not in ("-v", "-V"):
         rest = args[1:] if args[:1] == ["--"] else args
-        return await shell.run_words(rest, streams, assigns={}) if rest else 0
+        return await shell.run_words(rest, streams) if rest else 0
     found = [_locate(shell, name) for name in args[1:]]
     for place in found:
         if place:
@@ -217,7 +217,8 @@ async def set_trap(shell: Shell, args: list[str], streams: Streams) -> int:
 
 @builtin("wait")
 async def wait_jobs(shell: Shell, args: list[str], streams: Streams) -> int:
-    return await shell.process.machine.wait_jobs([int(a) for a in args if a.isdigit()])
+    status = await shell.process.machine.wait_jobs([int(a) for a in args if a.isdigit()])
+    return status if args else 0
 
 
 @builtin("umask", "ulimit", "alias", "shopt", "bind", "history", "jobs", "fg", "bg", "disown")

@@ -68,6 +68,7 @@ class Shell(ControlFlow):
         """Run a script to its end; `exit` leaves by LeaveError."""
         parser = Parser(text)
         streams = Streams(self.process.stdin, self.process.stdout, self.process.stderr)
+        status = 0
         while True:
             try:
                 node = parser.parse_next()
@@ -77,8 +78,8 @@ class Shell(ControlFlow):
                 )
                 return self.state.status
             if node is None:
-                return self.state.status
-            await self.run_node(node, streams)
+                return status
+            status = await self.run_node(node, streams)
 
     async def run_whole(self, text: str) -> int:
         """Run a script as a program: `exit` and the EXIT trap end here."""
@@ -106,9 +107,10 @@ class Shell(ControlFlow):
     async def _run_sequence(self, node: Sequence, streams: Streams) -> int:
         status = 0
         for item, background in node.items:
-            status = (
-                self._start_background(item, streams) if background else await self.run_node(item, streams)
-            )
+            if background:
+                status = self.state.status = self._start_background(item, streams)
+            else:
+                status = await self.run_node(item, streams)
         return status
 
     def _start_background(self, node: Node, streams: Streams) -> int:
@@ -187,55 +189,54 @@ class Shell(ControlFlow):
         return await self.run_node(node.command, inner)
 
     async def _run_simple(self, node: Simple, streams: Streams) -> int:
+        self.state.substituted = 0
         words = [f for word in node.words for f in await self.expander.expand_fields(word)]
-        substituted = self.state.status if node.assigns and not words else 0
-        assigns = {name: await self.expander.expand_text(word) for name, word in node.assigns}
-        if node.assigns and not words:
-            substituted = self.state.status if _substitutes(node) else 0
         try:
             inner = await open_redirects(node.redirects, streams, self)
         except FsError as error:
             return self._check_errexit(self.complain(str(error), line=node.line, status=SYNTAX_STATUS))
+        before = {name: self.state.variables.get(name) for name, _ in node.assigns}
+        for name, word in node.assigns:
+            self.state.variables[name] = await self.expander.expand_text(word)
         if not words:
-            self.state.variables.update(assigns)
-            return self._check_errexit(substituted)
-        return self._check_errexit(await self.run_words(words, inner, assigns=assigns, line=node.line))
+            return self._check_errexit(self.state.substituted)
+        return self._check_errexit(await self._run_assigned(words, inner, before=before, line=node.line))
 
-    async def run_words(
-        self, words: list[str], streams: Streams, *, assigns: dict[str, str], line: int = 1
+    async def _run_assigned(
+        self, words: list[str], streams: Streams, *, before: dict[str, str | None], line: int
     ) -> int:
+        """Run words with variables that were assigned in front of them and had these values before."""
+        stays = words[0] in SPECIAL_BUILTINS and words[0] not in self.state.functions
+        added = set() if stays and words[0] != "exec" else before.keys() - self.state.exported
+        self.state.exported |= added
+        try:
+            return await self.run_words(words, streams, line=line)
+        finally:
+            self.state.exported -= added
+            if not stays:
+                self._restore(before)
+
+    async def run_words(self, words: list[str], streams: Streams, *, line: int = 1) -> int:
         """Run a function, builtin or program."""
         from tests.pvesim.guest.shell.builtins import BUILTINS
 
         if words[0] in self.state.functions:
             return await self._call_function(words, streams)
         if words[0] in BUILTINS:
-            before = {name: self.state.variables.get(name) for name in assigns}
-            self.state.variables.update(assigns)
-            code = await BUILTINS[words[0]](self, words[1:], streams)
-            if words[0] not in SPECIAL_BUILTINS:
-                self._reset_variables(before)
-            return code
-        process = self.make_process(words, streams, assigns=assigns)
+            return await BUILTINS[words[0]](self, words[1:], streams)
+        process = self.make_process(words, streams)
         status = await self.process.machine.spawn(process) if process.depth < MAX_DEPTH else None
         if status is None:
             wording = "command not found" if self.state.name == "bash" else "not found"
             return Shell(process, self.state).complain(f"{words[0]}: {wording}", line=line, status=NOT_KNOWN)
         return status
 
-    def _reset_variables(self, before: dict[str, str | None]) -> None:
-        for name, value in before.items():
-            if value is None:
-                self.state.variables.pop(name, None)
-            else:
-                self.state.variables[name] = value
-
-    def make_process(self, words: list[str], streams: Streams, *, assigns: dict[str, str]) -> Process:
+    def make_process(self, words: list[str], streams: Streams) -> Process:
         """The process that these words start."""
         return replace(
             self.process,
             argv=words,
-            env={**self.state.environment(), **assigns},
+            env=self.state.environment(),
             cwd=self.state.cwd,
             stdin=streams.stdin,
             stdout=streams.stdout,
@@ -268,12 +269,7 @@ class Shell(ControlFlow):
     async def _substitute(self, script: str) -> str:
         sink = BytesSink()
         process = replace(self.process, stdout=sink, depth=self.process.depth + 1)
-        shell = Shell(process, self.state.fork())
-        self.state.status = await shell.run_whole(script)
+        self.state.substituted = await Shell(process, self.state.fork()).run_whole(script)
+        if self.state.name == "bash":  # dash and BusyBox leave $? until a whole command has run
+            self.state.status = self.state.substituted
         return sink.value().replace(b"\0", b"").decode(errors="surrogateescape")
-
-
-def _substitutes(node: Simple) -> bool:
-    from tests.pvesim.guest.shell.syntax import Substitution
-
-    return any(isinstance(part, Substitution) for _, word in node.assigns for part in word.parts)

@@ -45,6 +45,8 @@ class State:
     local_values: list[dict[str, str | None]] = field(default_factory=list)
     """Of each function being run, what its local variables were before."""
     status: int = 0
+    substituted: int = 0
+    """The status of the last substitution in the words of a command, which is its own when nothing else runs."""
     background: int = 0
     guarded: int = 0
     """How many conditions we are inside of: `set -e` does not apply there."""
