@@ -5,7 +5,7 @@ import asyncio
 from tests.pvesim.guest.machine import Process
 from tests.pvesim.guest.shell.interpreter import Shell
 from tests.pvesim.guest.shell.parser import Parser
-from tests.pvesim.guest.shell.state import ExpansionError, LeaveError, LoopError
+from tests.pvesim.guest.shell.state import ExpansionError, LeaveError, LoopError, SpecialBuiltinError
 from tests.pvesim.guest.shell.syntax import IncompleteScriptError, ShellSyntaxError
 from tests.pvesim.guest.tty import LINE_LIMIT, Tty
 
@@ -81,6 +81,8 @@ async def _execute(shell: Shell, script: str) -> int:
     """Run a script; the exit code when the shell is to end, else -1."""
     try:
         await shell.run_script(script)
+    except SpecialBuiltinError as failure:
+        shell.state.status = failure.status
     except LeaveError as leave:
         return leave.status
     except ExpansionError as error:

@@ -45,14 +45,20 @@ def render_echo(args: list[str], *, dash: bool = False) -> bytes:
     words, end = list(args), "\n"
     if dash:
         end = "" if words[:1] == ["-n"] else end
-        return encode(unescape(" ".join(words[1:] if end == "" else words)) + end)
+        return encode(_interpret(" ".join(words[1:] if end == "" else words), end))
     interprets = False
     while words and re.fullmatch(r"-[neE]+", words[0]):
         flags = words.pop(0)
         end = "" if "n" in flags else end
         interprets = interprets or "e" in flags
     text = " ".join(words)
-    return encode((unescape(text) if interprets else text) + end)
+    return encode(_interpret(text, end) if interprets else text + end)
+
+
+def _interpret(text: str, end: str) -> str:
+    r"""The text with its escapes replaced and its end, up to `\c`."""
+    cut = re.match(r"((?:[^\\]|\\[^c])*)\\c", text, re.DOTALL)
+    return unescape(cut[1]) if cut else unescape(text) + end
 
 
 def encode(text: str) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import fnmatch
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
 
 from tests.pvesim.guest.shell.expansion import Expander
 from tests.pvesim.guest.shell.redirects import Streams
@@ -67,29 +68,41 @@ class ControlFlow(ABC):
         status = 0
         for value in list(words):
             self.state.variables[node.name] = value
-            status, leave = await self._run_turn(node.body, streams)
+            turned, leave = await self._run_turn(self.run_node(node.body, streams))
+            status = turned or 0
             if leave:
                 break
         return status
 
-    async def _run_turn(self, body: Node, streams: Streams) -> tuple[int, bool]:
+    async def _run_turn(self, turn: Awaitable[int | None]) -> tuple[int | None, bool]:
+        """The status of a turn of a loop (None: there was none), and whether `break` ends the loop."""
+        self.state.loops += 1
         try:
-            return await self.run_node(body, streams), False
+            return await turn, False
         except LoopError as loop:
             if loop.levels > 1:
                 raise LoopError(loop.levels - 1, again=loop.again) from loop
             return 0, not loop.again
+        finally:
+            self.state.loops -= 1
 
     async def _run_while(self, node: While, streams: Streams) -> int:
         status = 0
         for _ in range(MAX_TURNS):
-            if (await self._run_guarded(node.condition, streams) == 0) == node.until:
+            turned, leave = await self._run_turn(self._run_while_turn(node, streams))
+            if turned is None:
                 return status
-            status, leave = await self._run_turn(node.body, streams)
+            status = turned
             if leave:
                 return status
             await asyncio.sleep(0)
         return self.complain(f"loop did not end within {MAX_TURNS} turns")
+
+    async def _run_while_turn(self, node: While, streams: Streams) -> int | None:
+        """Run a turn of a loop; None when its condition ends it."""
+        if (await self._run_guarded(node.condition, streams) == 0) == node.until:
+            return None
+        return await self.run_node(node.body, streams)
 
     async def _run_case(self, node: Case, streams: Streams) -> int:
         subject = await self.expander.expand_text(node.subject)

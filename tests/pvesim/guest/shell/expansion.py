@@ -4,37 +4,15 @@ import fnmatch
 import posixpath
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from tests.pvesim.guest.filesystem import FileSystem, FsError
 from tests.pvesim.guest.shell.arithmetic import evaluate
+from tests.pvesim.guest.shell.fields import BLANK, Field, Segment, split_fields
 from tests.pvesim.guest.shell.state import ExpansionError, State
 from tests.pvesim.guest.shell.syntax import Arithmetic, Literal, Param, Part, Substitution, Word
 
 Substitute = Callable[[str], Awaitable[str]]
-
-
-@dataclass(slots=True)
-class Segment:
-    """A piece of a word after expansion."""
-
-    text: str
-    quoted: bool
-    split: bool = False
-    breaks: bool = False
-    """A new field begins before it (the elements of "$@")."""
-
-
-@dataclass(slots=True)
-class Field:
-    text: str = ""
-    pattern: str = ""
-    globs: bool = False
-
-    def add(self, text: str, *, quoted: bool) -> None:
-        self.text += text
-        self.pattern += re.sub(r"([*?\[\]])", r"[\1]", text) if quoted else text
-        self.globs = self.globs or (not quoted and any(c in text for c in "*?["))
 
 
 class Expander:
@@ -47,12 +25,17 @@ class Expander:
 
     async def expand_fields(self, word: Word) -> list[str]:
         """The arguments that a word becomes: none, one or several."""
-        fields = _split_fields(await self._segments(word))
+        fields = split_fields(await self._segments(word), self.separators)
         return [name for f in fields for name in self._match_names(f)]
+
+    @property
+    def separators(self) -> str:
+        """The characters that separate fields."""
+        return self.state.variables.get("IFS", BLANK)
 
     async def expand_text(self, word: Word) -> str:
         """The word as one text, neither split nor matched."""
-        return "".join((" " if s.breaks else "") + s.text for s in await self._segments(word))
+        return "".join((s.joint if s.breaks else "") + s.text for s in await self._segments(word))
 
     async def expand_pattern(self, word: Word) -> str:
         """The word as a pattern, in which quoted characters stand for themselves."""
@@ -83,11 +66,13 @@ class Expander:
 
     async def _evaluate(self, part: Arithmetic) -> str:
         text = await self.expand_text(part.expression)
+        if self.state.name == "sh" and not text.strip():
+            raise ExpansionError(f'arithmetic expression: expecting primary: "{text}"')
         return str(evaluate(text, self.state.variables))
 
     async def _expand_param(self, part: Param) -> list[Segment]:
-        if part.name == "@" and part.quoted and not part.op:
-            return [Segment(a, quoted=True, breaks=i > 0) for i, a in enumerate(self.state.arguments)]
+        if part.name in "@*" and not part.op and (part.name == "@" or not part.quoted):
+            return self._expand_arguments(part)
         value = self.look_up(part.name)
         if part.op == "len":
             return [Segment(str(len(value or "")), part.quoted)]
@@ -96,6 +81,13 @@ class Expander:
                 Segment(await self._trim(part, self._require(part.name, value)), part.quoted, not part.quoted)
             ]
         return await self._expand_conditional(part, value)
+
+    def _expand_arguments(self, part: Param) -> list[Segment]:
+        joint = " " if part.name == "@" and self.state.name == "bash" else self.separators[:1]
+        return [
+            Segment(argument, part.quoted, not part.quoted, breaks=index > 0, joint=joint)
+            for index, argument in enumerate(self.state.arguments)
+        ]
 
     def _require(self, name: str, value: str | None) -> str:
         if value is None and "u" in self.state.options and name not in "@*":
@@ -119,7 +111,7 @@ class Expander:
         missing = value is None or (part.op[0] == ":" and value == "")
         kind = part.op[-1]
         if kind == "+":
-            return nothing if missing else await self._segments(part.argument) or nothing
+            return nothing if missing else await self._expand_argument(part.argument) or nothing
         if not missing:
             return [Segment(value or "", part.quoted, not part.quoted)]
         if kind == "?":
@@ -128,8 +120,10 @@ class Expander:
             )
         if kind == "=":
             self.state.variables[part.name] = await self.expand_text(part.argument)
-        segments = await self._segments(part.argument)
-        return [Segment(s.text, s.quoted, not s.quoted, s.breaks) for s in segments] or nothing
+        return await self._expand_argument(part.argument) or nothing
+
+    async def _expand_argument(self, word: Word) -> list[Segment]:
+        return [replace(s, split=not s.quoted) for s in await self._segments(word)]
 
     def look_up(self, name: str) -> str | None:
         """A parameter's value; None when it is not set."""
@@ -139,7 +133,7 @@ class Expander:
             "!": str(self.state.background),
             "#": str(len(self.state.arguments)),
             "@": " ".join(self.state.arguments),
-            "*": " ".join(self.state.arguments),
+            "*": self.separators[:1].join(self.state.arguments),
             "-": "".join(sorted(o for o in self.state.options if len(o) == 1)),
             "0": self.state.name,
         }
@@ -153,7 +147,7 @@ class Expander:
         return self.state.variables.get(name)
 
     def _match_names(self, word: Field) -> list[str]:
-        if not word.globs:
+        if not word.globs or "f" in self.state.options:
             return [word.text]
         start = "/" if word.pattern.startswith("/") else ""
         found = [start]
@@ -169,25 +163,3 @@ class Expander:
             return []
         shown = [n for n in names if fnmatch.fnmatchcase(n, pattern) and (n[0] != "." or pattern[0] == ".")]
         return [posixpath.join(place, name) for name in shown]
-
-
-def _split_fields(segments: list[Segment]) -> list[Field]:
-    fields: list[Field] = []
-    current: Field | None = None
-    for segment in segments:
-        if segment.breaks:
-            fields += [current or Field()]
-            current = Field()
-        if not segment.split:
-            current = current or (Field() if segment.text or segment.quoted else None)
-            if current:
-                current.add(segment.text, quoted=segment.quoted)
-            continue
-        for index, piece in enumerate(re.split(r"[ \t\n]+", segment.text)):
-            if index and current:
-                fields.append(current)
-                current = None
-            if piece:
-                current = current or Field()
-                current.add(piece, quoted=False)
-    return [*fields, current] if current else fields

@@ -5,12 +5,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.pvesim.guest.filesystem import FsError
-from tests.pvesim.guest.machine import NOT_KNOWN, Process
+from tests.pvesim.guest.machine import NOT_EXECUTABLE, NOT_KNOWN, Process
 from tests.pvesim.guest.shell.control_flow import ControlFlow
 from tests.pvesim.guest.shell.expansion import Expander
 from tests.pvesim.guest.shell.parser import Parser
 from tests.pvesim.guest.shell.redirects import Streams, open_redirects
-from tests.pvesim.guest.shell.state import ExpansionError, LeaveError, LoopError, ReturnError, State
+from tests.pvesim.guest.shell.state import (
+    ExpansionError,
+    LeaveError,
+    LoopError,
+    ReturnError,
+    SpecialBuiltinError,
+    State,
+)
 from tests.pvesim.guest.shell.syntax import (
     Block,
     Function,
@@ -23,25 +30,6 @@ from tests.pvesim.guest.shell.syntax import (
 )
 from tests.pvesim.guest.streams import BytesSink, BytesSource
 
-SPECIAL_BUILTINS = frozenset(
-    [
-        ":",
-        ".",
-        "break",
-        "continue",
-        "eval",
-        "exec",
-        "exit",
-        "export",
-        "readonly",
-        "return",
-        "set",
-        "shift",
-        "trap",
-        "unset",
-    ]
-)
-"""Builtins after which assignments in front of them stay, as POSIX says."""
 MAX_DEPTH = 60
 SYNTAX_STATUS = 2
 
@@ -83,17 +71,32 @@ class Shell(ControlFlow):
 
     async def run_whole(self, text: str) -> int:
         """Run a script as a program: `exit` and the EXIT trap end here."""
-        try:
-            status = await self.run_script(text)
-        except LeaveError as leave:
-            status = leave.status
-        except LoopError:
-            status = self.state.status
-        except ExpansionError as error:
-            status = self.complain(str(error), status=SYNTAX_STATUS)
+        return await self._run_to_end(self.run_script(text))
+
+    async def run_forked(self, node: Node, streams: Streams) -> int:
+        """Run a command as a subshell does: nothing that it does to the state comes back."""
+        return await self._run_to_end(self.run_node(node, streams))
+
+    async def _run_to_end(self, work: Coroutine[Any, Any, int]) -> int:
+        self.state.status = await self._catch_end(work)
         trap = self.state.traps.pop("EXIT", None)
-        if trap:
-            await self.run_whole(trap)
+        if trap is None:
+            return self.state.status
+        self.state.leaving = self.state.status
+        return await self._catch_end(self._run_exit_trap(trap, status=self.state.status))
+
+    async def _catch_end(self, work: Coroutine[Any, Any, int]) -> int:
+        try:
+            return await work
+        except LeaveError as leave:
+            return leave.status & 255
+        except LoopError:
+            return 0
+        except ExpansionError as error:
+            return self.complain(str(error), status=SYNTAX_STATUS)
+
+    async def _run_exit_trap(self, trap: str, *, status: int) -> int:
+        await self.run_script(trap)
         return status
 
     async def run_node(self, node: Node, streams: Streams) -> int:
@@ -127,17 +130,6 @@ class Shell(ControlFlow):
             depth=self.process.depth + 1,
         )
         return Shell(process, self.state.fork())
-
-    async def run_forked(self, node: Node, streams: Streams) -> int:
-        """Run a command as a subshell does: nothing that it does to the state comes back."""
-        try:
-            return await self.run_node(node, streams)
-        except LeaveError as leave:
-            return leave.status
-        except LoopError:
-            return 0
-        except ExpansionError as error:
-            return self.complain(str(error), status=SYNTAX_STATUS)
 
     async def _run_pipeline(self, node: Pipeline, streams: Streams) -> int:
         if node.negated:
@@ -185,8 +177,11 @@ class Shell(ControlFlow):
         try:
             inner = await open_redirects(node.redirects, streams, self)
         except FsError as error:
-            return self._check_errexit(self.complain(str(error), status=SYNTAX_STATUS))
+            return self._check_errexit(self._refuse_redirect(error))
         return await self.run_node(node.command, inner)
+
+    def _refuse_redirect(self, error: FsError, *, line: int = 1) -> int:
+        return self.complain(str(error), line=line, status=2 if self.state.name == "sh" else 1)
 
     async def _run_simple(self, node: Simple, streams: Streams) -> int:
         self.state.substituted = 0
@@ -194,7 +189,10 @@ class Shell(ControlFlow):
         try:
             inner = await open_redirects(node.redirects, streams, self)
         except FsError as error:
-            return self._check_errexit(self.complain(str(error), line=node.line, status=SYNTAX_STATUS))
+            status = self._refuse_redirect(error, line=node.line)
+            if self._is_special(words) and self.state.name != "bash":
+                raise SpecialBuiltinError(status) from error
+            return self._check_errexit(status)
         before = {name: self.state.variables.get(name) for name, _ in node.assigns}
         for name, word in node.assigns:
             self.state.variables[name] = await self.expander.expand_text(word)
@@ -206,7 +204,7 @@ class Shell(ControlFlow):
         self, words: list[str], streams: Streams, *, before: dict[str, str | None], line: int
     ) -> int:
         """Run words with variables that were assigned in front of them and had these values before."""
-        stays = words[0] in SPECIAL_BUILTINS and words[0] not in self.state.functions
+        stays = self._is_special(words)
         added = set() if stays and words[0] != "exec" else before.keys() - self.state.exported
         self.state.exported |= added
         try:
@@ -215,6 +213,11 @@ class Shell(ControlFlow):
             self.state.exported -= added
             if not stays:
                 self._restore(before)
+
+    def _is_special(self, words: list[str]) -> bool:
+        from tests.pvesim.guest.shell.builtins import SPECIAL_BUILTINS
+
+        return bool(words) and words[0] in SPECIAL_BUILTINS and words[0] not in self.state.functions
 
     async def run_words(self, words: list[str], streams: Streams, *, line: int = 1) -> int:
         """Run a function, builtin or program."""
@@ -226,10 +229,15 @@ class Shell(ControlFlow):
             return await BUILTINS[words[0]](self, words[1:], streams)
         process = self.make_process(words, streams)
         status = await self.process.machine.spawn(process) if process.depth < MAX_DEPTH else None
-        if status is None:
-            wording = "command not found" if self.state.name == "bash" else "not found"
-            return Shell(process, self.state).complain(f"{words[0]}: {wording}", line=line, status=NOT_KNOWN)
-        return status
+        return self._refuse_command(process, line=line) if status is None else status
+
+    def _refuse_command(self, process: Process, *, line: int) -> int:
+        name, is_bash = process.argv[0], self.state.name == "bash"
+        if "/" in name and process.fs.is_dir(process.path(name)):
+            text, status = "Is a directory" if is_bash else "Permission denied", NOT_EXECUTABLE
+        else:
+            text, status = "command not found" if is_bash else "not found", NOT_KNOWN
+        return Shell(process, self.state).complain(f"{name}: {text}", line=line, status=status)
 
     def make_process(self, words: list[str], streams: Streams) -> Process:
         """The process that these words start."""
@@ -248,6 +256,7 @@ class Shell(ControlFlow):
         if self.process.depth > MAX_DEPTH:
             return self.complain(f"{words[0]}: maximum function recursion depth exceeded")
         saved, self.state.arguments = self.state.arguments, words[1:]
+        loops, self.state.loops = self.state.loops, self.state.loops if self.state.name == "ash" else 0
         self.process.depth += 1
         self.state.local_values.append({})
         try:
@@ -256,7 +265,7 @@ class Shell(ControlFlow):
             return leave.status
         finally:
             self.process.depth -= 1
-            self.state.arguments = saved
+            self.state.arguments, self.state.loops = saved, loops
             self._restore(self.state.local_values.pop())
 
     def _restore(self, values: dict[str, str | None]) -> None:

@@ -50,13 +50,14 @@ class Parser(Tokens):
         self._check_heredocs()
         return node
 
-    def parse_list(self, *, until: tuple[str, ...]) -> Node:
+    def parse_list(self, *, until: tuple[str, ...], may_be_empty: bool = False) -> Node:
         """Commands up to one of the closing words, which stays the next token."""
         self._skip_newlines()
+        is_empty = self._at_end_of_list()
         node = self._parse_items(stop_at_newline=False)
         if self._peek().kind == "end":
             raise IncompleteScriptError(f'end of file unexpected (expecting "{until[0]}")')
-        if self._peek().text not in until:
+        if self._peek().text not in until or (is_empty and not may_be_empty):
             raise self._unexpected()
         return node
 
@@ -79,8 +80,6 @@ class Parser(Tokens):
             self._take()
             if not stop_at_newline:
                 self._skip_newlines()
-        if not items and self._is_operator(";", "&", "&&", "||", "|", ";;"):
-            raise self._unexpected()
         return items[0][0] if len(items) == 1 and not items[0][1] else Sequence(items)
 
     def _at_end_of_list(self) -> bool:
@@ -206,7 +205,7 @@ class Parser(Tokens):
             self._take()
             patterns.append(self._take_word())
         self._expect(")")
-        body = self.parse_list(until=(";;", "esac"))
+        body = self.parse_list(until=(";;", "esac"), may_be_empty=True)
         if self._is_operator(";;"):
             self._take()
         return patterns, body

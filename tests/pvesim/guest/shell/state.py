@@ -17,6 +17,10 @@ class ReturnError(LeaveError):
     """Leaves a function or sourced file."""
 
 
+class SpecialBuiltinError(LeaveError):
+    """A special builtin failed, which ends every shell but bash that is not interactive."""
+
+
 class LoopError(Exception):
     """`break` (or `continue`) out of a number of loops."""
 
@@ -48,6 +52,10 @@ class State:
     substituted: int = 0
     """The status of the last substitution in the words of a command, which is its own when nothing else runs."""
     background: int = 0
+    loops: int = 0
+    """How many loops of the function (or script) the command is inside of."""
+    leaving: int | None = None
+    """In the EXIT trap, the status that the shell ends with."""
     guarded: int = 0
     """How many conditions we are inside of: `set -e` does not apply there."""
 

@@ -117,7 +117,7 @@ class WordReader:
         from tests.pvesim.guest.shell.parser import Parser
 
         inner = Parser(self.text, self.at + 2)
-        inner.parse_list(until=(")",))
+        inner.parse_list(until=(")",), may_be_empty=True)
         start, self.at = self.at + 2, inner.end_of_group()
         return self.text[start : self.at - 1]
 
