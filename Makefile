@@ -122,6 +122,9 @@ test-replicas: venv ## a short `make replicas`; too long for every commit
 test-generators: venv ## clients of openapi-generator in Go, Java and Python; those whose compilers are installed
 	$(PYTEST) -rs tests/generators
 
+search: venv ## new examples for every property, twenty times as many as in a test (TESTS=paths)
+	export HYPOTHESIS_PROFILE=search && $(PYTEST) -m hypothesis --timeout 7200 $(or $(TESTS),tests)
+
 fuzz: venv ## whatever the OpenAPI document allows and excludes, for long (FUZZ_SECONDS, FUZZ_EXAMPLES, FUZZ_SEED)
 	export FUZZ_SECONDS=$${FUZZ_SECONDS:-1200} FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} \
 		FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} && $(PYTEST) tests/contract/api/test_api_fuzz.py

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import hypothesis
 import pytest
 
 from tests.databases import make_databases_cheap
+from tests.properties import load_profile
 
-hypothesis.settings.register_profile("steady", deadline=None, max_examples=50)  # time belongs in benchmarks
-hypothesis.settings.load_profile("steady")
+load_profile()
 make_databases_cheap()
 
 if TYPE_CHECKING:

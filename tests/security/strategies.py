@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from tests.properties import count_examples
+
 FUZZ = settings(
-    max_examples=150,
-    deadline=None,
-    database=None,
+    max_examples=count_examples(150),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 LIMIT_S = 300.0

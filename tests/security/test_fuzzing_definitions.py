@@ -27,6 +27,7 @@ from services.catalog.domain.renderer.interpolation import (
 )
 from services.catalog.domain.sources import SourceFormat
 from services.catalog.sources.own_files import OwnFiles
+from tests.properties import count_examples
 from tests.security.strategies import FUZZ, LIKELY, LIMIT_S, PUNCTUATED, TEXT, TREES, check_reason
 
 
@@ -131,7 +132,7 @@ CONTENTS = (
 
 
 @pytest.mark.parametrize("kind", list(SourceFormat))
-@settings(FUZZ, max_examples=60)
+@settings(FUZZ, max_examples=count_examples(60))
 @given(files=st.dictionaries(FILES, CONTENTS, max_size=4))
 def test_collections_give_items_or_reasons(kind: SourceFormat, files: dict[str, bytes]) -> None:
     imported = import_collection(files, source="fuzz", kind=kind)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.apps.domain.compose import render_env_file
 from tests.contract.compose.judge import find_program, read_environment
+from tests.properties import count_examples
 
 # Control characters other than tab and line ends are refused before a value comes here.
 CHARACTERS = st.one_of(
@@ -59,7 +60,7 @@ def test_awkward_values_come_back_exactly(program: Path) -> None:
     _come_back(program, list(AWKWARD))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=count_examples(40))
 @given(values=VALUES)
 def test_any_values_come_back_exactly(program: Path, values: list[str]) -> None:
     _come_back(program, values)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.catalog.domain.importers.env_file import EnvFileError, evaluate_env_file
 from services.catalog.domain.renderer.interpolation import InterpolationError
 from tests.contract.compose.judge import ComposeError, find_program, read_environment
+from tests.properties import count_examples
 from tests.pvesim.guest.docker.env_file import parse_env_file
 from tests.pvesim.guest.docker.state import DockerError
 
@@ -104,7 +105,7 @@ def test_what_env_files_may_hold_is_read_as_compose_does(program: Path, text: st
     assert (_ask_simulator(text), _ask_catalog(text)) == (_ask_compose(program, text),) * 2
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=count_examples(120))
 @given(text=FILES)
 def test_any_env_file_is_read_as_compose_does(program: Path, text: str) -> None:
     assert (_ask_simulator(text), _ask_catalog(text)) == (_ask_compose(program, text),) * 2

@@ -20,6 +20,7 @@ from services.catalog.domain.renderer.values import RenderRequest
 from services.catalog.domain.sources import SourceFormat
 from tests.contract.compose.differences import list_differences
 from tests.contract.compose.judge import find_program, read_project
+from tests.properties import count_examples
 from tests.unit.catalog.collection_builders import BUILDS
 
 
@@ -120,7 +121,7 @@ DOTENV = "MODE=fast\nLEVEL='7'\nPATHS=\"a\\tb\"\nGREETING=hello ${MODE}  # why\n
 APP_ENV = "FROM_FILE=\"two\nlines\"\nJOINED=${MODE}-${FROM_FILE}\nRAW='$x'\n"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=count_examples(30))
 @given(web=SERVICES, worker=SERVICES)
 def test_an_imported_definition_means_what_its_source_means(
     program: Path, web: dict[str, Any], worker: dict[str, Any]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.apps.domain.compose import render_env_file
 from services.catalog.domain.renderer.interpolation import InterpolationError, interpolate_text
 from tests.contract.compose.judge import ComposeError, find_program, read_environment
+from tests.properties import count_examples
 from tests.pvesim.guest.docker.interpolation import interpolate
 from tests.pvesim.guest.docker.state import DockerError
 
@@ -105,7 +106,7 @@ def test_braces_defaults_and_dollars_are_read_as_compose_does(program: Path, tex
     assert (_ask_catalog(text), _ask_simulator(text)) == (_ask_compose(program, text),) * 2
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=count_examples(120))
 @given(text=TEXTS)
 def test_any_text_is_read_as_compose_does(program: Path, text: str) -> None:
     assert (_ask_catalog(text), _ask_simulator(text)) == (_ask_compose(program, text),) * 2

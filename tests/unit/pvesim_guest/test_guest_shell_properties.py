@@ -2,9 +2,10 @@
 
 import itertools
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import count_examples
 from tests.unit.pvesim_guest.real_shell import run_real, run_simulated
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -126,7 +127,7 @@ SCRIPTS = st.lists(st.recursive(SIMPLE, compound, max_leaves=5), min_size=1, max
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=count_examples(200))
 @given(script=SCRIPTS)
 def test_a_script_prints_and_ends_as_in_dash(script: str) -> None:
     assert run_simulated(script) == run_real(script)
