@@ -17,6 +17,7 @@ from services.apps.domain.errors import AppStateError
 from services.apps.domain.interfaces import AppStore, OperationReads
 from services.apps.domain.marks import require_managed
 from services.apps.usecases.new_operation import begin_on_current
+from services.clients.apps.errors import AppBusyError
 from services.clients.backups.interface import Backups
 from services.common.core.clock import now
 from services.common.core.errors import invalid_field
@@ -83,17 +84,33 @@ async def begin_operation(
         ContainerUnmanagedError: its container does not carry its mark.
     """
     app = await store.get_app(app_id)
-    operation = await store.find_unfinished(app.id)
-    # A repetition: the app shows the status meanwhile, and the one before is in the operation's state.
-    if operation is not None and operation.id == operation_id:
-        return AppLock(app, operation, await store.get_former_status(operation.id))
+    lock = await _find_lock(store, app, operation_id=operation_id)
+    if lock is not None:
+        return lock
 
     async def begin(current: App) -> AppLock:
         return await _lock_app(
             store, current, operation_id=operation_id, kind=kind, made_by=made_by, user_id=user_id
         )
 
-    return await begin_on_current(store, app, begin=begin)
+    try:
+        return await begin_on_current(store, app, begin=begin)
+    except AppBusyError:
+        # A caller repeats a call that has no answer in time, and the first one may have locked the app just now. Were it
+        # refused, it would take the operation back that the app is locked for.
+        lock = await _find_lock(store, await store.get_app(app_id), operation_id=operation_id)
+        if lock is None:
+            raise
+        return lock
+
+
+async def _find_lock(store: AppStore, app: App, *, operation_id: str) -> AppLock | None:
+    """Return the lock of an app that the operation has; None: it has none."""
+    operation = await store.find_unfinished(app.id)
+    if operation is None or operation.id != operation_id:
+        return None
+    # The app shows the status meanwhile, and the one before is in the operation's state.
+    return AppLock(app, operation, await store.get_former_status(operation.id))
 
 
 async def _lock_app(

@@ -45,6 +45,10 @@ class AppNotHeldError(PreconditionError):
     """The operation that requests a backup has not locked the app."""
 
 
+class OperationBeginningError(BusyError):
+    """Another request has recorded the operation, and apps has not answered it yet."""
+
+
 class OperationNotDeadError(BusyError):
     """Only an operation that was given up is taken up again."""
 

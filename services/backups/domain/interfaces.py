@@ -23,7 +23,7 @@ class NewBackup:
     """A backup to be made of an app, by the operation `operation_id`, for the user `requested_by`.
 
     `policy_id` names the policy whose schedule requested it; None: a person or another operation did. `copy_of` is the
-    backup after which it is made on a second storage.
+    backup after which it is made on a second storage. `is_held`: an operation of apps of the same id has locked the app.
     """
 
     operation_id: str
@@ -32,6 +32,7 @@ class NewBackup:
     requested_by: int
     policy_id: int | None = None
     copy_of: int | None = None
+    is_held: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class BackupStore(Protocol):
     """Backups and their operations.
 
     Methods that begin an operation record it with a delay of 15 seconds, after which a worker resumes it even if the
-    process that began it dies; `start_operation` lets a worker take it now, `withdraw_operation` removes it.
+    process that began it dies; `start_operation` lets a worker take it now, `withdraw_operation` removes it. During that
+    delay the request that recorded it is the only one that may do so: others are refused.
     """
 
     async def list_backups(
@@ -97,6 +99,7 @@ class BackupStore(Protocol):
         """Add a backup and its operation; the same one for a known operation id.
 
         Raises:
+            OperationBeginningError: another request has recorded it and begins it.
             AppBusyError: another operation of the app is unfinished.
         """
 
@@ -119,6 +122,7 @@ class BackupStore(Protocol):
             BackupNotCompletedError: it is not completed.
             BackupInUseError: it is in use.
             AppBusyError: another operation of the app is unfinished.
+            OperationBeginningError: another request has recorded this one and begins it.
         """
 
     async def begin_beside(self, key: BackupKey, *, operation_id: str, requested_by: int) -> Backup:
@@ -128,6 +132,7 @@ class BackupStore(Protocol):
             BackupNotFoundError: there is none.
             BackupNotCompletedError: it is not completed.
             BackupInUseError: it is in use.
+            OperationBeginningError: another request has recorded the operation and begins it.
         """
 
     async def begin_delete(
@@ -156,14 +161,14 @@ class BackupStore(Protocol):
         """
 
     async def is_waiting(self, operation_id: str) -> bool:
-        """Whether an operation is recorded and no worker has taken it."""
+        """Whether an operation is recorded, and neither started nor due."""
 
     async def start_operation(self, operation_id: str) -> None:
         """Let a worker take an operation now."""
 
     # Apps refused the lock: a row that stayed would be shown as a backup that failed.
     async def withdraw_operation(self, operation_id: str) -> None:
-        """Remove an operation that no worker has taken, with the backup or status that came with it."""
+        """Remove an operation that is waiting, with the backup or status that came with it; others stay."""
 
     async def list_dead_letters(
         self, *, offset: int, limit: int, after: str = ""

@@ -143,12 +143,6 @@ class BackupReads:
         query = sa.select(backups.c.app_id).where(*there).distinct().order_by(backups.c.app_id).limit(limit)
         return list(await self._db.read(lambda connection: connection.execute(query).scalars().all()))
 
-    async def is_waiting(self, operation_id: str) -> bool:
-        """See `BackupStore.is_waiting`."""
-        row = await self._db.read(lambda connection: find_operation(connection, operation_id))
-        # The fence grows with the first claim: 0 means that no worker has seen it.
-        return row is not None and row.fence == 0
-
     async def get_standing(self, operation_id: str) -> OperationStanding:
         """See `BackupStore.get_standing`."""
         row = await self._db.read(lambda connection: find_operation(connection, operation_id))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,8 +17,8 @@ from services.backups.domain.preconditions import (
     refuse_busy,
 )
 from services.backups.store.announcements import announce_changes
+from services.backups.store.beginnings import WITHOUT_BEGINNER, BackupBeginnings
 from services.backups.store.changes import do_nothing, operation_queue
-from services.backups.store.departures import BackupDepartures
 from services.backups.store.rows import (
     backup_of_row,
     begin_state,
@@ -29,7 +28,7 @@ from services.backups.store.rows import (
     render_new,
     where_key,
 )
-from services.backups.store.tables import backups, operations, tables
+from services.backups.store.tables import backups, tables
 from services.backups.workflows import create_backup, delete_backup, restore_backup, restore_beside
 from services.backups.workflows.delete_backup import DeleteBackupState
 from services.backups.workflows.restore_backup_state import RestoreBackupState
@@ -39,9 +38,6 @@ from services.common.core.clock import Clock, now
 from services.common.db.database import Database
 from services.common.operations.model import NewOperation, Workflow, dump_state
 from services.common.operations.tables import add_operation
-
-# Until a worker takes an operation that was only recorded: longer than three attempts of a call to apps take.
-_WITHOUT_BEGINNER = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class _Request:
     storage: str = ""
 
 
-class SqlBackupStore(BackupDepartures):
+class SqlBackupStore(BackupBeginnings):
     """Backups in SQLite or PostgreSQL; implements `BackupStore`.
 
     Args:
@@ -113,6 +109,9 @@ class SqlBackupStore(BackupDepartures):
                 sa.select(backups).where(backups.c.mark == new.operation_id)
             ).one_or_none()
             if known is not None:
+                # An operation of apps is begun already: nobody can be refused meanwhile.
+                if not new.is_held:
+                    self._check_begun(connection, new.operation_id)
                 return backup_of_row(known)
             # vzdump tells no percentage for a container: the last backup's time is the estimate.
             expected_s = find_duration(connection, new.app.app_id)
@@ -193,41 +192,6 @@ class SqlBackupStore(BackupDepartures):
         self._on_message()
         return backup
 
-    async def start_operation(self, operation_id: str) -> None:
-        """See `BackupStore.start_operation`."""
-
-        def write(connection: sa.Connection) -> None:
-            connection.execute(
-                operations.update()
-                .where(operations.c.id == operation_id, operations.c.fence == 0)
-                .values(not_before=self._clock())
-            )
-            operation_queue.wake(connection, operation_id)
-
-        await self._db.write(write)
-        self._on_message()
-
-    async def withdraw_operation(self, operation_id: str) -> None:
-        """See `BackupStore.withdraw_operation`."""
-
-        def write(connection: sa.Connection) -> None:
-            row = connection.execute(
-                operations.delete()
-                .where(operations.c.id == operation_id, operations.c.fence == 0)
-                .returning(operations.c.kind, operations.c.state)
-            ).one_or_none()
-            # A worker has taken it up: from then on only the operation itself may take it back.
-            if row is None:
-                return
-            connection.execute(tables.steps.delete().where(tables.steps.c.operation_id == operation_id))
-            if row.kind == create_backup.KIND:
-                announce_changes(connection, backups.c.mark == operation_id, is_removal=True)
-                connection.execute(backups.delete().where(backups.c.mark == operation_id))
-            else:
-                self._set(connection, row.state["backup_id"], status=BackupStatus.COMPLETED.value)
-
-        await self._db.write(write, is_final=False)
-
     async def _begin_reading(
         self, key: BackupKey, request: _Request, *, make_state: Callable[[Backup], object]
     ) -> Backup:
@@ -237,6 +201,7 @@ class SqlBackupStore(BackupDepartures):
             backup = read_backup(connection, key, lock=True)
             # A repeated request of the client: the first one has begun it.
             if find_operation(connection, request.operation_id) is not None:
+                self._check_begun(connection, request.operation_id)
                 return backup
             check_restorable(backup)
             self._add_operation(connection, request, state=make_state(backup), waits=True)
@@ -265,14 +230,8 @@ class SqlBackupStore(BackupDepartures):
             state=data,
             steps=self._workflows[request.kind].plan(data),
             requested_by=request.requested_by,
-            not_before=self._clock() + _WITHOUT_BEGINNER if waits else None,
+            not_before=self._clock() + WITHOUT_BEGINNER if waits else None,
             node=request.node,
             storage=request.storage,
         )
         add_operation(connection, tables, new=new)
-
-    def _set(self, connection: sa.Connection, backup_id: int, **values: object) -> None:
-        connection.execute(
-            backups.update().where(backups.c.id == backup_id).values(updated_at=self._clock(), **values)
-        )
-        announce_changes(connection, backups.c.id == backup_id)

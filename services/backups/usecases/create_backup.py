@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from services.backups.domain.entities import Backup, BackupOrder
 from services.backups.domain.errors import AppNotHeldError
 from services.backups.domain.interfaces import BackupStore, NewBackup
 from services.backups.domain.preconditions import check_backupable
 from services.backups.usecases.context import BackupDependencies, BackupRequester
+from services.clients.apps.values import AppHold
 from services.common.core.errors import DomainError, UnavailableError
 from services.common.identity.tokens import User
+
+T = TypeVar("T")
 
 
 async def create_backup(
@@ -19,7 +25,7 @@ async def create_backup(
     Raises:
         NotFoundError: there is no such app of the requester.
         AppNotBackupableError: the app is in removing or error.
-        BusyError: another operation of the app is under way.
+        BusyError: another operation of the app is under way, or the same request is being worked on.
     """
     app = await dependencies.apps.get_app_hold(app_id, user_id=requester.owner_id)
     check_backupable(app)
@@ -50,7 +56,9 @@ async def create_held_backup(
             f"{app_id} is locked by {app.operation_id or 'no operation'}, not by {operation_id}"
         )
     order = BackupOrder(notes=notes)
-    backup = await dependencies.store.add_backup(NewBackup(operation_id, app, order, requested_by))
+    backup = await dependencies.store.add_backup(
+        NewBackup(operation_id, app, order, requested_by, is_held=True)
+    )
     # Apps repeats the call until it has an answer: the operation may have begun since the first one.
     if await dependencies.store.is_waiting(operation_id):
         await dependencies.store.start_operation(operation_id)
@@ -75,21 +83,38 @@ async def lock_and_start(
     user: User | None,
     made_by: str = "",
 ) -> None:
-    """Lock an app for an operation that is recorded, on behalf of `user` or a schedule, and let a worker begin it.
+    """Lock an app for an operation that this request has recorded, on behalf of `user` or a schedule, and let a worker begin it.
 
     Raises:
         UnavailableError: apps does not answer and may have locked the app: a worker goes on or unlocks it.
         DomainError: apps refuses; the operation is withdrawn.
     """
-    store = dependencies.store
-    if not await store.is_waiting(operation_id):
+    if not await dependencies.store.is_waiting(operation_id):
         return  # a repeated request whose work is under way or done
+
+    async def lock() -> AppHold:
+        return await dependencies.apps.begin_operation(
+            app_id, operation_id, kind=kind, made_by=made_by, user=user
+        )
+
+    await begin_in_apps(dependencies.store, operation_id, begin=lock)
+
+
+async def begin_in_apps(store: BackupStore, operation_id: str, *, begin: Callable[[], Awaitable[T]]) -> T:
+    """Have apps begin what is recorded, then let a worker go on with it, and return the answer of apps.
+
+    Raises:
+        UnavailableError: apps does not answer and may have begun: a worker finds out.
+        DomainError: apps refuses; the operation is withdrawn.
+    """
     try:
-        await dependencies.apps.begin_operation(app_id, operation_id, kind=kind, made_by=made_by, user=user)
-    # Not withdrawn: apps may have locked the app before its answer was lost. A worker finds out.
+        answer = await begin()
     except UnavailableError:
+        # At once: until it belongs to the workers, a repetition of the request is refused.
+        await store.start_operation(operation_id)
         raise
     except DomainError:
         await store.withdraw_operation(operation_id)
         raise
     await store.start_operation(operation_id)
+    return answer

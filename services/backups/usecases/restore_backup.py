@@ -17,11 +17,11 @@ from services.backups.domain.preconditions import (
     refuse_removed,
 )
 from services.backups.usecases.context import BackupDependencies, BackupRequester
-from services.backups.usecases.create_backup import lock_and_start
+from services.backups.usecases.create_backup import begin_in_apps, lock_and_start
 from services.backups.usecases.restore_target import check_beside_only, describe_new_app, plan_beside
-from services.clients.apps.values import AppHold
+from services.clients.apps.values import AppHold, NewAppAnswer
 from services.clients.inventory.values import Ref
-from services.common.core.errors import DomainError, NotFoundError, UnavailableError
+from services.common.core.errors import NotFoundError, UnavailableError
 
 
 @dataclass(frozen=True)
@@ -150,13 +150,9 @@ async def _restore_beside(
     place.check()
     backup = await store.begin_beside(key, operation_id=requester.request_id, requested_by=requester.user.id)
     order = describe_new_app(requester, backup=backup, new_hostname=new_hostname, place=place)
-    try:
-        started = await dependencies.apps.restore_beside(order, user=requester.user)
-    except UnavailableError:
-        raise  # apps may have begun: a worker looks
-    except DomainError:
-        # Refused before a worker could see it: the backup is free again at once.
-        await store.withdraw_operation(requester.request_id)
-        raise
-    await store.start_operation(requester.request_id)
+
+    async def begin() -> NewAppAnswer:
+        return await dependencies.apps.restore_beside(order, user=requester.user)
+
+    started = await begin_in_apps(store, requester.request_id, begin=begin)
     return Restore(key.backup_id, started.app_id, started.message)

@@ -17,6 +17,7 @@ _KINDS = {
     "delete": "delete_app",
     "update": "update_app",
 }
+_DELEGATED = {"backup", "restore"}  # kinds in apps of what backups carries out
 # What a kind of operation may do in Proxmox at most once, for it to have run once.
 _ONCE = {
     "deploy_app": {"vzcreate"},
@@ -37,6 +38,7 @@ def check_operations(evidence: Evidence) -> Iterator[str]:
     yield from _check_ends(evidence)
     yield from _check_asked(evidence)
     yield from _check_kept(evidence)
+    yield from _check_locked(evidence)
     yield from _check_once(evidence)
     yield from _check_cancelled(evidence)
     for service, waiting in evidence.outboxes.items():
@@ -84,6 +86,14 @@ def _check_kept(evidence: Evidence) -> Iterator[str]:
         for wanted in {told, one.operation_id if one.action in METHODS else ""} - {""}:
             if wanted not in known:
                 yield f"{one.action} of {one.subject or one.key} was accepted and its operation {wanted} is lost"
+
+
+def _check_locked(evidence: Evidence) -> Iterator[str]:
+    """No app was locked for an operation that backups has withdrawn, also where a slot of a policy asked for it."""
+    known = {one["id"] for one in evidence.backup_operations}
+    for one in evidence.operations:
+        if one["kind"] in _DELEGATED and one["id"] not in known:
+            yield f"{one['subject']} was locked for the {one['kind']} {one['id']}, which backups does not have"
 
 
 def _check_once(evidence: Evidence) -> Iterator[str]:

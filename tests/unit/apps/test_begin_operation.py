@@ -38,6 +38,28 @@ async def test_a_held_app_is_busy_until_the_holder_ends(service: Service) -> Non
     assert (await service.api.get_app(pb.GetAppRequest(app_id=app.id), call())).message.status == "running"
 
 
+async def test_a_call_beside_its_repetition_gets_the_same_lock(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when an answer is late: were one of them refused, the caller would withdraw what the app is locked for."""
+    app = await service.deploy()
+    await service.platform.run()
+    store = service.platform.store
+    begin = store.begin
+    request = pb.BeginOperationRequest(app_id=app.id, operation_id=uuid.uuid4().hex, kind="backup")
+    repetitions, locks = [request], list[pb.AppHold]()
+
+    async def begin_late(*arguments: Any, **options: Any) -> None:
+        while repetitions:
+            locks.append(await service.internal.begin_operation(repetitions.pop(), inner()))
+        await begin(*arguments, **options)
+
+    monkeypatch.setattr(store, "begin", begin_late)
+    late = await service.internal.begin_operation(request, inner())
+    assert locks == [late]
+    assert (late.status, late.operation_id) == ("running", request.operation_id)
+
+
 @pytest.mark.parametrize(("changes", "locked"), [(2, True), (3, False)])
 async def test_a_change_of_an_app_at_rest_does_not_make_it_busy(
     service: Service, monkeypatch: pytest.MonkeyPatch, changes: int, locked: bool

@@ -12,6 +12,7 @@ from tests.chaos.evidence import Evidence, is_settled
 from tests.unit.chaos.scenes import (
     APP,
     BACKED_UP,
+    BACKUP_ID,
     DEPLOY_ID,
     DEPLOYED,
     OTHER,
@@ -108,6 +109,10 @@ CASES: dict[str, tuple[Break, str]] = {
     "no reason": (replace_operation(status="failed"), "failed without a reason"),
     "lost": (lambda world: dataclasses.replace(world, operations=world.operations[1:]), "is lost"),
     "invented": (lambda world: add_operation(world, make_operation("clone_app", "x")), "asked for by nobody"),
+    "withdrawn": (
+        lambda world: dataclasses.replace(world, backup_operations=()),
+        f"{APP} was locked for the backup {BACKUP_ID}, which backups does not have",
+    ),
     "ran unasked": (lambda world: add_operation(world, make_operation("stop_app", "x")), "asked for 0 times"),
     "ran twice": (with_second_create, "ran vzcreate and vzcreate"),
     "ran twice, unnoted": (with_unnoted_dump, "2 tasks vzdump succeeded for 1 operations"),
