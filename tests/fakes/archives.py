@@ -89,13 +89,20 @@ class FakeArchives(FakeTasks):
         self.offline: set[str] = set()
         self.plans: list[RestoreOrder] = []
 
+    async def choose_backup_storage(self, ref: Ref, *, owner: str) -> str:
+        self.call("choose_backup_storage")
+        self.own(ref, owner)
+        names = [one.name for one in self.storages.get(ref.host_id, ())]
+        away = self.silent_storages | self.disabled_storages
+        return next((name for name in names if name not in away), names[0])
+
     async def backup_container(self, ref: Ref, *, owner: str, new: NewArchive) -> Task:
         self.call("backup_container")
         for volume_id, one in self.archives.items():
             if one.listing is not None and one.listing.has_backup_id(new.backup_id):
                 return Task(ref.host_id, ref.node, "", volume_id)
         self.own(ref, owner)
-        volume_id = f"local:backup/vzdump-lxc-{ref.vmid}-{len(self.archives)}.tar.zst"
+        volume_id = f"{new.storage or 'local'}:backup/vzdump-lxc-{ref.vmid}-{len(self.archives)}.tar.zst"
         if "vzdump" not in self.failing:
             self.add_archive(ref.vmid, volume_id, notes=f"proximity-backup: {new.backup_id}\n{new.notes}")
         elif new.mode == "stop":
@@ -107,7 +114,8 @@ class FakeArchives(FakeTasks):
     def add_archive(self, vmid: int, volume_id: str, *, notes: str = "") -> None:
         """Have an archive of a container."""
         name = volume_id.rpartition("/")[2]
-        listing = Archive(volume_id, "local", name, self.archive_size, notes, vmid=vmid, created_at=now())
+        storage = volume_id.partition(":")[0]
+        listing = Archive(volume_id, storage, name, self.archive_size, notes, vmid=vmid, created_at=now())
         self.archives[volume_id] = dataclasses.replace(self.pack(vmid), listing=listing)
 
     async def restore_container(
@@ -211,7 +219,7 @@ class FakeArchives(FakeTasks):
             for one in listings
             if (not ref.vmid or f"-{ref.vmid}-" in one.volume_id)
             and storage in {"", one.storage}
-            and one.storage not in self.disabled_storages
+            and one.storage not in self.silent_storages | self.disabled_storages
         )
         # A disabled storage is in no list, and shows only when it is asked by its name.
         away = self.silent_storages | self.disabled_storages

@@ -112,6 +112,7 @@ def begin_state(backup: Backup, new: NewBackup) -> CreateBackupState:
         vmid=new.app.vmid,
         node=new.app.node,
         expected_s=backup.expected_s or 0,
+        storages=(),
     )
 
 

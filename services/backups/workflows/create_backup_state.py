@@ -17,6 +17,8 @@ class CreateBackupState:
     Attributes:
         mark: the first line of the archive's notes names it.
         upid: the task that makes the archive.
+        storages: on which an archive of this backup may be: written down before each request for one, and taken back where
+            the request was refused; None: a worker of the former release has worked on it, and it is not known.
         volume_ids: of every archive that the log of one of our tasks named; the last one is the backup.
         began_at: when the task was started, in epoch seconds.
         expected_s: how long the app's last backup took; 0 when there is none.
@@ -42,6 +44,7 @@ class CreateBackupState:
     upid: str = ""
     volume_id: str = ""
     volume_ids: Sequence[str] = ()
+    storages: Sequence[str] | None = None
     began_at: float = 0.0
     expected_s: int = 0
     file_name: str = ""
@@ -65,12 +68,19 @@ class CreateBackupState:
         return Task(self.host_id, self.node, self.upid, self.volume_id)
 
     @property
-    def new_archive(self) -> NewArchive:
-        """Return the archive to make."""
+    def possible_storages(self) -> frozenset[str]:
+        """Return the storages on which an archive of this backup may be; an empty name stands for any."""
+        named = frozenset(volume_id.partition(":")[0] for volume_id in self.volume_ids)
+        if self.storages is not None:
+            return named | frozenset(self.storages)
+        return frozenset() if self.is_refused else named or frozenset({self.storage})
+
+    def describe_archive(self, storage: str) -> NewArchive:
+        """Return the archive to make on a storage."""
         return NewArchive(
             mode=self.backup_type,
             compression=self.compression,
-            storage=self.storage,
+            storage=storage,
             notes=self.notes,
             backup_id=self.mark,
         )

@@ -42,6 +42,7 @@ class RestoreBackupState:
         safety: whether a backup of the app as it is is made first.
         safety_done: it was made, or there was nothing to back up.
         safety_dump: state of the making of it; None before it began.
+        safety_storages: on which its archive may be; see `CreateBackupState`.
         safety_left_out: volumes that are not in it.
         safety_recorded: what a restore test of it compares with.
         app_name, owner_id: of the app, for it.
@@ -71,6 +72,7 @@ class RestoreBackupState:
     safety: bool = False
     safety_done: bool = False
     safety_dump: Mapping[str, Any] | None = None
+    safety_storages: Sequence[str] | None = None
     safety_left_out: Sequence[str] = ()
     safety_recorded: RecordedApp | None = None
     app_name: str = ""

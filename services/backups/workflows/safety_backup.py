@@ -58,7 +58,7 @@ class InnerContext(Context):
                 self.state = replace(self.state, safety_recorded=change.app)
             elif isinstance(change, NoteLeftOut):
                 self.state = replace(self.state, safety_left_out=change.volumes)
-        self.state = replace(self.state, safety_dump=_dump(state))
+        self.state = _keep(self.state, state)
         await self._outer.save(self.state)
 
     async def note_upid(self, upid: str) -> None:
@@ -134,7 +134,7 @@ async def make_safety_backup(
             f"the backup before the restore could not be made: {error.message}. The app is as it was; make room on the "
             "storage, or restore without it by safety_backup: false"
         ) from error
-    state = replace(inner_ctx.state, safety_dump=_dump(inner), safety_done=True)
+    state = replace(_keep(inner_ctx.state, inner), safety_done=True)
     return StepResult(state, (_render_backup(state, inner),))
 
 
@@ -168,7 +168,7 @@ _NO_CONTEXT: Any = None  # stop_dump of a backup in snapshot mode uses none
 
 def _build_state(state: RestoreBackupState) -> CreateBackupState:
     if state.safety_dump is not None:
-        return CreateBackupState(**state.safety_dump)
+        return CreateBackupState(**state.safety_dump, storages=state.safety_storages)
     return CreateBackupState(
         operation_id=state.operation_id,
         backup_id=0,
@@ -184,7 +184,17 @@ def _build_state(state: RestoreBackupState) -> CreateBackupState:
         host_id=state.host_id,
         vmid=state.vmid,
         node=state.node,
+        storages=(),
     )
+
+
+def _keep(state: RestoreBackupState, inner: CreateBackupState) -> RestoreBackupState:
+    """Take the state of the backup into that of the restore.
+
+    Its storages are a field of their own: a worker of the former release loads no dump with a field that it does not
+    know, and leaves out such a field of the restore.
+    """
+    return replace(state, safety_dump=_dump(replace(inner, storages=None)), safety_storages=inner.storages)
 
 
 def _dump(state: CreateBackupState) -> dict[str, Any]:

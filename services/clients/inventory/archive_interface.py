@@ -22,6 +22,13 @@ from services.clients.inventory.values import Ref, Task
 class Archives(Protocol):
     """Archives of containers and the volumes that they lack. Each method may raise UnavailableError."""
 
+    async def choose_backup_storage(self, ref: Ref, *, owner: str) -> str:
+        """Choose where the next archive of a container is made: of the storages that take one, that with most free space.
+
+        Raises:
+            PreconditionError: its node has no active storage for archives.
+        """
+
     async def backup_container(self, ref: Ref, *, owner: str, new: NewArchive) -> Task:
         """Begin an archive; a repeated call with the same backup id returns its task, or the archive as result."""
 

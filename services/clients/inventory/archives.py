@@ -62,6 +62,11 @@ class GrpcArchives:
     async def _begin(self, method: str, request: Any, *, retry: bool = True) -> Task:
         return parse_task(await self._call(method, request, retry=retry))
 
+    async def choose_backup_storage(self, ref: Ref, *, owner: str) -> str:
+        """See `Archives.choose_backup_storage`."""
+        request = pb.GetOwnedContainerRequest(container=render_ref(ref), owner=owner)
+        return str((await self._call("ChooseBackupStorage", request)).storage)
+
     async def backup_container(self, ref: Ref, *, owner: str, new: NewArchive) -> Task:
         """See `Archives.backup_container`."""
         return await self._begin("BackupContainer", render_archive(ref, owner, new=new))

@@ -28,6 +28,7 @@ from services.inventory.proxmox.networks import Networks
 from services.inventory.usecases import archives, tasks
 from services.inventory.usecases.backup_container import backup_container
 from services.inventory.usecases.check_archive import check_archive, repeat_until_done
+from services.inventory.usecases.choose_backup_storage import choose_backup_storage
 from services.inventory.usecases.list_unarchived_volumes import list_unarchived_volumes
 from services.inventory.usecases.plan_restore import plan_archive_restore, plan_restore
 from services.inventory.usecases.restore_container import restore_container
@@ -46,6 +47,14 @@ class ArchiveHandlers:
     _hosts: HostStore
     _scanner: ContainerScanner
     _networks: Networks
+
+    async def choose_backup_storage(
+        self, request: cs.GetOwnedContainerRequest, _call: Call
+    ) -> cs.ChooseBackupStorageResponse:
+        storage = await choose_backup_storage(
+            self._containers, convert.parse_ref(request.container), owner=request.owner
+        )
+        return cs.ChooseBackupStorageResponse(storage=storage)
 
     async def backup_container(self, request: cs.BackupContainerRequest, _call: Call) -> cs.Task:
         task = await backup_container(

@@ -14,9 +14,10 @@ from services.inventory.domain.errors import (
 )
 from services.inventory.proxmox.archives import ArchiveVolume, read_archives, render_mark, render_notes
 from services.inventory.proxmox.containers import ContainerLookup, list_running_tasks
-from services.inventory.proxmox.storages import choose_storage, list_storages, read_archive_limit
+from services.inventory.proxmox.storages import choose_storage
 from services.inventory.proxmox.task_log import parse_backup_job
 from services.inventory.proxmox.tasks import read_first_lines
+from services.inventory.usecases.choose_backup_storage import find_backup_storage
 
 _MODES = ("snapshot", "suspend", "stop")
 _TASK_LOOKUPS = 5  # for the task of a request without an answer
@@ -77,21 +78,10 @@ async def backup_container(
 
 
 async def _choose_storage(view: View, *, wanted: str, protected: bool) -> str:
-    """Return the wanted storage, or of those that take another archive of the container the one with most free space.
-
-    Where none takes one, it is the one with most free space: its refusal tells the limit.
-    """
-    storages = () if wanted or protected else await list_storages(view.client, view.node, content="backup")
-    names = [str(one["storage"]) for one in storages]
-    # With the protected flag, Proxmox does not apply the limit; without another storage there is no choice.
-    for name in names if len(names) > 1 else ():
-        limit = await read_archive_limit(view.client, view.node, storage=name)
-        if not limit:
-            return name
-        found, _ = await read_archives(view.client, vmid=view.vmid, storage=name, node=view.node)
-        if sum(not one.protected for one in found) < limit:
-            return name
-    return await choose_storage(view.client, view.node, content="backup", wanted=wanted)
+    # With the protected flag, Proxmox does not apply the limit.
+    if wanted or protected:
+        return await choose_storage(view.client, view.node, content="backup", wanted=wanted)
+    return await find_backup_storage(view)
 
 
 async def _await_next_second(archives: Sequence[ArchiveVolume]) -> None:

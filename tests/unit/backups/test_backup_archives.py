@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,9 @@ from proximity.backups.v1 import backups_service_pb2 as pb
 from services.backups.domain.errors import BackupNotCompletedError, BackupNotFoundError
 from services.backups.store import operation_queue
 from services.backups.store.changes import BACKUP_FAILED
-from services.clients.inventory.archive_values import Archive, ArchiveListing
-from services.common.core.errors import InvalidError
+from services.clients.inventory.archive_values import Archive, ArchiveListing, NewArchive
+from services.clients.inventory.values import Ref, Task, TaskProgress
+from services.common.core.errors import DomainError, InvalidError, PreconditionError, UnavailableError
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import REF, Platform, call_of
 
@@ -132,15 +134,71 @@ async def test_a_failed_archive_waits_for_no_storage_but_its_own(platform: Platf
     assert (await platform.get(backup_id)).status == "failed"
 
 
-async def test_a_failed_archive_waits_for_its_storage(platform: Platform) -> None:
-    platform.containers.failing.add("vzdump")
-    platform.containers.silent_storages = {"local", "nas"}
-    backup_id = await platform.make_completed()
+async def lose_requests(platform: Platform, *silent: str, then: DomainError | None = None) -> int:
+    """Make a backup whose requests for an archive have no answer, or another one from the second on.
+
+    Storages are silent from the first request on.
+    """
+    begin, answers = platform.containers.backup_container, [UnavailableError("the answer was lost")]
+
+    async def lose(ref: Ref, *, owner: str, new: NewArchive) -> Task:
+        if answers:
+            await begin(ref, owner=owner, new=new)
+            platform.containers.silent_storages = set(silent)
+        raise answers.pop() if answers else then or UnavailableError("the answer was lost")
+
+    platform.containers.backup_container = lose  # type: ignore[method-assign]
+    return await platform.make_completed()
+
+
+async def test_a_failed_backup_without_a_storage_leaves_no_archive_though_another_storage_is_away(
+    platform: Platform,
+) -> None:
+    """The answer with the task was lost: the storage that was chosen is known all the same."""
+    backup_id = await lose_requests(platform, "nas")
+    assert (await platform.get(backup_id)).status == "failed"
+    assert platform.containers.archives == {}
+
+
+@pytest.mark.parametrize("then", [None, InvalidError("node pve1 has no storage 'nas' for backup")])
+async def test_a_failed_backup_without_a_storage_waits_for_the_one_that_may_have_its_archive(
+    platform: Platform, then: DomainError | None
+) -> None:
+    backup_id = await lose_requests(platform, "local", then=then)
     assert (await platform.get(backup_id)).status == "creating"
-    platform.containers.silent_storages = set()
+    assert len(platform.containers.archives) == 1
+    # A second request without an answer went to the other storage, as this one was silent then.
+    platform.containers.silent_storages = {"nas"} if then else set()
     await platform.make_due()
     await platform.run_all()
     assert (await platform.get(backup_id)).status == "failed"
+    assert platform.containers.archives == {}
+
+
+async def test_a_backup_that_was_refused_before_any_request_waits_for_no_storage(platform: Platform) -> None:
+    """No archive was requested, so that no storage can have one."""
+    platform.containers.silent_storages = {"local", "nas"}
+    platform.containers.failure["choose_backup_storage"] = PreconditionError("no storage takes backups")
+    backup_id = await platform.make_completed()
+    assert (await platform.get(backup_id)).status == "failed"
+
+
+async def test_an_archive_that_is_nowhere_waits_for_no_storage_but_its_own(platform: Platform) -> None:
+    platform.containers.silent_storages = {"nas"}
+    watch = platform.containers.watch_task
+
+    async def lose_archive(task: Task) -> AsyncIterator[TaskProgress]:
+        platform.containers.archives.clear()
+        async for update in watch(task):
+            yield update
+
+    platform.containers.watch_task = lose_archive  # type: ignore[method-assign]
+    backup_id = await platform.create()
+    for _ in range(10):
+        await platform.run_all()
+        await platform.make_due()
+    failed = await platform.get(backup_id)
+    assert (failed.status, "is on no storage" in failed.error_message) == ("failed", True)
 
 
 @pytest.mark.parametrize("lost", ["vzdump", "task"])

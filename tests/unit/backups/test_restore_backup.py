@@ -10,7 +10,9 @@ from services.backups.domain.errors import BackupInUseError
 from services.backups.store.changes import APP_RESTORED
 from services.clients.apps.errors import AppBusyError
 from services.clients.apps.values import AppProbe
-from services.common.core.errors import WAIT, BusyError, PreconditionError
+from services.clients.inventory.archive_values import NewArchive
+from services.clients.inventory.values import Ref, Task
+from services.common.core.errors import WAIT, BusyError, PreconditionError, UnavailableError
 from tests.fakes.apps import APP
 from tests.unit.backups.platform import REF, Platform
 
@@ -277,6 +279,33 @@ async def test_nothing_is_overwritten_when_the_backup_before_cannot_be_made(plat
     await platform.restore(backup_id)
     await platform.run_all()
     assert platform.content == "first"
+
+
+@pytest.mark.parametrize(("silent", "is_over"), [("nas", True), ("local", False)])
+async def test_a_failed_backup_before_a_restore_waits_for_no_storage_but_its_own(
+    platform: Platform, silent: str, is_over: bool
+) -> None:
+    backup_id = await platform.make_completed()
+    begin = platform.containers.backup_container
+    begun: list[str] = []
+
+    async def lose(ref: Ref, *, owner: str, new: NewArchive) -> Task:
+        if not begun:
+            begun.append(new.backup_id)
+            await begin(ref, owner=owner, new=new)
+            platform.containers.silent_storages = {silent}
+            raise UnavailableError("the answer was lost")
+        raise PreconditionError("no storage takes backups")
+
+    platform.containers.backup_container = lose  # type: ignore[method-assign]
+    await platform.restore(backup_id, safety_backup=True)
+    await platform.run_all()
+    assert ((await platform.get(backup_id)).status == "completed") is is_over
+    platform.containers.silent_storages = set()
+    await platform.make_due()
+    await platform.run_all()
+    assert (await platform.get(backup_id)).status == "completed"
+    assert len(platform.containers.archives) == 1
 
 
 async def test_a_container_that_is_gone_is_restored_without_a_backup_before(platform: Platform) -> None:

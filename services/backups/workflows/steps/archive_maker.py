@@ -83,11 +83,18 @@ class ArchiveMaker(ABC):
         return replace(state, volume_id=made or state.volume_id)
 
     async def _begin_dump(self, state: CreateBackupState, ctx: Context) -> CreateBackupState:
+        storage = state.storage or await self.containers.choose_backup_storage(state.ref, owner=state.app_id)
+        before = state.possible_storages
+        # Saved before the request: after a crash or a lost answer, this tells where the archive may be.
+        state = replace(state, storages=sorted({*before, storage}))
+        await ctx.save(state)
         try:
             task = await self.containers.backup_container(
-                state.ref, owner=state.app_id, new=state.new_archive
+                state.ref, owner=state.app_id, new=state.describe_archive(storage)
             )
         except DomainError as error:
+            if not may_pass(error):
+                state = replace(state, storages=sorted(before))
             lost = state.has_lost_request or may_pass(error)
             await ctx.save(replace(state, has_lost_request=lost, is_refused=not lost))
             raise
@@ -137,7 +144,7 @@ class ArchiveMaker(ABC):
         """
         listing = await self.containers.list_archives(state.ref)
         archive = find_archive(listing.archives, backup_id=state.mark, volume_id=state.volume_id)
-        if archive is None and not listing.complete:
+        if archive is None and not listing.complete and await self._may_be_hidden(state):
             raise WaitError("the storage with the archive")
         if archive is None:
             raise TransientError(f"the archive {state.volume_id or state.mark} is on no storage")
@@ -194,9 +201,7 @@ class ArchiveMaker(ABC):
 
         One that is away for good, and has nothing to do with it, must not leave a failed backup unfinished.
         """
-        if state.is_refused:
-            return False
-        storages = {volume_id.partition(":")[0] for volume_id in state.volume_ids} or {state.storage}
-        if len(storages) > 1 or "" in storages:
-            return True
-        return not (await self.containers.list_archives(state.ref, storage=storages.pop())).complete
+        for storage in sorted(state.possible_storages):
+            if not (await self.containers.list_archives(state.ref, storage=storage)).complete:
+                return True
+        return False

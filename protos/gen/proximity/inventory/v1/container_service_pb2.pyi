@@ -783,6 +783,25 @@ class MigrateContainerRequest(_message.Message):
 Global___MigrateContainerRequest: _TypeAlias = MigrateContainerRequest  # noqa: Y015
 
 @_typing.final
+class ChooseBackupStorageResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORAGE_FIELD_NUMBER: _builtins.int
+    storage: _builtins.str
+    def __init__(
+        self,
+        *,
+        storage: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["storage", b"storage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChooseBackupStorageResponse: _TypeAlias = ChooseBackupStorageResponse  # noqa: Y015
+
+@_typing.final
 class BackupContainerRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -140,6 +140,11 @@ class ContainerServiceStub:
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.MoveVolumeRequest.SerializeToString,
                 response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
                 _registered_method=True)
+        self.ChooseBackupStorage = channel.unary_unary(
+                '/proximity.inventory.v1.ContainerService/ChooseBackupStorage',
+                request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetOwnedContainerRequest.SerializeToString,
+                response_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ChooseBackupStorageResponse.FromString,
+                _registered_method=True)
         self.BackupContainer = channel.unary_unary(
                 '/proximity.inventory.v1.ContainerService/BackupContainer',
                 request_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.BackupContainerRequest.SerializeToString,
@@ -439,6 +444,14 @@ class ContainerServiceServicer:
     def MoveVolume(self, request, context):
         """Hand one volume of a stopped container over to another container on its node, with its data. The finished task's
         result names the volume; it is empty once the source has none left, or is gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChooseBackupStorage(self, request, context):
+        """The storage on which BackupContainer would make the next archive of a container where none is named: its caller writes
+        it down before an archive is made, and so knows later where one may be.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -772,6 +785,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.MoveVolume,
                     request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.MoveVolumeRequest.FromString,
                     response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.SerializeToString,
+            ),
+            'ChooseBackupStorage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChooseBackupStorage,
+                    request_deserializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetOwnedContainerRequest.FromString,
+                    response_serializer=proximity_dot_inventory_dot_v1_dot_container__service__pb2.ChooseBackupStorageResponse.SerializeToString,
             ),
             'BackupContainer': grpc.unary_unary_rpc_method_handler(
                     servicer.BackupContainer,
@@ -1452,6 +1470,33 @@ class ContainerService:
             '/proximity.inventory.v1.ContainerService/MoveVolume',
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.MoveVolumeRequest.SerializeToString,
             proximity_dot_inventory_dot_v1_dot_container__service__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChooseBackupStorage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/proximity.inventory.v1.ContainerService/ChooseBackupStorage',
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.GetOwnedContainerRequest.SerializeToString,
+            proximity_dot_inventory_dot_v1_dot_container__service__pb2.ChooseBackupStorageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -87,6 +87,10 @@ class ContainerServiceStub:
     """Hand one volume of a stopped container over to another container on its node, with its data. The finished task's
     result names the volume; it is empty once the source has none left, or is gone.
     """
+    ChooseBackupStorage: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetOwnedContainerRequest, _container_service_pb2.ChooseBackupStorageResponse]
+    """The storage on which BackupContainer would make the next archive of a container where none is named: its caller writes
+    it down before an archive is made, and so knows later where one may be.
+    """
     BackupContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.BackupContainerRequest, _container_service_pb2.Task]
     """Start a vzdump of a container. The finished task's result names the archive."""
     RestoreContainer: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.RestoreContainerRequest, _container_service_pb2.Task]
@@ -220,6 +224,10 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     MoveVolume: _aio.UnaryUnaryMultiCallable[_container_service_pb2.MoveVolumeRequest, _container_service_pb2.Task]  # type: ignore[assignment]
     """Hand one volume of a stopped container over to another container on its node, with its data. The finished task's
     result names the volume; it is empty once the source has none left, or is gone.
+    """
+    ChooseBackupStorage: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetOwnedContainerRequest, _container_service_pb2.ChooseBackupStorageResponse]  # type: ignore[assignment]
+    """The storage on which BackupContainer would make the next archive of a container where none is named: its caller writes
+    it down before an archive is made, and so knows later where one may be.
     """
     BackupContainer: _aio.UnaryUnaryMultiCallable[_container_service_pb2.BackupContainerRequest, _container_service_pb2.Task]  # type: ignore[assignment]
     """Start a vzdump of a container. The finished task's result names the archive."""
@@ -465,6 +473,16 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_container_service_pb2.Task, _abc.Awaitable[_container_service_pb2.Task]]:
         """Hand one volume of a stopped container over to another container on its node, with its data. The finished task's
         result names the volume; it is empty once the source has none left, or is gone.
+        """
+
+    @_abc_1.abstractmethod
+    def ChooseBackupStorage(
+        self,
+        request: _container_service_pb2.GetOwnedContainerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.ChooseBackupStorageResponse, _abc.Awaitable[_container_service_pb2.ChooseBackupStorageResponse]]:
+        """The storage on which BackupContainer would make the next archive of a container where none is named: its caller writes
+        it down before an archive is made, and so knows later where one may be.
         """
 
     @_abc_1.abstractmethod
