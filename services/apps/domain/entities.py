@@ -16,7 +16,7 @@ from services.common.core.text import MASK, find_credentials, mask_credentials, 
 
 BACKUP_OVERDUE = "backup_overdue"  # type of a condition
 SETTLED = frozenset({"running", "stopped"})
-STABLE = SETTLED | {"error"}
+STABLE = SETTLED | {"error"}  # an app in one of these has no operation under way
 
 ACTIONS: Mapping[str, tuple[str, str, str]] = {
     # action: status meanwhile, kind of operation, word for people

@@ -1,9 +1,6 @@
 """Schedules of backups: five-field cron in a named time zone, the runs they give, missed and overdue runs.
 
-The fields are evaluated by cronsim. On a change of the clock, a schedule that names hours runs for each of its times of
-day once: one that the clock skips at the first minute after the gap, one that occurs twice at its first occurrence. A
-schedule of all hours, such as `*/30 * * * *`, runs by the time that passes: on through both of a repeated hour, and not for
-one that is skipped. Times go in and out in UTC; only the zone's name is stored, never an offset.
+Times go in and out in UTC; only the zone's name is stored, never an offset. What a change of the clock does: `cron`.
 """
 
 from __future__ import annotations
@@ -19,12 +16,12 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
+from services.backups.domain.cron import Cron
 from services.backups.domain.errors import ScheduleInvalidError
 from services.common.core.errors import Violation
 
 # daily and weekly run at 03:00: after the hour that changes of the clock skip or repeat in Europe and America.
 PRESETS = {"hourly": "0 * * * *", "daily": "0 3 * * *", "weekly": "0 3 * * 0"}
-_HOURS_OF_DAY = 24
 _FIELDS = 5  # of cron; six are seconds for cronsim, which a backup does not need
 _MAX_LENGTH = 100  # characters; the longest useful list of minutes and hours has about 80
 _MIN_INTERVAL = timedelta(
@@ -35,47 +32,6 @@ _PROBED_RUNS = 200  # runs whose distances are compared: every distance within a
 _LOCAL_NAMES = frozenset(
     {"localtime", "Factory"}
 )  # in the database of zones, but not the same zone everywhere
-
-
-class _Cron(CronSim):
-    """cronsim that treats a schedule at a change of the clock by the hours it means, not by how it is written.
-
-    cronsim goes by the stars: it leaves `*/30 0 * * *` out on a day whose clock skips midnight.
-    """
-
-    def __init__(self, expression: str, begin: datetime) -> None:
-        """Read an expression; its first slot is later than `begin`."""
-        super().__init__(expression, begin)
-        # By the time that passes, for all hours of the day; otherwise by local times, each mapped to a time that exists.
-        by_local_times = len(self.hours) < _HOURS_OF_DAY
-        self.fixup_tz = begin.tzinfo if by_local_times else None
-        self.dt = begin.replace(microsecond=0, tzinfo=None if by_local_times else begin.tzinfo)
-
-    def advance_minute(self) -> bool:
-        """Advance to a minute that is wanted, or to the next hour, and return whether it was another one.
-
-        cronsim goes on by whole hours: after a change by half an hour, as on Lord Howe Island, it would leap over a minute.
-        """
-        if self.dt.minute in self.minutes:
-            return False
-        self.tick(seconds=60 - self.dt.second)
-        while self.dt.minute and self.dt.minute not in self.minutes:
-            self.tick(seconds=60)
-        return True
-
-    def advance_day(self) -> bool:
-        """Advance to a day that is wanted, and return whether it was another one.
-
-        cronsim goes to its midnight, even where the clock skips it.
-        """
-        is_other = super().advance_day()
-        while self.dt.tzinfo is not None and _is_skipped(self.dt):
-            self.dt += timedelta(minutes=1)
-        return is_other
-
-
-def _is_skipped(local: datetime) -> bool:
-    return local.astimezone(UTC).astimezone(local.tzinfo) != local
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +54,7 @@ class Schedule:
         """Yield the slots later than `after` in UTC, each later than the one before."""
         last = after.astimezone(UTC)
         # 3 hours back: cronsim reads a local time, which may occur twice, as its first occurrence.
-        found = _Cron(self.cron, (last - timedelta(hours=3)).astimezone(self.zone))
+        found = Cron(self.cron, (last - timedelta(hours=3)).astimezone(self.zone))
         for local in found:
             slot = local.astimezone(UTC)
             if slot > last:  # two local times that the clock skips may become one slot

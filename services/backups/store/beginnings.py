@@ -1,7 +1,7 @@
 """The beginning of operations for which apps has to lock an app.
 
 Such an operation is recorded first, and due only after a delay. Until then it belongs to the request that recorded it, which
-has apps lock the app and then starts or withdraws it; every other request is refused meanwhile. If two of them asked apps, one
+has apps lock the app and then starts or withdraws it; every other request is refused meanwhile. If two of them called apps, one
 that was refused would withdraw what apps has locked the app for on behalf of the other one. When it is due it belongs to
 the workers, and nobody withdraws it any more.
 """

@@ -46,15 +46,7 @@ class RestoreBackup:
                 f"the archive is on Proxmox host {state.host_id}, the app on host {app.host_id}"
             )
         await self._report(state, ctx, step="claim_app")
-        return replace(
-            state,
-            vmid=app.vmid,
-            node=app.node,
-            app_name=app.name,
-            owner_id=app.owner_id,
-            app_status=app.status,
-            settled_status=app.settled_status,
-        )
+        return state.take_app(app)
 
     async def unclaim_app(self, state: RestoreBackupState, ctx: Context) -> RestoreBackupState:
         """Release the app: as it was, or in error when its container may be damaged or does not answer."""
@@ -114,9 +106,10 @@ class RestoreBackup:
         A failure before may have left a container that does not run, or none: what the app was before that counts. A
         container that rests while the app is not in error was stopped.
         """
-        if state.settled_status != "running":
-            return False
-        return state.app_status == "error" or not await has_container(self.containers, state.ref)
+        in_error = state.app_status == "error"
+        return state.settled_status == "running" and (
+            in_error or not await has_container(self.containers, state.ref)
+        )
 
     async def start_again(self, state: RestoreBackupState, _: Context) -> RestoreBackupState:
         """Start the container that was stopped; one that cannot start, or is gone, leaves the app in error."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.backups.domain.restore_tests import RecordedApp
+from services.clients.apps.values import AppHold
 from services.clients.inventory.values import Ref, Task
 
 SAFETY_STEP = ("safety_backup", "Making a backup of the app as it is")
@@ -77,6 +78,18 @@ class RestoreBackupState:
     safety_recorded: RecordedApp | None = None
     app_name: str = ""
     owner_id: int = 0
+
+    def take_app(self, app: AppHold) -> RestoreBackupState:
+        """Return the state with the app as it was when it was locked."""
+        return replace(
+            self,
+            vmid=app.vmid,
+            node=app.node,
+            app_name=app.name,
+            owner_id=app.owner_id,
+            app_status=app.status,
+            settled_status=app.settled_status,
+        )
 
     @property
     def runs_after(self) -> bool:
