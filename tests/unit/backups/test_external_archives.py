@@ -29,7 +29,7 @@ async def test_an_archive_of_a_job_of_proxmox_is_external_and_our_own_is_not(pla
     found = await count(platform)
     assert not found[APP.app_id].HasField("external_at")
     external = found[OTHER_APP.app_id]
-    assert (external.total, external.completed, external.external_storage) == (0, 0, "local")
+    assert (external.total, external.completed, external.external_storage) == (0, 0, "nas")
     assert external.HasField("external_at")
 
 
