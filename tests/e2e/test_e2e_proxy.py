@@ -75,7 +75,9 @@ def proxy(
     request: pytest.FixtureRequest, stack: RunningStack, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Proxy]:
     if find_program(request.param) is None:
-        pytest.skip(f"{request.param} is not installed (Debian: apt install {Path(PROGRAMS[request.param]).name})")
+        pytest.skip(
+            f"{request.param} is not installed (Debian: apt install {Path(PROGRAMS[request.param]).name})"
+        )
     with run_proxy(request.param, tmp_path_factory.mktemp("proxy"), stack) as running:
         yield running
 

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from unittest.mock import create_autospec
 from weakref import WeakKeyDictionary
 
 import nats
@@ -24,6 +25,8 @@ from nats.js.errors import APIError
 from deploy.local.nats import make_nats, make_passwords, read_nats_health
 from deploy.local.settings import LocalSettings
 from deploy.nats.access import CONSUMERS, OPERATOR, SYSTEM, USERS
+from services.apps.jobs import follow_backup_alerts
+from services.apps.store import SqlAppStore
 from services.clients.auth.verification import watch_revocations
 from services.common.core.config import read_settings
 from services.common.identity.tokens import Revocations
@@ -250,6 +253,9 @@ def test_every_consumer_of_the_code_is_permitted_to_its_process() -> None:
         used |= set(re.findall(r'durable="([a-z-]+)"', text))
         if "= OperationQueue(" in text:  # consumes the jobs of its service
             used.add(f"{file.relative_to(ROOT / 'services').parts[0]}-run")
+    bus = create_autospec(Bus, instance=True)
+    follow_backup_alerts(bus, create_autospec(SqlAppStore, instance=True))  # makes the names of its consumers
+    used |= {call.kwargs["durable"] for call in bus.consume.call_args_list}
     assert used == {durable for consumers in CONSUMERS.values() for _, durable in consumers}
 
 
