@@ -59,7 +59,7 @@ test("an app is updated, taken back, moved, cloned and deleted", async () => {
   tab.expected.push(/400|409/);
   await dialog.getByLabel("Host name of the clone").fill("guests-01");
   await dialog.getByRole("button", { name: "Clone", exact: true }).click();
-  await dialog.getByText("guests-01 is taken").waitFor();
+  await dialog.getByText("guests-01 is that of another app").waitFor();
   await dialog.getByLabel("Host name of the clone").fill("guests-02");
   await dialog.getByRole("button", { name: "Clone", exact: true }).click();
   await page.getByRole("heading", { name: "guests-02" }).waitFor();
