@@ -16,6 +16,15 @@ from tests.fakes.apps_service import Service, call
 from tests.fakes.containers import FakeContainers
 
 PASSPHRASE = "correct horse battery staple"
+# Places of an archive that no request may name, with the refusal.
+WRONG_PLACES: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"host_id": 0}, "archive.host_id: is required"),
+    (
+        {"volume_id": "local:backup/vzdump-lxc-9000\n"},
+        "archive.volume_id: must not contain the control character",
+    ),
+    ({"storage": "s" * 101, "volume_id": ""}, "archive.storage: .*100"),
+)
 SECRET = "s3cret'x"  # of the catalog in memory
 
 

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim
 
-_HOURS_OF_DAY = 24  # a schedule with as many names none
+_HOURS_OF_DAY = 24  # a schedule that has all of them names none in particular
 
 
 class Cron(CronSim):
     """cronsim that treats a schedule at a change of the clock by the hours it means, not by how it is written.
 
-    cronsim goes by the stars: it leaves `*/30 0 * * *` out on a day whose clock skips midnight.
+    cronsim goes by the asterisks: it leaves `*/30 0 * * *` out on a day whose clock skips midnight.
     """
 
     def __init__(self, expression: str, begin: datetime) -> None:

@@ -22,6 +22,7 @@ from tests.fakes.apps_service import Service, call
 from tests.fakes.exported_apps import (
     PASSPHRASE,
     SECRET,
+    WRONG_PLACES,
     deploy_with_backup,
     export,
     import_app,
@@ -269,17 +270,7 @@ async def test_a_host_that_is_silent_is_said(service: Service) -> None:
         await import_app(service, document, passphrase=PASSPHRASE, archive=name_archive(document))
 
 
-@pytest.mark.parametrize(
-    ("wrong", "fault"),
-    [
-        ({"host_id": 0}, "archive.host_id: is required"),
-        (
-            {"volume_id": "local:backup/vzdump-lxc-9000\n"},
-            "archive.volume_id: must not contain the control character",
-        ),
-        ({"storage": "s" * 101, "volume_id": ""}, "archive.storage: .*100"),
-    ],
-)
+@pytest.mark.parametrize(("wrong", "fault"), WRONG_PLACES)
 async def test_the_place_of_an_archive_is_checked_as_every_field_is(
     service: Service, wrong: dict[str, Any], fault: str
 ) -> None:

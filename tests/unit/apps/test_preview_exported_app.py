@@ -14,6 +14,7 @@ from services.common.core.errors import InvalidError, UnavailableError
 from tests.fakes.apps_service import Service, call
 from tests.fakes.exported_apps import (
     PASSPHRASE,
+    WRONG_PLACES,
     deploy_with_backup,
     export,
     make_derivation_cheap,
@@ -101,17 +102,7 @@ async def test_an_app_that_is_named_as_its_host_follows_a_new_hostname(service: 
     assert (await preview(service, document, environment={"PASSWORD": "x"})).name == "The shop"
 
 
-@pytest.mark.parametrize(
-    ("wrong", "fault"),
-    [
-        ({"host_id": 0}, "archive.host_id: is required"),
-        (
-            {"volume_id": "local:backup/vzdump-lxc-9000\n"},
-            "archive.volume_id: must not contain the control character",
-        ),
-        ({"storage": "s" * 101, "volume_id": ""}, "archive.storage: .*100"),
-    ],
-)
+@pytest.mark.parametrize(("wrong", "fault"), WRONG_PLACES)
 async def test_the_place_of_an_archive_is_checked_as_every_field_is(
     service: Service, wrong: dict[str, Any], fault: str
 ) -> None:
