@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 _DRAW = """
 from hypothesis import given, settings, strategies
@@ -25,9 +27,12 @@ print(drawn)
 """
 
 
-def draw_examples(profile: str | None) -> list[int]:
-    environment = {name: value for name, value in os.environ.items() if name != "HYPOTHESIS_PROFILE"}
-    chosen = {"HYPOTHESIS_PROFILE": profile} if profile else {}
+def draw_examples(profile: str | None, *, ci: bool = False) -> list[int]:
+    """Run a property in a process of its own; hypothesis itself chooses another profile where CI is set."""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("HYPOTHESIS_PROFILE", "CI")
+    }
+    chosen = ({"HYPOTHESIS_PROFILE": profile} if profile else {}) | ({"CI": "true"} if ci else {})
     program = [sys.executable, "-c", _DRAW]
     done = subprocess.run(
         program, cwd=ROOT, env=environment | chosen, capture_output=True, text=True, timeout=120, check=True
@@ -35,12 +40,14 @@ def draw_examples(profile: str | None) -> list[int]:
     return [int(number) for number in done.stdout.strip("[]\n").split(", ")]
 
 
-def test_every_run_tries_the_same_examples() -> None:
-    assert draw_examples(None) == draw_examples(None)
+@pytest.mark.parametrize("ci", [False, True])
+def test_every_run_tries_the_same_examples(ci: bool) -> None:
+    assert draw_examples(None, ci=ci) == draw_examples(None)
 
 
-def test_a_search_tries_more_and_new_examples() -> None:
-    first, second = draw_examples("search"), draw_examples("search")
+@pytest.mark.parametrize("ci", [False, True])
+def test_a_search_tries_more_and_new_examples(ci: bool) -> None:
+    first, second = draw_examples("search", ci=ci), draw_examples("search", ci=ci)
     assert first != second
     assert min(len(first), len(second)) > 10 * len(draw_examples("steady"))
 
