@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 import sqlalchemy as sa
 
 from services.common.db import database
@@ -77,6 +78,20 @@ def copy_postgresql(service: str, server: str) -> str:
     return make_database(server, template=_migrate_postgresql(service, server))
 
 
+@asynccontextmanager
+async def open_copy(service: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    """Open a migrated database of a service, of the kind that the fixture has as its parameter; it is gone afterwards."""
+    if request.param == "sqlite":
+        url = copy_sqlite(service, request.getfixturevalue("tmp_path"))
+    else:
+        url = copy_postgresql(service, request.getfixturevalue("server"))
+    opened = Database(create_engine(url, service=service))
+    yield opened
+    await opened.close()
+    if request.param != "sqlite":
+        drop_database(url)
+
+
 def make_database(server: str, *, template: str = "template1") -> str:
     """Make a database on a PostgreSQL server, empty or as a copy of another one; returns its URL."""
     name = f"t{uuid.uuid4().hex}"
@@ -87,17 +102,24 @@ def make_database(server: str, *, template: str = "template1") -> str:
     return url.set(database=name).render_as_string(hide_password=False)
 
 
+def drop_database(url: str) -> None:
+    """Remove a database of a PostgreSQL server: thousands of them take minutes to remove at the end, on a slow disk."""
+    place = sa.make_url(url)
+    server = place.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {place.database} WITH (FORCE)")
+
+
 @asynccontextmanager
 async def open_empty(folder: Path, metadata: sa.MetaData, *, server: str = "") -> AsyncIterator[Database]:
     """Open a database with nothing but these tables: on a PostgreSQL server, or as a SQLite file in a folder."""
-    if server:
-        engine = sa.create_engine(make_database(server))
-    else:
-        engine = create_engine(f"sqlite:///{folder}/p.sqlite3", service="test")
-    opened = Database(engine)
+    url = make_database(server) if server else f"sqlite:///{folder}/p.sqlite3"
+    opened = Database(sa.create_engine(url) if server else create_engine(url, service="test"))
     await opened.write(metadata.create_all)
     yield opened
     await opened.close()
+    if server:
+        drop_database(url)
 
 
 @functools.cache

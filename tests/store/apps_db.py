@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from services.common.db.database import Database, create_engine
-from tests.databases import copy_postgresql, copy_sqlite
+from services.common.db.database import Database
+from tests.databases import open_copy
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        url = copy_sqlite("apps", tmp_path)
-    else:
-        url = copy_postgresql("apps", request.getfixturevalue("server"))
-    database = Database(create_engine(url, service="apps"))
-    yield database
-    await database.close()
+async def db(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    async with open_copy("apps", request) as database:
+        yield database

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 
 from services.common.core.config import ConfigError, read_settings
 from services.common.core.errors import InvalidError
-from services.common.db.database import Database, create_engine
+from services.common.db.database import Database
 from services.common.identity.keys import Sealer
 from services.inventory.config import InventorySettings
 from services.inventory.domain.entities import NewHost, Node, Secrets
@@ -26,18 +25,13 @@ from services.inventory.domain.errors import (
 from services.inventory.domain.patches import DefaultResourceChanges, HostChanges, NetworkChanges
 from services.inventory.server import add_first_host
 from services.inventory.store import SqlHostStore, SqlSettingsStore, SqlVmidStore, hosts
-from tests.databases import copy_postgresql, copy_sqlite
+from tests.databases import open_copy
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        url = copy_sqlite("inventory", tmp_path)
-    else:
-        url = copy_postgresql("inventory", request.getfixturevalue("server"))
-    database = Database(create_engine(url, service="inventory"))
-    yield database
-    await database.close()
+async def db(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    async with open_copy("inventory", request) as database:
+        yield database
 
 
 @pytest.fixture
