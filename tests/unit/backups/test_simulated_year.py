@@ -66,6 +66,7 @@ class Year:
             if not self._is_within(moment := BEGIN + number * TICK, self.outages)
         ]
 
+        self.prune_ticks = [moment for moment in self.ticks if (moment - BEGIN) % PRUNED == timedelta(0)]
         self.locks: dict[datetime, dict[str, str]] = defaultdict(dict)
         for name, times in self.busy.items():
             for begin, end in times:
@@ -151,13 +152,14 @@ async def simulate(year: Year) -> tuple[FakePolicies, Removals]:
     await start_due_backups(dependencies, now=store.clock)
     for app_id in daily[:5]:
         store.complete(store.add(app_id))  # a person's, which no policy removes
+    prune_times = set(year.prune_ticks)
     for moment in year.ticks:
         store.clock = moment
         year.apps.locks = dict(year.locks.get(moment, {}))
         known = store.last_id
         if await start_due_backups(dependencies, now=moment):
             protect(store, year, after=known)
-        if is_prune_time(moment):
+        if moment in prune_times:
             await remove_superfluous_backups(dependencies, now=moment)
             await announce_overdue_backups(dependencies, now=moment)
     return store, removals
@@ -168,10 +170,6 @@ def protect(store: FakePolicies, year: Year, *, after: int) -> None:
         if one := store.backups.get(backup_id):  # else its app was busy
             protected = year.is_protected(one.app_id, one.created_at)
             store.backups[backup_id] = replace(one, protected=protected)
-
-
-def is_prune_time(moment: datetime) -> bool:
-    return (moment - BEGIN) % PRUNED == timedelta(0)
 
 
 def predict(year: Year, app_id: str, policy: BackupPolicy) -> list[Made]:
@@ -191,7 +189,7 @@ def predict(year: Year, app_id: str, policy: BackupPolicy) -> list[Made]:
     made: list[Made] = []
     pending = iter([*runs, datetime.max.replace(tzinfo=UTC)])
     following = next(pending)
-    for tick in (each for each in year.ticks if is_prune_time(each)):
+    for tick in year.prune_ticks:
         while following <= tick:
             made.append(
                 Made(following, not year.fails(app_id, following), year.is_protected(app_id, following))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -86,12 +87,12 @@ def prune(backups: list[Made], keep: dict[str, int], zone: ZoneInfo) -> list[Mad
         wanted = keep.get(rule, 0)
         if not wanted:
             continue
-        already = {_period(one, form, zone) for one in good if marks.get(id(one)) == "keep"}
+        already = {_find_period(one.made_at, form, zone) for one in good if marks.get(id(one)) == "keep"}
         new: set[str] = set()
         for one in good:
             if id(one) in marks:
                 continue
-            period = _period(one, form, zone)
+            period = _find_period(one.made_at, form, zone)
             if period in already:
                 continue
             if period not in new:
@@ -109,6 +110,6 @@ def prune(backups: list[Made], keep: dict[str, int], zone: ZoneInfo) -> list[Mad
     ]
 
 
-def _period(one: Made, form: str, zone: ZoneInfo) -> str:
-    local = one.made_at.astimezone(zone)
-    return str(int(one.made_at.timestamp())) if form == "%s" else local.strftime(form)
+@cache  # each backup is looked at in many of the year's thousand removals
+def _find_period(made_at: datetime, form: str, zone: ZoneInfo) -> str:
+    return str(int(made_at.timestamp())) if form == "%s" else made_at.astimezone(zone).strftime(form)
