@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -17,6 +18,9 @@ from tests.properties import load_profile
 
 load_profile()
 make_databases_cheap()
+gc.set_threshold(
+    20_000, 20, 20
+)  # the modules of a suite are many and stay: to look through them takes 7 % of it
 
 if TYPE_CHECKING:
     from tests.e2e.stack import RunningStack

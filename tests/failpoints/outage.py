@@ -29,6 +29,7 @@ class Outage:
         step: number of the step, over all operations, within which it begins.
         skip: requests of that step that are still answered.
         undoing: the steps that are counted are those of undoing.
+        pace: how many times as fast its time passes: with 1, it sees every retry of the ten minutes.
         on_begin: is called once, when the outage has begun.
     """
 
@@ -36,6 +37,7 @@ class Outage:
     step: int
     skip: int = 0
     undoing: bool = False
+    pace: int = 1
     on_begin: Callable[[], Awaitable[None]] | None = None
     left_s: float = OUTAGE_S
     steps: int = 0
@@ -49,7 +51,7 @@ class Outage:
     def pass_time(self, seconds: float) -> None:
         """Let simulated time pass."""
         if self.is_on:
-            self.left_s -= seconds
+            self.left_s -= seconds * self.pace
 
     def meddle(self, client: ProxmoxClient, method: str, path: str, send: Callable[[], Any]) -> Any:
         """Answer a request, or do not."""
