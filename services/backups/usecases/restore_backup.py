@@ -16,8 +16,8 @@ from services.backups.domain.preconditions import (
     refuse_missing,
     refuse_removed,
 )
+from services.backups.usecases.beginnings import begin_in_apps, lock_and_start
 from services.backups.usecases.context import BackupDependencies, BackupRequester
-from services.backups.usecases.create_backup import begin_in_apps, lock_and_start
 from services.backups.usecases.restore_target import check_beside_only, describe_new_app, plan_beside
 from services.clients.apps.values import AppHold, NewAppAnswer
 from services.clients.inventory.values import Ref

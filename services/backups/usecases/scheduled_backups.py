@@ -19,8 +19,8 @@ from services.backups.domain.policy_store import Policies, RunKey
 from services.backups.domain.preconditions import check_backupable, describe_running_backup
 from services.backups.domain.retention import Mark
 from services.backups.domain.schedules import find_due_slot
+from services.backups.usecases.beginnings import lock_and_start
 from services.backups.usecases.context import BackupDependencies
-from services.backups.usecases.create_backup import lock_and_start
 from services.backups.usecases.preview_backup_policy import find_overdue, mark_backups, split_copies
 from services.clients.apps.values import AppHold
 from services.common.core.errors import (

@@ -13,8 +13,8 @@ from datetime import datetime
 
 from services.backups.domain.entities import Backup, BackupStatus
 from services.backups.domain.interfaces import NewBackup
+from services.backups.usecases.beginnings import lock_and_start
 from services.backups.usecases.context import BackupDependencies
-from services.backups.usecases.create_backup import lock_and_start
 from services.backups.usecases.preview_backup_policy import split_copies
 from services.backups.usecases.scheduled_backups import (
     CoveredApp,
