@@ -85,7 +85,7 @@ lint: venv protos-current protos-breaking ## everything that is checked without 
 # Four beside each other, since half of their time they wait; the longest first, so that none runs alone at the end.
 test: venv ## what CI runs: lint and every suite, each with a platform of its own
 	$(MAKE) --no-print-directory --jobs 4 --keep-going --output-sync=target \
-		test-clients test-failpoints test-e2e test-unit test-parts lint test-api test-store test-console test-security catalog-check
+		test-unit test-failpoints test-clients test-e2e test-parts test-store test-console test-api test-security lint catalog-check
 
 test-unit: venv ## domains, workflows and programs, each alone
 	$(PYTEST) tests/unit
