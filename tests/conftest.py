@@ -18,9 +18,8 @@ from tests.properties import load_profile
 
 load_profile()
 make_databases_cheap()
-gc.set_threshold(
-    20_000, 20, 20
-)  # the modules of a suite are many and stay: to look through them takes 7 % of it
+# The modules of a suite are many and stay: to look through them takes 7 % of its time.
+gc.set_threshold(20_000, 20, 20)
 
 if TYPE_CHECKING:
     from tests.e2e.stack import RunningStack

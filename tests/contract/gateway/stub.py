@@ -23,6 +23,7 @@ from services.common.rpc.status import render_status
 
 Context = Any  # grpc.aio.ServicerContext; its stubs lack abort_with_status
 Answer = Callable[[Any, Context], Awaitable[Any]]
+_KEY_FETCHER = "Go-browser"  # how Envoy's jwt_authn names itself
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,17 @@ class Call:
 
 @dataclass
 class Backend:
-    """Five servers on five ports in one thread."""
+    """Five servers on five ports in one thread.
+
+    Attributes:
+        calls: of clients, in their order.
+        key_fetches: Envoy's own calls for the keys of auth, which come whenever it wants.
+    """
 
     credentials: dict[str, grpc.ServerCredentials] = field(default_factory=dict)  # none: plain text
     ports: dict[str, int] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    key_fetches: list[Call] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
     cancelled: threading.Event = field(default_factory=threading.Event)
     _servers: dict[str, grpc.aio.Server] = field(default_factory=dict)
@@ -52,6 +59,7 @@ class Backend:
     def reset(self) -> None:
         """Forget calls and answers."""
         self.calls.clear()
+        self.key_fetches.clear()
         self.answers.clear()
         self.cancelled.clear()
 
@@ -157,7 +165,8 @@ class Backend:
 
     def _record(self, owner: str, method: Method, request: Any, context: Context) -> None:
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
-        self.calls.append(Call(owner, method.path, request, metadata, context.time_remaining()))
+        calls = self.key_fetches if metadata.get("user-agent") == _KEY_FETCHER else self.calls
+        calls.append(Call(owner, method.path, request, metadata, context.time_remaining()))
 
 
 async def _say_nothing(_request: Any, _context: Context) -> AsyncIterator[Message]:

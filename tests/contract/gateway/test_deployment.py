@@ -66,7 +66,7 @@ def test_a_service_with_a_foreign_name_is_not_trusted(client: httpx.Client, back
 
 
 def test_keys_are_fetched_with_certificates_too(anonymous: httpx.Client, backend: Backend) -> None:
-    wait_until(lambda: any(call.path.endswith("GetJwks") for call in backend.calls))
+    wait_until(lambda: any(call.path.endswith("GetJwks") for call in backend.key_fetches))
 
 
 def test_the_proxy_before_us_says_who_called(client: httpx.Client, backend: Backend) -> None:
