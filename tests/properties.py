@@ -18,11 +18,10 @@ def count_examples(steady: int) -> int:
 
 def load_profile() -> None:
     """Make the profile that HYPOTHESIS_PROFILE names the default of all properties; call it before they are imported."""
-    shared = settings(
-        deadline=None, suppress_health_check=[HealthCheck.too_slow]
-    )  # time belongs in benchmarks
+    # Time belongs in benchmarks.
+    shared = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     # The examples follow from the code of each property alone, so that no change fails for a fault that it did not make.
     settings.register_profile("steady", shared, derandomize=True, database=None, max_examples=_EXAMPLES)
-    # Where CI is set, the library's own profile would make a search repeat its examples as well.
+    # Where the variable CI is set, Hypothesis begins with a profile of its own that repeats its examples.
     settings.register_profile("search", shared, derandomize=False, max_examples=_EXAMPLES * FACTOR)
     settings.load_profile(PROFILE)

@@ -20,7 +20,9 @@ undoable_scenes = pytest.mark.parametrize(
     "scene", [scene for scene in SCENES if not scene.final], ids=lambda scene: str(scene.name)
 )
 _SKIPS = (0, 3)  # requests of the step that are still answered: Proxmox goes away before it, or in the middle
-_SPARE = 5  # every fifth step sees all retries, one kind after the other; they are alike, and take most of the time
+# Retries are alike and take most of the time: an outage at every fifth step, each time of the next kind, sees all of them.
+_UNHURRIED_EVERY = 5
+_PACE = 5
 _LONGEST_S = 1200  # an upgrade has a hundred requests, and this runs beside whatever else the machine does
 
 pytestmark = pytest.mark.timeout(_LONGEST_S)
@@ -59,7 +61,7 @@ async def play_everywhere(
     kinds, ends, struck = itertools.cycle(KINDS), set(), 0
     for step in itertools.count():
         outage = make(next(kinds), step, _SKIPS[step // 2 % 2])
-        outage.pace = _SPARE if step % _SPARE else 1
+        outage.pace = _PACE if step % _UNHURRIED_EVERY else 1
         kind = outage.kind
         try:
             end = await play(stage, scene, outage, **how)
